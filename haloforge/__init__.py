@@ -1,0 +1,3 @@
+"""halo-forge: train code-generation models with verification."""
+
+__version__ = "0.1.0"

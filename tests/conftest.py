@@ -1,0 +1,26 @@
+"""Fixtures that the whole suite shares."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from haloforge.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store in a temporary folder."""
+    with Store(tmp_path / "runs") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Benchmark files in their original format, where they lie beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the folder of original benchmark files is not beside this checkout")
+    return folder

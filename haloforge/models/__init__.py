@@ -1,0 +1,1 @@
+"""Names to weights: the embedded model, folders, adapters and the Hub; merging and export."""

@@ -1,0 +1,178 @@
+"""Weights into memory: the only place that calls from_pretrained. Never runs code that came with a model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from haloforge.errors import MachineError, ModelError
+from haloforge.models.checkpoints import lineage_of, resolve
+from haloforge.models.embedded import EMBEDDED, embedded_folder
+from haloforge.models.hub import download
+from haloforge.records import Checkpoint
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Progress = Callable[[str], None]
+
+FALLBACK_CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}{{ '### Response:\\n' + message['content'] + eos_token + '\\n\\n' }}"
+    "{% elif message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
+    "{% else %}{{ '### Instruction:\\n' + message['content'] + '\\n\\n' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '### Response:\\n' }}{% endif %}"
+)
+"""For base models that come without a chat template: plain words, so that no token is needed that they never saw.
+It is saved with every checkpoint trained on such a model, so training and generation always agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory; `model` is a PeftModel when `checkpoint.is_adapter`."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    checkpoint: Checkpoint
+    device: "torch.device"
+
+
+def load(
+    name: str,
+    *,
+    trainable: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    progress: Progress = lambda line: None,
+) -> LoadedModel:
+    """Load a model by name. An adapter sits on its base, frozen unless `trainable`.
+
+    `device` is cpu or cuda[:N], by default cuda where there is one. `dtype` is float32, bfloat16 or float16, by
+    default float32 on a CPU (training in bf16 there loses accuracy and gains nothing), bfloat16 on a GPU that has it,
+    else float16. `model.config._name_or_path` is the name as resolved (never a cache folder), so that an adapter
+    trained on it finds its base on another machine. Raises ModelError.
+    """
+    import torch
+
+    checkpoint = resolve(name)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise MachineError(f"The device {device} was asked for, but PyTorch finds no GPU; use cpu")
+    tokenizer = load_tokenizer(name, progress=progress)
+    model = _assembled(checkpoint, _dtype_for(place, dtype), trainable, progress).to(place)
+    model.train(trainable)
+    return LoadedModel(model, tokenizer, checkpoint, place)
+
+
+def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a model, with a chat template and a pad token.
+
+    Where the model has no pad token its end token is used: padding is masked by position everywhere in this project,
+    never by id, so sharing the id loses nothing. Raises ModelError.
+    """
+    from transformers import AutoTokenizer
+
+    quiet_transformers()
+    folder = _tokenizer_folder(resolve(name), progress)
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"The tokenizer of {name} cannot be loaded: {_first_line(error)}") from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = FALLBACK_CHAT_TEMPLATE
+    return tokenizer
+
+
+def quiet_transformers() -> None:
+    """Keep transformers' progress bars and advice out of the terminal and the run's log; errors still show."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _assembled(checkpoint: Checkpoint, dtype: "torch.dtype", trainable: bool, progress: Progress) -> "PreTrainedModel":
+    """The model of a checkpoint; the adapters below its own, if any, are merged into the base."""
+    if not checkpoint.is_adapter:
+        return _full_model(checkpoint, dtype, progress)
+    lineage = lineage_of(Path(checkpoint.path))
+    model: Any = _full_model(resolve(lineage.root), dtype, progress)
+    for folder in reversed(lineage.adapters[1:]):
+        model = _with_adapter(model, folder, trainable=False).merge_and_unload(safe_merge=True)
+        model.config._name_or_path = model.name_or_path = str(folder)
+    return cast("PreTrainedModel", _with_adapter(model, lineage.adapters[0], trainable=trainable))
+
+
+def _full_model(checkpoint: Checkpoint, dtype: "torch.dtype", progress: Progress) -> "PreTrainedModel":
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    quiet_transformers()
+    folder = _folder(checkpoint, progress, weights=True)
+    try:
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation="sdpa",
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"The model {checkpoint.path} cannot be loaded: {_first_line(error)}") from error
+    if found["missing_keys"]:  # transformers would go on with random numbers in their place
+        missing = ", ".join(sorted(found["missing_keys"])[:3])
+        raise ModelError(f"The model {checkpoint.path} is incomplete: its weights lack {missing}")
+    model.config._name_or_path = model.name_or_path = checkpoint.path
+    return cast("PreTrainedModel", model)
+
+
+def _with_adapter(model: "PreTrainedModel", folder: Path, *, trainable: bool) -> Any:
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    try:
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"The adapter {folder} does not fit its base {model.name_or_path}: {_first_line(error)}"
+        ) from error
+
+
+def _tokenizer_folder(checkpoint: Checkpoint, progress: Progress) -> Path:
+    """An adapter that was saved without its tokenizer uses the one of its base."""
+    if not checkpoint.is_adapter:
+        return _folder(checkpoint, progress, weights=False)
+    lineage = lineage_of(Path(checkpoint.path))
+    with_tokenizer = [folder for folder in lineage.adapters if (folder / "tokenizer_config.json").is_file()]
+    return with_tokenizer[0] if with_tokenizer else _folder(resolve(lineage.root), progress, weights=False)
+
+
+def _folder(checkpoint: Checkpoint, progress: Progress, *, weights: bool) -> Path:
+    if checkpoint.path == EMBEDDED:
+        return embedded_folder(progress)
+    if Path(checkpoint.path).is_dir():
+        return Path(checkpoint.path)
+    progress(f"Fetching {checkpoint.path} from the Hub")
+    return download(checkpoint.path, weights=weights)
+
+
+def _dtype_for(device: "torch.device", asked: str | None) -> "torch.dtype":
+    import torch
+
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if asked is not None and asked not in known:
+        raise ModelError(f"Unknown dtype {asked!r}; use one of {', '.join(known)}")
+    if asked is not None:
+        return known[asked]
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -363,6 +363,28 @@ class GenerateConfig(StageConfig):
     """Seed of the sampling, where the backend takes one."""
 
 
+class VerifyConfig(StageConfig):
+    """Verify samples against the tests of their problems."""
+
+    stage: ClassVar[str] = "verify"
+    problems: str = setting(kind="problems")
+    """Problem file, in our format or an original one."""
+    samples: str = setting(kind="file")
+    """JSONL with task_id and completion or solution."""
+    output: str = setting(kind="file")
+    """JSONL to write: the input rows, with verdicts."""
+    verifier: VerifierSection = VerifierSection()
+
+
+class ValidateConfig(StageConfig):
+    """Check a problem file, and its reference solutions against their own tests."""
+
+    stage: ClassVar[str] = "data-validate"
+    run_solutions: bool = setting(True)
+    """Run every reference solution against its own tests."""
+    verifier: VerifierSection = VerifierSection()
+
+
 STAGES: dict[str, type[StageConfig]] = {
     c.stage: c for c in (PrepareConfig, GenerateConfig, SftConfig, RaftConfig, BenchmarkConfig)
 }

@@ -281,7 +281,8 @@ class Checkpoint:
 class Run:
     """One execution of a stage.
 
-    Times are seconds since the epoch; `stop` is the rung of the stop ladder that was asked for: "", cycle, now or kill.
+    Times are seconds since the epoch; relative paths in `config` start at `cwd`; `stop` is the rung of the stop
+    ladder that was asked for: "", cycle, now or kill.
     """
 
     id: str
@@ -293,7 +294,7 @@ class Run:
     finished: float | None = None
     parent: str | None = None
     pid: int | None = None
-    heartbeat: float | None = None
+    cwd: str = ""
     stop: str = ""
     name: str = ""
 

@@ -27,7 +27,7 @@ def m001_initial(db: Database) -> None:
         create table runs (
             id text primary key, stage text not null, name text not null default '', status text not null,
             config text not null, created real not null, started real, finished real, parent text,
-            pid integer, heartbeat real, stop text not null default ''
+            pid integer, cwd text not null, stop text not null default ''
         );
         create index runs_created on runs (created);
         create table events (
@@ -158,9 +158,9 @@ class Store:
     def create_run(self, stage: str, config: Mapping[str, Any], *, parent: str | None = None, name: str = "") -> Run:
         """A new queued run. Its id names stage and time and is unique."""
         run_id = f"{stage}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
-        sql = """insert into runs (id, stage, name, status, config, created, parent)
-                 values (?, ?, ?, 'queued', ?, ?, ?)"""
-        self._write([(sql, (run_id, stage, name, json.dumps(config), time.time(), parent))])
+        sql = """insert into runs (id, stage, name, status, config, created, parent, cwd)
+                 values (?, ?, ?, 'queued', ?, ?, ?, ?)"""
+        self._write([(sql, (run_id, stage, name, json.dumps(config), time.time(), parent, os.getcwd()))])
         return self.run(run_id)
 
     def run(self, run_id: str) -> Run:
@@ -186,10 +186,9 @@ class Store:
 
     def claim(self, run_id: str, pid: int) -> bool:
         """Take a queued run for a worker; False when somebody else was faster."""
-        sql = """update runs set status = 'running', pid = ?, started = coalesce(started, ?), heartbeat = ?,
-                 finished = null where id = ? and status = 'queued'"""
-        now = time.time()
-        return self._write([(sql, (pid, now, now, run_id))]) == 1
+        sql = """update runs set status = 'running', pid = ?, started = coalesce(started, ?), finished = null
+                 where id = ? and status = 'queued'"""
+        return self._write([(sql, (pid, time.time(), run_id))]) == 1
 
     def finish(self, run_id: str, status: RunStatus) -> None:
         """Record how a run ended."""
@@ -407,6 +406,7 @@ class Report:
     def __init__(self, store: Store, run_id: str) -> None:
         self.store, self.run_id = store, run_id
         self._last_progress = 0.0
+        self._interrupted = False
 
     @property
     def folder(self) -> Path:
@@ -433,12 +433,18 @@ class Report:
         """Something the run made: a checkpoint, a result file."""
         self.store.emit(self.run_id, "artifact", {"name": name, "path": str(path), **about})
 
-    def error(self, message: str) -> None:
-        """Why the run failed, in one sentence."""
-        self.store.emit(self.run_id, "error", {"message": message})
+    def error(self, message: str, exit_code: int = 1) -> None:
+        """Why the run failed, in one sentence, and the exit code that says so."""
+        self.store.emit(self.run_id, "error", {"message": message, "exit_code": exit_code})
+
+    def interrupt(self) -> None:
+        """Ask the stage to stop now, as a signal handler may (it writes nothing)."""
+        self._interrupted = True
 
     def stop_asked(self, at_cycle_end: bool = False) -> bool:
         """True when the user asked to stop now, or (`at_cycle_end`) after this cycle."""
+        if self._interrupted:
+            return True
         asked = self.store.run(self.run_id).stop
         return asked in ("now", "kill") or (at_cycle_end and asked == "cycle")
 

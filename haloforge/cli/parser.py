@@ -1,0 +1,140 @@
+"""The command tree: every command of halo-forge, its flags and the function that does it."""
+
+import argparse
+
+from haloforge import __version__
+from haloforge.cli import commands, runs
+from haloforge.cli.flags import Parser, add_settings
+from haloforge.config import STAGES, ValidateConfig, VerifyConfig
+
+DESCRIPTION = "Train code-generation models with verification: data, SFT, RAFT, benchmark."
+
+
+def build() -> argparse.ArgumentParser:
+    """The whole parser; `args.do` is the function of the command that was typed."""
+    top = Parser(prog="halo-forge", description=DESCRIPTION)
+    top.add_argument("--version", action="version", version=f"halo-forge {__version__}")
+    groups = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    _data(_group(groups, "data", "prepare, generate and validate problems"))
+    _stage(_group(groups, "sft", "supervised fine-tuning"), "train", "sft")
+    _stage(_group(groups, "raft", "reward-ranked fine-tuning"), "train", "raft")
+    _benchmark(_group(groups, "benchmark", "pass@k of a checkpoint, and comparisons"))
+    _verify(groups)
+    _generate(groups)
+    _runs(_group(groups, "runs", "list, show, stop, resume and delete runs"))
+    _models(_group(groups, "models", "list, merge and export checkpoints"))
+    _app(groups)
+    doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(do=commands.doctor)
+    return top
+
+
+def _group(groups: "argparse._SubParsersAction[Parser]", name: str, text: str) -> "argparse._SubParsersAction[Parser]":
+    parser = groups.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    return parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+
+def _stage(group: "argparse._SubParsersAction[Parser]", command: str, stage: str) -> Parser:
+    cls = STAGES[stage]
+    parser = group.add_parser(command, help=cls.__doc__, description=cls.__doc__)
+    parser.add_argument("--config", metavar="FILE", help="YAML file; flags that are typed beat it")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, say what would happen, do nothing")
+    parser.add_argument("--resume", action="store_true", help="go on with the unfinished run that has the same output")
+    parser.add_argument("--detach", action="store_true", help="return at once; the run goes on by itself")
+    parser.add_argument("--name", default="", help="a name for the run, for people")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end, nothing else")
+    add_settings(parser, cls)
+    parser.set_defaults(do=commands.stage, stage=stage)
+    return parser
+
+
+def _data(group: "argparse._SubParsersAction[Parser]") -> None:
+    prepare = _stage(group, "prepare", "data-prepare")
+    prepare.add_argument("--list", action="store_true", help="show the datasets, with sizes and licences")
+    prepare.set_defaults(do=commands.prepare)
+    _stage(group, "generate", "data-generate")
+    validate = group.add_parser("validate", help=ValidateConfig.__doc__, description=ValidateConfig.__doc__)
+    validate.add_argument("file", metavar="FILE", help="problem file, in our format or an original one")
+    validate.add_argument("--json", action="store_true", help="print JSON")
+    add_settings(validate, ValidateConfig)
+    validate.set_defaults(do=commands.validate)
+
+
+def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:
+    _stage(group, "run", "benchmark")
+    compare = group.add_parser("compare", help="compare results on the same problems, with a paired interval")
+    compare.add_argument("results", metavar="FILE", nargs="+", help="result files; the first is the one compared with")
+    compare.add_argument("--json", action="store_true", help="print JSON")
+    compare.set_defaults(do=commands.compare)
+
+
+def _verify(groups: "argparse._SubParsersAction[Parser]") -> None:
+    parser = groups.add_parser("verify", help=VerifyConfig.__doc__, description=VerifyConfig.__doc__)
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    add_settings(parser, VerifyConfig)
+    parser.set_defaults(do=commands.verify)
+
+
+def _generate(groups: "argparse._SubParsersAction[Parser]") -> None:
+    parser = groups.add_parser("generate", help="one answer from a model, verified if you like")
+    parser.add_argument("--model", metavar="NAME", required=True, help="checkpoint folder, smollm2-135m, or a Hub id")
+    parser.add_argument("--prompt", metavar="TEXT", required=True, help="what to ask")
+    parser.add_argument("--verify", action="store_true", help="verify the code that comes out")
+    parser.add_argument("--test", metavar="ASSERT", action="append", default=[], help="a test for --verify; may repeat")
+    parser.add_argument("--language", default="python", help="language of the code (default: python)")
+    parser.add_argument("--max-new-tokens", metavar="N", type=int, default=512, help="longest answer (default: 512)")
+    parser.add_argument("--temperature", metavar="X", type=float, default=0.7, help="0 is greedy (default: 0.7)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="seed of the sampling (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(do=commands.generate)
+
+
+def _runs(group: "argparse._SubParsersAction[Parser]") -> None:
+    listing = group.add_parser("list", help="all runs, newest first")
+    listing.add_argument("--stage", choices=list(STAGES), metavar="STAGE", help="only runs of this stage")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.set_defaults(do=runs.listing)
+    show = group.add_parser("show", help="one run: status, settings, what it reported")
+    show.add_argument("run", metavar="RUN", help="id, or its beginning")
+    show.add_argument("--follow", action="store_true", help="go on printing until the run ends")
+    show.add_argument("--json", action="store_true", help="print JSON")
+    show.set_defaults(do=runs.show)
+    stop = group.add_parser("stop", help="stop a run; everything done so far is kept")
+    stop.add_argument("run", metavar="RUN", help="id, or its beginning")
+    how = stop.add_mutually_exclusive_group()
+    how.add_argument("--after-cycle", dest="rung", action="store_const", const="cycle", help="when this cycle is done")
+    how.add_argument("--kill", dest="rung", action="store_const", const="kill", help="at once, without saving")
+    stop.set_defaults(do=runs.stop, rung="now")
+    resume = group.add_parser("resume", help="go on with a stopped, failed or interrupted run")
+    resume.add_argument("run", metavar="RUN", help="id, or its beginning")
+    resume.add_argument("--detach", action="store_true", help="return at once; the run goes on by itself")
+    resume.set_defaults(do=runs.resume)
+    delete = group.add_parser("delete", help="forget a run; its checkpoints and results stay")
+    delete.add_argument("run", metavar="RUN", nargs="+", help="id, or its beginning")
+    delete.set_defaults(do=runs.delete)
+
+
+def _models(group: "argparse._SubParsersAction[Parser]") -> None:
+    listing = group.add_parser("list", help="the embedded model, and the checkpoints of your runs")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.set_defaults(do=commands.models_list)
+    merge = group.add_parser("merge", help="fold an adapter into its base model, in float32")
+    merge.add_argument("--model", metavar="DIR", required=True, help="adapter checkpoint")
+    merge.add_argument("--output", metavar="DIR", required=True, help="folder for the whole model")
+    merge.set_defaults(do=commands.models_merge)
+    export = group.add_parser("export", help="a folder that other tools load without halo-forge")
+    export.add_argument("--model", metavar="NAME", required=True, help="any checkpoint")
+    export.add_argument("--output", metavar="DIR", required=True, help="folder to write")
+    export.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", metavar="DTYPE",
+                        help="number format: float32, bfloat16 or float16 (default: float32)")  # fmt: skip
+    export.set_defaults(do=commands.models_export)
+
+
+def _app(groups: "argparse._SubParsersAction[Parser]") -> None:
+    parser = groups.add_parser("app", help="the studio, in the browser")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for this login; needed for any other address")
+    parser.add_argument("--insecure", action="store_true", help="allow another address without a login")
+    parser.set_defaults(do=commands.app)

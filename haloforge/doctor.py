@@ -1,0 +1,131 @@
+"""What this machine can do: one line per thing, with what to install where something is missing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import psutil
+
+from haloforge.store import home
+
+State = Literal["ok", "optional", "missing"]
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "datasets",
+    "accelerate",
+    "gradio",
+    "pandas",
+    "plotly",
+    "sqlite-utils",
+)
+HUB = ("huggingface.co", 443)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line: `ok`, `optional` (something does without) or `missing` (something will not work)."""
+
+    name: str
+    state: State
+    text: str
+    hint: str = ""
+
+
+def examine() -> list[Check]:
+    """Everything, in the order of the pipeline. Takes a few seconds: primitives are tried, not assumed."""
+    return [*_python(), *_machine(), *_compilers(), _sandbox(), _embedded(), _hub(), _browser()]
+
+
+def text(checks: list[Check]) -> str:
+    """The checks as lines for a terminal."""
+    width = max(len(check.name) for check in checks)
+    marks = {"ok": "ok", "optional": "--", "missing": "!!"}
+    lines = [f"{marks[c.state]}  {c.name:<{width}}  {c.text}" + (f"; {c.hint}" if c.hint else "") for c in checks]
+    return "\n".join(lines)
+
+
+def _python() -> Iterator[Check]:
+    version = platform.python_version()
+    yield Check("python", "ok", f"{version} on {platform.system()} {platform.machine()}")
+    for package in PACKAGES:
+        try:
+            yield Check(package, "ok", importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(package, "missing", "not installed", "`make app` installs it")
+
+
+def _machine() -> Iterator[Check]:
+    import torch
+
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(_existing(str(home().absolute())))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Check("cpu", "ok", f"{cores} usable cores")
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+        yield Check("gpu", "ok", ", ".join(f"{p.name} ({p.total_memory / 2**30:.0f} GiB)" for p in names))
+    else:
+        yield Check("gpu", "optional", "none that torch can use", "small models run on the CPU")
+    enough = memory.available > 3 * 2**30
+    yield Check("memory", "ok" if enough else "optional", f"{memory.available / 2**30:.1f} GiB free",
+                "" if enough else "close something: training the embedded model wants about 3 GiB")  # fmt: skip
+    room = disk.free > 2 * 2**30
+    yield Check("disk", "ok" if room else "missing", f"{disk.free / 2**30:.1f} GiB free for {home()}",
+                "" if room else "free space, or set HALOFORGE_RUNS to another folder")  # fmt: skip
+
+
+def _existing(path: str) -> str:
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _compilers() -> Iterator[Check]:
+    from haloforge.verify import compilers_available
+
+    for tool in compilers_available():
+        yield Check(tool.name, "ok" if tool.version else "optional", tool.version or "not found", tool.hint)
+
+
+def _sandbox() -> Check:
+    from haloforge.verify import isolation
+
+    level = isolation()
+    return Check("sandbox", "ok" if level.accepted else "missing", f"{level.name}: {level.reason}", level.hint)
+
+
+def _embedded() -> Check:
+    from haloforge.errors import ModelError
+    from haloforge.models import EMBEDDED, gguf_file
+
+    try:
+        return Check(EMBEDDED, "ok", f"its weights are in {gguf_file()}")
+    except ModelError as e:
+        return Check(EMBEDDED, "missing", "its weights are not installed", str(e))
+
+
+def _hub() -> Check:
+    try:
+        socket.create_connection(HUB, timeout=3).close()
+    except OSError:
+        return Check(
+            "hub", "optional", f"{HUB[0]} cannot be reached", "local folders and the embedded model still work"
+        )
+    return Check("hub", "ok", f"{HUB[0]} answers")
+
+
+def _browser() -> Check:
+    path = shutil.which("chromium")
+    if path is None:
+        return Check("chromium", "optional", "not found", "only the browser tests need it: apt-get install chromium")
+    shown = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    return Check("chromium", "ok", shown.stdout.strip() or path)

@@ -1,0 +1,318 @@
+"""Runs as processes: queue, start, follow, stop, resume, re-attach. Nothing here knows what a stage does.
+
+A worker is a child process in a session of its own. It holds a lock on its run folder for exactly as long as it lives,
+so that anybody can tell a live run from a dead one, whoever started it; it writes its own events and final status.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from haloforge import config as configs
+from haloforge import stages
+from haloforge.errors import ForgeError, MachineError, RunError, Stopped
+from haloforge.records import Event, Run
+from haloforge.store import Report, Store
+
+RUNGS = ("cycle", "now", "kill")
+"""The stop ladder: after this cycle; now, with everything saved; at once, losing at most the batch in work."""
+
+
+def submit(store: Store, config: configs.StageConfig, *, parent: str | None = None, name: str = "") -> Run:
+    """Queue a run. A run with a parent waits until the parent is done."""
+    run = store.create_run(config.stage, config.to_json(), parent=parent, name=name)
+    (store.folder(run.id) / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    return run
+
+
+def submit_chain(store: Store, chain: Sequence[configs.StageConfig], *, name: str = "") -> list[Run]:
+    """Queue runs that follow each other: each starts when the one before is done."""
+    queued: list[Run] = []
+    for config in chain:
+        queued.append(submit(store, config, parent=queued[-1].id if queued else None, name=name))
+    return queued
+
+
+def resume(store: Store, run_id: str) -> Run:
+    """Queue a stopped, failed or interrupted run again; it goes on where it was."""
+    reconcile(store)
+    return store.requeue(run_id)
+
+
+def delete(store: Store, run_id: str) -> None:
+    """Forget a run, with its log and records; its output folder stays. Raises RunError while it runs."""
+    folder = store.folder(store.run(run_id).id)
+    store.delete_run(run_id)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def lock_path(store: Store, run_id: str) -> Path:
+    """The file that a run's worker holds locked for as long as it lives."""
+    return store.folder(run_id) / "lock"
+
+
+def log_path(store: Store, run_id: str) -> Path:
+    """What the worker and its libraries print. Nobody parses it."""
+    return store.folder(run_id) / "log.txt"
+
+
+def log_tail(store: Store, run_id: str, max_bytes: int = 65536) -> str:
+    """The end of a run's log."""
+    path = log_path(store, run_id)
+    if not path.exists():
+        return ""
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - max_bytes))
+        return log.read().decode("utf-8", errors="replace")
+
+
+def is_alive(store: Store, run_id: str) -> bool:
+    """True while a worker process has this run in hand: exact, and immune to reused process ids."""
+    path = lock_path(store, run_id)
+    if not path.exists():
+        return False
+    with path.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def reconcile(store: Store) -> list[Run]:
+    """Mark running runs whose worker is gone as interrupted (or stopped, when that was asked for); returns them."""
+    gone = []
+    for run in store.runs(status="running"):
+        if is_alive(store, run.id) or store.run(run.id).is_finished:
+            continue
+        if run.stop:
+            store.finish(run.id, "stopped")
+        else:
+            store.finish(run.id, "interrupted")
+            Report(store, run.id).error("the worker process is gone (killed, or out of memory); the run can be resumed")
+        gone.append(store.run(run.id))
+    return gone
+
+
+def start_worker(store: Store, run_id: str) -> subprocess.Popen[bytes]:
+    """Start the process that works on a queued run. It outlives us; its output goes to the run's log file."""
+    run = store.run(run_id)
+    if not Path(run.cwd).is_dir():
+        raise RunError(f"run {run.id} was queued in {run.cwd}, which is not there any more; queue it again")
+    with log_path(store, run.id).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "haloforge.jobs", str(store.root), run.id],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=run.cwd,
+            start_new_session=True,
+        )
+
+
+def request_stop(store: Store, run_id: str, rung: str) -> Run:
+    """Ask a run to stop: "cycle", "now" or "kill". A queued run stops at once; a harder rung replaces a softer one."""
+    if rung not in RUNGS:
+        raise RunError(f"there is no way to stop called {rung!r}; use one of {', '.join(RUNGS)}")
+    run = store.run(run_id)
+    if run.is_finished:
+        raise RunError(f"run {run.id} is {run.status} already")
+    if run.status == "queued":
+        store.update_run(run.id, stop=rung)
+        store.finish(run.id, "stopped")
+        return store.run(run.id)
+    if not run.stop or RUNGS.index(rung) > RUNGS.index(run.stop):
+        store.update_run(run.id, stop=rung)
+    if rung == "kill":
+        _kill(store, run)
+        reconcile(store)
+    return store.run(run.id)
+
+
+def _kill(store: Store, run: Run) -> None:
+    if not (run.pid and is_alive(store, run.id)):
+        return
+    try:
+        worker = psutil.Process(run.pid)
+        family = [*worker.children(recursive=True), worker]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(family, timeout=10)
+
+
+def follow(store: Store, run_id: str, after: int = 0, poll_s: float = 0.2) -> Iterator[Event]:
+    """Yield a run's events as they come, until it has ended; the last status is final when this returns."""
+    while True:
+        run = store.run(run_id)  # status first, events second: nothing that came before the end is missed
+        for event in store.events(run_id, after):
+            after = event.id
+            yield event
+        if run.is_finished:
+            return
+        if run.status == "running" and not is_alive(store, run_id):
+            reconcile(store)
+            continue
+        time.sleep(poll_s)
+
+
+def exit_code(store: Store, run_id: str) -> int:
+    """0 done, 130 stopped, 2 when the user's input was wrong, 1 for any other end."""
+    run = store.run(run_id)
+    if run.status == "done":
+        return 0
+    if run.status == "stopped":
+        return 130
+    error = store.last_event(run_id, "error")
+    return int(error.data.get("exit_code", 1)) if error else 1
+
+
+class Trainer(threading.Thread):
+    """The background trainer of an app: starts queued runs one after the other, and marks the dead.
+
+    Of several apps on one runs folder only one trains at a time: it holds `trainer.lock` there.
+    """
+
+    def __init__(self, root: Path, poll_s: float = 0.5) -> None:
+        super().__init__(name="halo-forge trainer", daemon=True)
+        self.root, self.poll_s = root, poll_s
+        self._leaving = threading.Event()
+
+    def stop(self) -> None:
+        """Start nothing any more. Workers go on: they are not ours."""
+        self._leaving.set()
+        self.join()
+
+    def run(self) -> None:
+        """Poll the store until told to stop."""
+        with Store(self.root) as store, (self.root / "trainer.lock").open("ab") as lock:
+            while not self._leaving.is_set():
+                if _try_lock(lock.fileno()):
+                    break
+                self._leaving.wait(self.poll_s)
+            worker: subprocess.Popen[bytes] | None = None
+            while not self._leaving.is_set():
+                worker = step(store, worker)
+                self._leaving.wait(self.poll_s)
+
+
+def step(store: Store, worker: subprocess.Popen[bytes] | None = None) -> subprocess.Popen[bytes] | None:
+    """One look of the trainer: reap, reconcile, and start the next queued run when nothing runs."""
+    reconcile(store)
+    if worker is not None and worker.poll() is None:
+        return worker
+    if store.runs(status="running"):
+        return None
+    run = next_queued(store)
+    if run is None:
+        return None
+    try:
+        started = start_worker(store, run.id)
+    except RunError as e:
+        Report(store, run.id).error(str(e), e.exit_code)
+        store.finish(run.id, "failed")
+        return None
+    _await_claim(store, run.id, started)
+    return started
+
+
+def _await_claim(store: Store, run_id: str, worker: subprocess.Popen[bytes]) -> None:
+    """Wait until the worker has taken the run; one that died before that must not be started again for ever."""
+    while store.run(run_id).status == "queued":
+        if worker.poll() is not None and store.run(run_id).status == "queued":
+            Report(store, run_id).error("the worker process ended before it began; its log says why")
+            store.finish(run_id, "failed")
+            return
+        time.sleep(0.05)
+
+
+def next_queued(store: Store) -> Run | None:
+    """The oldest queued run whose parent is done, or was never there."""
+    every = store.runs()
+    status = {run.id: run.status for run in every}
+    waiting = [run for run in reversed(every) if run.status == "queued"]
+    return next((run for run in waiting if run.parent is None or status.get(run.parent, "done") == "done"), None)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def work(root: Path, run_id: str) -> int:
+    """A worker's whole life: take the run, execute its stage, record how it ended. Returns the exit code."""
+    with Store(root) as store, lock_path(store, run_id).open("ab") as lock:
+        if not _take(store, run_id, lock.fileno()):
+            return 0  # somebody else has it
+        report = Report(store, run_id)
+
+        def on_term(_signal: int, _frame: FrameType | None) -> None:
+            report.interrupt()
+
+        signal.signal(signal.SIGTERM, on_term)
+        signal.signal(signal.SIGINT, on_term)
+        return _execute(store, store.run(run_id), report)
+
+
+def _take(store: Store, run_id: str, lock: int) -> bool:
+    """Lock, then claim. A reader of the lock may hold it for an instant, so one refusal means nothing."""
+    while store.run(run_id).status == "queued":
+        if _try_lock(lock):
+            return store.claim(run_id, os.getpid())
+        time.sleep(0.02)
+    return False
+
+
+def _execute(store: Store, run: Run, report: Report) -> int:
+    """The one place that catches everything: a stage that fails is recorded, and its traceback is in the log."""
+    try:
+        config = configs.STAGES[run.stage].parse(run.config)
+        stages.load(run.stage).run(config, report)
+    except Stopped:
+        store.finish(run.id, "stopped")
+        return Stopped.exit_code
+    except Exception as e:  # noqa: BLE001
+        error = _for_people(e)
+        if not isinstance(e, ForgeError):
+            traceback.print_exc()
+        print(error, file=sys.stderr, flush=True)
+        report.error(str(error), error.exit_code)
+        store.finish(run.id, "failed")
+        return error.exit_code
+    store.finish(run.id, "done")
+    return 0
+
+
+def _for_people(e: Exception) -> ForgeError:
+    if isinstance(e, ForgeError):
+        return e
+    if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MachineError(
+            f"no space left while writing {e.filename or 'a file'}; free space there and resume the run"
+        )
+    if isinstance(e, MemoryError) or type(e).__name__ == "OutOfMemoryError":
+        return MachineError("out of memory; lower the batch size or the sequence length, or take a smaller model")
+    return MachineError(f"{type(e).__name__}: {e} (a bug, or a broken installation: the run's log has the traceback)")
+
+
+if __name__ == "__main__":
+    sys.exit(work(Path(sys.argv[1]), sys.argv[2]))

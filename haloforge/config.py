@@ -1,17 +1,12 @@
 """Every setting of every stage, once. YAML keys, CLI flags, GUI fields and the stored config all derive from here."""
 
-import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, model_validator
 
-from haloforge.errors import ConfigError
+from haloforge.settings import Section, Setting, StageConfig, command, setting, settings, values
+
+__all__ = ["STAGES", "Setting", "StageConfig", "command", "settings", "values"]
 
 VerifierName = Literal["auto", "python", "gcc", "clang", "mingw", "rust", "go", "custom"]
 DatasetName = Literal[
@@ -31,14 +26,6 @@ DatasetName = Literal[
 Backend = Literal["local", "ollama", "openai", "anthropic"]
 
 
-def setting(default: Any = ..., *, flag: str = "", advanced: bool = False, kind: str = "", **bounds: Any) -> Any:
-    """A field with its bounds, its CLI flag (the key itself unless given) and its place in a form.
-
-    `kind` tells a form what the text names: "file", "folder", "model" or "problems".
-    """
-    return Field(default, json_schema_extra={"flag": flag, "advanced": advanced, "kind": kind}, **bounds)
-
-
 def _split_commas(value: Any) -> Any:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
@@ -47,43 +34,6 @@ def _split_commas(value: Any) -> Any:
 
 Ints = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: v.split() if isinstance(v, str) else v)]
-
-
-class Section(BaseModel):
-    """A group of settings: frozen, strict about unknown keys, documented by attribute docstrings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class StageConfig(Section):
-    """Base of the stage configs."""
-
-    stage: ClassVar[str]
-
-    @classmethod
-    def load(cls, path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Self:
-        """Defaults, then the YAML file, then `overrides` ({"training.learning_rate": 2e-5}). Raises ConfigError."""
-        data = read_yaml(path) if path else {}
-        for key, value in (overrides or {}).items():
-            _put(data, key, value)
-        return cls.parse(data, where=str(path) if path else "")
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any], where: str = "") -> Self:
-        """Validate nested plain data. Raises ConfigError that names every wrong key in one sentence."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as e:
-            problems = "; ".join(_explain(cls, error) for error in e.errors())
-            raise ConfigError(f"{where}: {problems}" if where else problems) from e
-
-    def to_yaml(self) -> str:
-        """YAML that `load` reads back to the same config; only what differs from the defaults, and what is required."""
-        return yaml.safe_dump(_changed(self), sort_keys=False, allow_unicode=True)
-
-    def to_json(self) -> dict[str, Any]:
-        """The whole config as plain values, as stored with a run."""
-        return self.model_dump(mode="json")
 
 
 class ModelSection(Section):
@@ -152,6 +102,7 @@ class SftConfig(StageConfig):
     """Fine-tune a model on solved problems: LoRA, loss on the completion only."""
 
     stage: ClassVar[str] = "sft"
+    command: ClassVar[tuple[str, ...]] = ("sft", "train")
     model: ModelSection
     data: SftData
     output_dir: str = setting("models/sft", flag="output", kind="folder")
@@ -268,6 +219,7 @@ class RaftConfig(StageConfig):
     """Reward-ranked fine-tuning: sample N completions per problem, verify each, train on the best, repeat."""
 
     stage: ClassVar[str] = "raft"
+    command: ClassVar[tuple[str, ...]] = ("raft", "train")
     sft_checkpoint: str = setting("models/sft/final_model", flag="checkpoint", kind="model")
     """Checkpoint to start from: a folder, smollm2-135m, or a Hub id."""
     output_dir: str = setting("models/raft", flag="output", kind="folder")
@@ -288,6 +240,7 @@ class BenchmarkConfig(StageConfig):
     """Sample n completions per problem and estimate pass@k, with an interval over problems."""
 
     stage: ClassVar[str] = "benchmark"
+    command: ClassVar[tuple[str, ...]] = ("benchmark", "run")
     model: str = setting(kind="model")
     """Checkpoint to judge: a folder, smollm2-135m, or a Hub id."""
     prompts: str = setting(kind="problems")
@@ -320,6 +273,7 @@ class PrepareConfig(StageConfig):
     """Turn a dataset into a problem file, checked and with a manifest."""
 
     stage: ClassVar[str] = "data-prepare"
+    command: ClassVar[tuple[str, ...]] = ("data", "prepare")
     dataset: DatasetName = setting("starter-easy")
     """Where the problems come from."""
     output: str = setting(kind="file")
@@ -342,6 +296,7 @@ class GenerateConfig(StageConfig):
     """Let a model answer prompts, and write its answers as training data."""
 
     stage: ClassVar[str] = "data-generate"
+    command: ClassVar[tuple[str, ...]] = ("data", "generate")
     prompts: str = setting(kind="file")
     """Text file with one prompt a line, or a JSONL of problems."""
     backend: Backend = setting("local")
@@ -367,6 +322,7 @@ class VerifyConfig(StageConfig):
     """Verify samples against the tests of their problems."""
 
     stage: ClassVar[str] = "verify"
+    command: ClassVar[tuple[str, ...]] = ("verify",)
     problems: str = setting(kind="problems")
     """Problem file, in our format or an original one."""
     samples: str = setting(kind="file")
@@ -380,185 +336,27 @@ class ValidateConfig(StageConfig):
     """Check a problem file, and its reference solutions against their own tests."""
 
     stage: ClassVar[str] = "data-validate"
+    command: ClassVar[tuple[str, ...]] = ("data", "validate")
     run_solutions: bool = setting(True)
     """Run every reference solution against its own tests."""
     verifier: VerifierSection = VerifierSection()
 
 
+class AppConfig(StageConfig):
+    """The studio, in the browser."""
+
+    stage: ClassVar[str] = "app"
+    command: ClassVar[tuple[str, ...]] = ("app",)
+    host: str = setting("127.0.0.1")
+    """Address to listen on; any other than this machine's own needs a login."""
+    port: int = setting(7860, ge=1, le=65535)
+    """Port to listen on."""
+    auth: str | None = setting(None)
+    """Login to ask for, as USER:PASSWORD."""
+    insecure: bool = setting(False)
+    """Allow another address without a login: anyone who reaches it can run code here."""
+
+
 STAGES: dict[str, type[StageConfig]] = {
     c.stage: c for c in (PrepareConfig, GenerateConfig, SftConfig, RaftConfig, BenchmarkConfig)
 }
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One leaf of a stage config, as a command line or a form needs it. `path` is dotted: training.learning_rate."""
-
-    path: str
-    flag: str
-    type: type
-    default: Any
-    required: bool
-    optional: bool
-    help: str
-    choices: tuple[str, ...]
-    minimum: float | None
-    maximum: float | None
-    advanced: bool
-    kind: str
-
-
-def settings(cls: type[StageConfig]) -> list[Setting]:
-    """Every leaf setting of a stage, in order of declaration."""
-    return list(_leaves(cls, ""))
-
-
-def values(config: StageConfig) -> dict[str, Any]:
-    """Dotted path -> value, for every leaf setting."""
-    flat: dict[str, Any] = {}
-    for s in settings(type(config)):
-        node: Any = config
-        for part in s.path.split("."):
-            node = getattr(node, part)
-        flat[s.path] = node
-    return flat
-
-
-def command(config: StageConfig) -> list[str]:
-    """The command line that starts this config: only the flags that differ from the defaults."""
-    words = ["halo-forge", *_COMMANDS[config.stage]]
-    now = values(config)
-    for s in settings(type(config)):
-        value = now[s.path]
-        if not s.required and value == s.default:
-            continue
-        if s.type is bool:
-            words.append(f"--{s.flag}" if value else f"--no-{s.flag}")
-        elif value is not None:
-            joiner = "," if s.type is tuple and s.path == "k" else " "
-            words += [f"--{s.flag}", joiner.join(map(str, value)) if isinstance(value, tuple) else str(value)]
-    return words
-
-
-_COMMANDS = {
-    "data-prepare": ["data", "prepare"],
-    "data-generate": ["data", "generate"],
-    "sft": ["sft", "train"],
-    "raft": ["raft", "train"],
-    "benchmark": ["benchmark", "run"],
-}
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; an empty file is {}. Raises ConfigError with file and line."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as e:
-        raise ConfigError(f"{path}: there is no such file; give the path of a YAML file") from e
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"{path}: cannot be read as a YAML file ({e})") from e
-    except yaml.YAMLError as e:
-        mark = getattr(e, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: this is not valid YAML; check indentation and colons there") from e
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a config is a mapping of keys to values, this file holds a {type(data).__name__}")
-    return data
-
-
-def _put(data: dict[str, Any], path: str, value: Any) -> None:
-    *parents, leaf = path.split(".")
-    for part in parents:
-        node = data.get(part)
-        if not isinstance(node, dict):
-            node = data[part] = {}
-        data = node
-    data[leaf] = value
-
-
-def _leaves(cls: type[BaseModel], prefix: str) -> Iterator[Setting]:
-    for name, field in cls.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from _leaves(field.annotation, f"{prefix}{name}.")
-        else:
-            yield _leaf(prefix + name, field)
-
-
-def _leaf(path: str, field: FieldInfo) -> Setting:
-    extra: Any = field.json_schema_extra or {}
-    annotation, optional = field.annotation, False
-    if get_origin(annotation) in (Union, UnionType):
-        members = [a for a in get_args(annotation) if a is not type(None)]
-        annotation, optional = members[0], len(members) < len(get_args(annotation))
-    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
-    kind = str if choices else get_origin(annotation) or annotation
-    low, high = _bound(field, "ge", "gt"), _bound(field, "le", "lt")
-    return Setting(
-        path=path,
-        flag=extra.get("flag") or path.split(".")[-1].replace("_", "-"),
-        type=kind,  # type: ignore[arg-type]
-        default=None if field.is_required() else field.default,
-        required=field.is_required(),
-        optional=optional,
-        help=field.description or "",
-        choices=tuple(choices),
-        minimum=low,
-        maximum=high,
-        advanced=bool(extra.get("advanced")),
-        kind=extra.get("kind", ""),
-    )
-
-
-def _bound(field: FieldInfo, *names: str) -> float | None:
-    for constraint in field.metadata:
-        for name in names:
-            value = getattr(constraint, name, None)
-            if value is not None:
-                return float(value)
-    return None
-
-
-def _changed(section: Section) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if isinstance(value, Section):
-            inner = _changed(value)
-            if inner:
-                out[name] = inner
-        elif field.is_required() or value != field.default:
-            out[name] = list(value) if isinstance(value, tuple) else value
-    return out
-
-
-def _explain(cls: type[StageConfig], error: Any) -> str:
-    loc = [str(part) for part in error["loc"]]
-    path = ".".join(loc)
-    known = {s.path: s for s in settings(cls)}
-    if error["type"] == "extra_forbidden":
-        near = _nearest(loc[-1], path, list(known))
-        return f"there is no setting {path!r}" + (f"; did you mean {near!r}?" if near else "")
-    if error["type"] == "missing":
-        here = [s for p, s in known.items() if p == path or p.startswith(path + ".")]
-        wanted = next((s for s in here if s.required), here[0])
-        return f"{wanted.path} is missing: give --{wanted.flag}, or {wanted.path} in a YAML file"
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    given = f" (not {error['input']!r})" if not isinstance(error["input"], dict) else ""
-    message = error["msg"].replace("Input should be", "should be", 1)
-    if known.get(path) and known[path].choices and isinstance(error["input"], str):
-        near = _nearest(error["input"], error["input"], list(known[path].choices))
-        message += f"; did you mean {near!r}?" if near else ""
-    return f"{path} {message}{given}"
-
-
-def _nearest(word: str, path: str, known: list[str]) -> str | None:
-    """The known path closest to a mistyped one: the same place first, then the same last word anywhere."""
-    by_leaf = {k.split(".")[-1]: k for k in reversed(known)}
-    for candidates, asked in ((known, path), (list(by_leaf), word)):
-        found = difflib.get_close_matches(asked, candidates, n=1, cutoff=0.6)
-        if found:
-            return by_leaf.get(found[0], found[0])
-    return None

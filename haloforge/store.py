@@ -14,6 +14,7 @@ from typing import Any
 from haloforge.errors import MachineError, RunError
 from haloforge.records import FINISHED, Event, EventKind, Problem, Purpose, Run, RunStatus, Sample, Verdict, dumps
 
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A stored sample with its row id, its verdict (None until verified) and why it was kept or not."""

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -169,11 +170,9 @@ def models_export(args: argparse.Namespace) -> int:
 
 
 def app(args: argparse.Namespace) -> int:
-    """`app`."""
-    from haloforge import ui
-
-    ui.launch(host=args.host, port=args.port, auth=args.auth, insecure=args.insecure)
-    return 0
+    """`app`: this process becomes the server, so that command line and GUI never share one."""
+    config = configs.AppConfig.load(None, typed(args))
+    os.execv(sys.executable, [sys.executable, "-m", "haloforge.ui", json.dumps(config.to_json())])
 
 
 def doctor(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import argparse
 from haloforge import __version__
 from haloforge.cli import commands, runs
 from haloforge.cli.flags import Parser, add_settings
-from haloforge.config import STAGES, ValidateConfig, VerifyConfig
+from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
 
 DESCRIPTION = "Train code-generation models with verification: data, SFT, RAFT, benchmark."
 
@@ -132,9 +132,6 @@ def _models(group: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _app(groups: "argparse._SubParsersAction[Parser]") -> None:
-    parser = groups.add_parser("app", help="the studio, in the browser")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
-    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for this login; needed for any other address")
-    parser.add_argument("--insecure", action="store_true", help="allow another address without a login")
+    parser = groups.add_parser("app", help=AppConfig.__doc__, description=AppConfig.__doc__)
+    add_settings(parser, AppConfig)
     parser.set_defaults(do=commands.app)

@@ -1,0 +1,225 @@
+"""The machinery of settings: from one pydantic class come YAML, flags, forms and the stored config."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from haloforge.errors import ConfigError
+
+
+def setting(default: Any = ..., *, flag: str = "", advanced: bool = False, kind: str = "", **bounds: Any) -> Any:
+    """A field with its bounds, its CLI flag (the key itself unless given) and its place in a form.
+
+    `kind` tells a form what the text names: "file", "folder", "model" or "problems".
+    """
+    return Field(default, json_schema_extra={"flag": flag, "advanced": advanced, "kind": kind}, **bounds)
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, strict about unknown keys, documented by attribute docstrings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class StageConfig(Section):
+    """Base of the stage configs."""
+
+    stage: ClassVar[str]
+    command: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def load(cls, path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Defaults, then the YAML file, then `overrides` ({"training.learning_rate": 2e-5}). Raises ConfigError."""
+        data = read_yaml(path) if path else {}
+        for key, value in (overrides or {}).items():
+            _put(data, key, value)
+        return cls.parse(data, where=str(path) if path else "")
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any], where: str = "") -> Self:
+        """Validate nested plain data. Raises ConfigError that names every wrong key in one sentence."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as e:
+            problems = "; ".join(_explain(cls, error) for error in e.errors())
+            raise ConfigError(f"{where}: {problems}" if where else problems) from e
+
+    def to_yaml(self) -> str:
+        """YAML that `load` reads back to the same config; only what differs from the defaults, and what is required."""
+        return yaml.safe_dump(_changed(self), sort_keys=False, allow_unicode=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole config as plain values, as stored with a run."""
+        return self.model_dump(mode="json")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One leaf of a stage config, as a command line or a form needs it. `path` is dotted: training.learning_rate."""
+
+    path: str
+    flag: str
+    type: type
+    default: Any
+    required: bool
+    optional: bool
+    help: str
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    advanced: bool
+    kind: str
+
+
+def settings(cls: type[StageConfig]) -> list[Setting]:
+    """Every leaf setting of a stage, in order of declaration."""
+    return list(_leaves(cls, ""))
+
+
+def values(config: StageConfig) -> dict[str, Any]:
+    """Dotted path -> value, for every leaf setting."""
+    flat: dict[str, Any] = {}
+    for s in settings(type(config)):
+        node: Any = config
+        for part in s.path.split("."):
+            node = getattr(node, part)
+        flat[s.path] = node
+    return flat
+
+
+def command(config: StageConfig) -> list[str]:
+    """The command line that starts this config: only the flags that differ from the defaults."""
+    words = ["halo-forge", *config.command]
+    now = values(config)
+    for s in settings(type(config)):
+        value = now[s.path]
+        if not s.required and value == s.default:
+            continue
+        if s.type is bool:
+            words.append(f"--{s.flag}" if value else f"--no-{s.flag}")
+        elif value is not None:
+            joiner = "," if s.type is tuple and s.path == "k" else " "
+            words += [f"--{s.flag}", joiner.join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    return words
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; an empty file is {}. Raises ConfigError with file and line."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as e:
+        raise ConfigError(f"{path}: there is no such file; give the path of a YAML file") from e
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: cannot be read as a YAML file ({e})") from e
+    except yaml.YAMLError as e:
+        mark = getattr(e, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: this is not valid YAML; check indentation and colons there") from e
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: a config is a mapping of keys to values, this file holds a {type(data).__name__}")
+    return data
+
+
+def _put(data: dict[str, Any], path: str, value: Any) -> None:
+    *parents, leaf = path.split(".")
+    for part in parents:
+        node = data.get(part)
+        if not isinstance(node, dict):
+            node = data[part] = {}
+        data = node
+    data[leaf] = value
+
+
+def _leaves(cls: type[BaseModel], prefix: str) -> Iterator[Setting]:
+    for name, field in cls.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            yield _leaf(prefix + name, field)
+
+
+def _leaf(path: str, field: FieldInfo) -> Setting:
+    extra: Any = field.json_schema_extra or {}
+    annotation, optional = field.annotation, False
+    if get_origin(annotation) in (Union, UnionType):
+        members = [a for a in get_args(annotation) if a is not type(None)]
+        annotation, optional = members[0], len(members) < len(get_args(annotation))
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    kind = str if choices else get_origin(annotation) or annotation
+    low, high = _bound(field, "ge", "gt"), _bound(field, "le", "lt")
+    return Setting(
+        path=path,
+        flag=extra.get("flag") or path.split(".")[-1].replace("_", "-"),
+        type=kind,  # type: ignore[arg-type]
+        default=None if field.is_required() else field.default,
+        required=field.is_required(),
+        optional=optional,
+        help=field.description or "",
+        choices=tuple(choices),
+        minimum=low,
+        maximum=high,
+        advanced=bool(extra.get("advanced")),
+        kind=extra.get("kind", ""),
+    )
+
+
+def _bound(field: FieldInfo, *names: str) -> float | None:
+    for constraint in field.metadata:
+        for name in names:
+            value = getattr(constraint, name, None)
+            if value is not None:
+                return float(value)
+    return None
+
+
+def _changed(section: Section) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            inner = _changed(value)
+            if inner:
+                out[name] = inner
+        elif field.is_required() or value != field.default:
+            out[name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def _explain(cls: type[StageConfig], error: Any) -> str:
+    loc = [str(part) for part in error["loc"]]
+    path = ".".join(loc)
+    known = {s.path: s for s in settings(cls)}
+    if error["type"] == "extra_forbidden":
+        near = _nearest(loc[-1], path, list(known))
+        return f"there is no setting {path!r}" + (f"; did you mean {near!r}?" if near else "")
+    if error["type"] == "missing":
+        here = [s for p, s in known.items() if p == path or p.startswith(path + ".")]
+        wanted = next((s for s in here if s.required), here[0])
+        return f"{wanted.path} is missing: give --{wanted.flag}, or {wanted.path} in a YAML file"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    given = f" (not {error['input']!r})" if not isinstance(error["input"], dict) else ""
+    message = error["msg"].replace("Input should be", "should be", 1)
+    if known.get(path) and known[path].choices and isinstance(error["input"], str):
+        near = _nearest(error["input"], error["input"], list(known[path].choices))
+        message += f"; did you mean {near!r}?" if near else ""
+    return f"{path} {message}{given}"
+
+
+def _nearest(word: str, path: str, known: list[str]) -> str | None:
+    """The known path closest to a mistyped one: the same place first, then the same last word anywhere."""
+    by_leaf = {k.split(".")[-1]: k for k in reversed(known)}
+    for candidates, asked in ((known, path), (list(by_leaf), word)):
+        found = difflib.get_close_matches(asked, candidates, n=1, cutoff=0.6)
+        if found:
+            return by_leaf.get(found[0], found[0])
+    return None

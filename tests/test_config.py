@@ -1,0 +1,118 @@
+"""One definition of every setting: YAML, flags and stored configs say the same."""
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from haloforge import config
+from haloforge.cli.flags import typed
+from haloforge.cli.parser import build
+from haloforge.errors import ConfigError
+
+RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
+REQUIRED = {
+    "data-prepare": {"output": "o.jsonl"},
+    "data-generate": {"prompts": "p.txt", "model": "m"},
+    "sft": {"model.name": "m", "data.train_file": "t.jsonl"},
+    "raft": {"prompts": "p.jsonl"},
+    "benchmark": {"model": "m", "prompts": "p.jsonl"},
+}
+ALL = [*config.STAGES.values(), config.VerifyConfig, config.ValidateConfig, config.AppConfig]
+
+
+def from_flags(*words: str) -> config.StageConfig:
+    args = build().parse_args(words)
+    return config.STAGES[args.stage].load(Path(args.config) if args.config else None, typed(args))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.name)
+def test_every_recipe_loads_as_the_stage_that_its_name_says(path: Path) -> None:
+    assert config.STAGES[path.stem.split("-")[0]].load(path)
+
+
+@pytest.mark.parametrize("cls", ALL, ids=lambda c: c.stage)
+def test_every_setting_has_help_and_a_flag_of_its_own(cls: type[config.StageConfig]) -> None:
+    found = config.settings(cls)
+    assert all(s.help for s in found)
+    assert len({s.flag for s in found}) == len(found)
+
+
+@pytest.mark.parametrize("stage", config.STAGES)
+def test_a_config_survives_yaml_and_json(stage: str, tmp_path: Path) -> None:
+    cls = config.STAGES[stage]
+    original = cls.load(None, REQUIRED[stage])
+    (tmp_path / "c.yaml").write_text(original.to_yaml())
+    assert cls.load(tmp_path / "c.yaml") == original
+    assert cls.parse(original.to_json()) == original
+
+
+@pytest.mark.parametrize("stage", config.STAGES)
+def test_the_command_of_a_config_gives_that_config(stage: str) -> None:
+    changed = dict(REQUIRED[stage])
+    for s in config.settings(config.STAGES[stage]):
+        if s.path in changed or s.choices:
+            continue
+        if s.type is bool:
+            changed[s.path] = not s.default
+        elif s.type is int and s.path != "samples":
+            changed[s.path] = int(s.minimum or 0) + 3
+    original = config.STAGES[stage].load(None, changed)
+    assert from_flags(*config.command(original)[1:]) == original
+
+
+def test_a_typed_flag_beats_yaml_and_yaml_beats_the_default() -> None:
+    sft = from_flags("sft", "train", "--config", str(ROOT / "configs/sft.yaml"), "--learning-rate", "1e-3")
+    assert isinstance(sft, config.SftConfig)
+    assert sft.training.learning_rate == 1e-3
+    assert sft.lora.r == 64
+
+
+def test_a_flag_at_its_default_still_beats_yaml() -> None:
+    raft = from_flags("raft", "train", "--config", str(ROOT / "configs/raft.yaml"), "--cycles", "3")
+    assert isinstance(raft, config.RaftConfig)
+    assert raft.raft.num_cycles == 3
+
+
+def test_scientific_notation_in_yaml_is_a_number(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("prompts: p\ntraining:\n  learning_rate: 5e-5\n")
+    assert config.RaftConfig.load(tmp_path / "c.yaml").training.learning_rate == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("stage", "setting", "value", "said"),
+    [
+        ("raft", "training.lerning_rate", 1, "did you mean 'training.learning_rate'"),
+        ("raft", "raft.cycles", 1, "no setting 'raft.cycles'"),
+        ("raft", "verifier.type", "gc", "did you mean 'gcc'"),
+        ("raft", "training.learning_rate", "fast", "training.learning_rate should be a valid number"),
+        ("raft", "raft.num_cycles", 0, "greater than or equal to 1"),
+        ("raft", "raft", 3, "raft should be"),
+        ("sft", "training.epochs", 3, "did you mean"),
+        ("benchmark", "k", "1,50", "pass@50 cannot be estimated from 10 samples"),
+        ("data-prepare", "dataset", "humanevl", "did you mean 'humaneval'"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_would_be_right(stage: str, setting: str, value: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        config.STAGES[stage].load(None, REQUIRED[stage] | {setting: value})
+
+
+def test_a_missing_setting_says_which_flag_gives_it() -> None:
+    with pytest.raises(ConfigError, match="give --data"):
+        config.SftConfig.load(None, {"model.name": "m"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a: [1", "not valid YAML"), ("- 1\n- 2\n", "mapping"), ("a: 1\n  b: 2\n", "line 2")],
+)
+def test_a_broken_yaml_file_is_one_sentence_with_the_line(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        config.RaftConfig.load(tmp_path / "c.yaml")
+
+
+def test_a_missing_yaml_file_is_named() -> None:
+    with pytest.raises(ConfigError, match="nosuch.yaml: there is no such file"):
+        config.RaftConfig.load(Path("nosuch.yaml"))

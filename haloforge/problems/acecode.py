@@ -1,0 +1,24 @@
+"""AceCode-87K (Zeng et al. 2025): rewritten questions with about 16 asserts each, made by a model; no answers.
+
+Columns: id, source, question, test_cases (asserts), inferences (other models' samples; not read).
+"""
+
+from haloforge.problems.columns import Row, Unusable, text, texts
+from haloforge.problems.python_source import tested_name, with_example
+from haloforge.records import Problem, Tests
+
+
+def adapt(row: Row) -> Problem:
+    """One question. Some of its asserts are wrong: use it with a reward threshold, not as a benchmark."""
+    asserts = texts(row, "test_cases")
+    if not asserts:
+        raise Unusable("no asserts")
+    return Problem(
+        task_id=f"acecode/{text(row, 'id')}",
+        prompt=with_example(text(row, "question"), asserts[0]),
+        tests=Tests(kind="asserts", code=asserts[:1], hidden=asserts[1:]),
+        entry_point=tested_name(asserts[0], None),
+        source="acecode",
+        split="train",
+        license="MIT",
+    )

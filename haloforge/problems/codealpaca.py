@@ -1,0 +1,31 @@
+"""CodeAlpaca-20k (Chaudhary 2023): instructions with unverified answers in many languages, made by a model; no tests.
+
+Columns: instruction, input, output.
+"""
+
+import ast
+import hashlib
+
+from haloforge.problems.columns import Row, Unusable, optional_text, text
+from haloforge.problems.python_source import normalised, parse
+from haloforge.records import Problem
+
+_CODE = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.For, ast.While, ast.With, ast.Call)
+
+
+def adapt(row: Row) -> Problem:
+    """One instruction whose answer is a Python program. Raises Unusable for answers in prose or other languages."""
+    prompt = "\n\n".join(part for part in (text(row, "instruction"), optional_text(row, "input")) if part.strip())
+    answer = normalised(text(row, "output"))
+    tree = parse(answer)
+    if tree is None or not any(isinstance(node, _CODE) for node in ast.walk(tree)):
+        raise Unusable("the answer is not a Python program")
+    digest = hashlib.sha256(f"{prompt}\n{answer}".encode(errors="replace")).hexdigest()
+    return Problem(
+        task_id=f"codealpaca/{digest[:12]}",  # the rows have no id of their own
+        prompt=prompt,
+        solution=answer,
+        source="codealpaca",
+        split="train",
+        license="CC-BY-4.0",
+    )

@@ -1,0 +1,98 @@
+"""Codeforces problems with stdin/stdout tests (open-r1/codeforces), and C++ answers to them (open-r1/codeforces-cots).
+
+A problem row has id, title, description, input_format, output_format, examples, note, official_tests, time_limit
+(seconds), memory_limit (MB), input_mode, interaction_format, generated_checker. An answer row has id, generation
+(a reasoning trace, then the program in a fence) and finish_reason.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from haloforge.errors import DataError
+from haloforge.problems.columns import Row, Unusable, optional_text, positive_number, text
+from haloforge.records import Case, Problem, Tests
+
+LICENSE = "CC-BY-4.0"
+TASK = "Write a C++17 program that reads standard input and writes standard output."
+_FENCE = re.compile(r"```(?:cpp|c\+\+|C\+\+)[^\n]*\n(.*?)```", re.DOTALL)
+
+
+def adapt(row: Row) -> Problem:
+    """One problem with its official tests. Raises Unusable for what a plain program cannot be judged on."""
+    if optional_text(row, "interaction_format").strip():
+        raise Unusable("interactive problem")
+    if row.get("input_mode") == "file":
+        raise Unusable("reads a file instead of standard input")
+    cases = _cases(row, "official_tests")
+    if not cases:
+        raise Unusable("no official tests")
+    checker, megabytes = optional_text(row, "generated_checker"), positive_number(row, "memory_limit")
+    return Problem(
+        task_id=f"codeforces/{text(row, 'id')}",
+        prompt=_statement(row),
+        language="cpp",
+        tests=Tests(
+            kind="stdio",
+            cases=cases,
+            compare="checker" if checker else "tokens",
+            checker=checker,
+            time_limit_s=positive_number(row, "time_limit"),
+            memory_mb=int(megabytes) if megabytes else None,
+        ),
+        source="codeforces_cpp",
+        split="train",
+        license=LICENSE,
+        meta={
+            key: row[key] for key in ("title", "rating", "tags", "official_tests_complete") if row.get(key) is not None
+        },
+    )
+
+
+def adapt_sample(row: Row) -> Problem:
+    """One row of a prompt/response sample: no tests, so compiling is the verdict."""
+    return Problem(
+        task_id="",
+        prompt=f"{text(row, 'prompt')}\n\n{TASK}",
+        language="cpp",
+        solution=text(row, "response"),
+        source="codeforces_cpp",
+        split="train",
+        license="Apache-2.0",
+        meta={key: row[key] for key in ("title", "difficulty") if row.get(key)},
+    )
+
+
+def answer(row: Row) -> str | None:
+    """The C++ program at the end of a reasoning trace; None for a trace that was cut off or holds none."""
+    if row.get("finish_reason") == "length":
+        return None
+    reasoning, thought, rest = text(row, "generation").rpartition("</think>")
+    if not thought and "<think>" in rest:
+        return None
+    programs = _FENCE.findall(rest)
+    return programs[-1].strip("\n") + "\n" if programs else None
+
+
+def _cases(row: Row, key: str) -> tuple[Case, ...]:
+    value = row.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(case, Mapping) for case in value):
+        raise DataError(f'"{key}" is not a list of tests')
+    return tuple(Case(text(case, "input"), text(case, "output")) for case in value)
+
+
+def _statement(row: Row) -> str:
+    sections = (
+        ("", text(row, "description")),
+        ("Input", optional_text(row, "input_format")),
+        ("Output", optional_text(row, "output_format")),
+        *((f"Example {n}", _example(case)) for n, case in enumerate(_cases(row, "examples"), start=1)),
+        ("Note", optional_text(row, "note")),
+    )
+    parts: list[Any] = [text(row, "title").strip()]
+    parts += [f"{name}\n{body.strip()}".strip() for name, body in sections if body.strip()]
+    return "\n\n".join([*parts, TASK])
+
+
+def _example(case: Case) -> str:
+    return f"Input:\n{case.input.rstrip()}\nOutput:\n{case.output.rstrip()}"

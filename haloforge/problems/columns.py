@@ -1,0 +1,54 @@
+"""Typed access to the columns of a row that someone else wrote."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from haloforge.errors import DataError
+
+Row = Mapping[str, Any]
+
+
+class Unusable(DataError):
+    """A sound row that is of no use here (interactive, no tests, no answer); the message is the reason."""
+
+
+def text(row: Row, key: str) -> str:
+    """A column that must hold text. Raises DataError that names it."""
+    value = row.get(key)
+    if not isinstance(value, str):
+        raise DataError(f'"{key}" is missing' if value is None else f'"{key}" is not text')
+    return value
+
+
+def optional_text(row: Row, key: str) -> str:
+    """A column that may be absent or null; empty then."""
+    return "" if row.get(key) is None else text(row, key)
+
+
+def texts(row: Row, key: str) -> tuple[str, ...]:
+    """A column that must hold a list of texts; absent or null is the empty list."""
+    value = row.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise DataError(f'"{key}" is not a list of texts')
+    return tuple(value)
+
+
+def whole_number(row: Row, key: str) -> int:
+    """A column that must hold a whole number, as a number or as text."""
+    value = row.get(key)
+    try:
+        return int(value)  # type: ignore[arg-type]  # None raises TypeError
+    except (TypeError, ValueError) as error:
+        raise DataError(f'"{key}" is missing or not a whole number') from error
+
+
+def positive_number(row: Row, key: str) -> float | None:
+    """A column that may be absent or null, and else must hold a number above 0."""
+    value = row.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise DataError(f'"{key}" is not a number above 0')
+    return float(value)

@@ -1,0 +1,53 @@
+"""MBPP (Austin et al. 2021), full and sanitized.
+
+Full: task_id, text, code, test_list, test_setup_code, challenge_test_list. Sanitized: task_id, prompt, code,
+test_list, test_imports. The prose almost never names the wanted function, so the prompt carries the first assert.
+The setup runs after the solution (it uses the solution's classes in 367 and 927).
+"""
+
+from collections.abc import Sequence
+
+from haloforge.errors import DataError
+from haloforge.problems.columns import Row, optional_text, text, texts, whole_number
+from haloforge.problems.python_source import normalised, tested_name, with_example
+from haloforge.records import Problem, Tests
+
+
+def adapt(row: Row) -> Problem:
+    """One row of the full edition."""
+    asserts = texts(row, "test_list") + texts(row, "challenge_test_list")
+    setup = optional_text(row, "test_setup_code").replace("\r\n", "\n")
+    return problem(whole_number(row, "task_id"), text(row, "text"), text(row, "code"), asserts, setup)
+
+
+def adapt_sanitized(row: Row) -> Problem:
+    """One row of the sanitized edition."""
+    setup = "\n".join(texts(row, "test_imports"))
+    number = whole_number(row, "task_id")
+    return problem(number, text(row, "prompt"), text(row, "code"), texts(row, "test_list"), setup)
+
+
+def split_of(number: int) -> str:
+    """The split that the authors gave a task id; ids beyond theirs belong to train."""
+    if number <= 10:
+        return "prompt"
+    if number <= 510:
+        return "test"
+    return "validation" if number <= 600 else "train"
+
+
+def problem(number: int, statement: str, code: str, asserts: Sequence[str], setup: str = "") -> Problem:
+    """A problem in MBPP's terms: prose, a reference, asserts of which the first is shown."""
+    if not asserts:
+        raise DataError('"test_list" holds no assert')
+    solution = normalised(code)
+    return Problem(
+        task_id=f"Mbpp/{number}",
+        prompt=with_example(statement, asserts[0]),
+        tests=Tests(kind="asserts", setup=setup, code=(asserts[0],), hidden=tuple(asserts[1:])),
+        entry_point=tested_name(asserts[0], solution),
+        solution=solution,
+        source="mbpp",
+        split=split_of(number),
+        license="CC-BY-4.0",
+    )

@@ -1,0 +1,25 @@
+"""OpenCoder's educational instructions (Huang et al. 2024): Python tasks with an answer and asserts, made by a model.
+
+Columns: seq_id, instruction, output (chat text), code (the answer's program), entry_point, testcase (asserts).
+"""
+
+from haloforge.problems.columns import Row, Unusable, text, texts
+from haloforge.problems.python_source import normalised, with_example
+from haloforge.records import Problem, Tests
+
+
+def adapt(row: Row) -> Problem:
+    """One row of `educational_instruct`."""
+    asserts = tuple(line for line in texts(row, "testcase") if line.lstrip().startswith("assert"))
+    if not asserts:
+        raise Unusable("no asserts")
+    return Problem(
+        task_id=f"opc/{row.get('seq_id')}",
+        prompt=with_example(text(row, "instruction"), asserts[0]),
+        tests=Tests(kind="asserts", code=asserts[:1], hidden=asserts[1:]),
+        entry_point=text(row, "entry_point"),
+        solution=normalised(text(row, "code")),
+        source="opc_educational",
+        split="train",
+        license="MIT",
+    )

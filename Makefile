@@ -24,7 +24,7 @@ fix: .venv/.ready
 	$(BIN)/ruff format .
 
 demo: .venv/.ready
-	$(BIN)/python -m haloforge.demo
+	$(BIN)/python -m haloforge.cli.demo
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/verify.py

@@ -25,7 +25,7 @@ LAYERS = [
     ["store"],
     ["stages"],
     ["jobs"],
-    ["doctor", "demo"],
+    ["doctor"],
     ["cli", "ui"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

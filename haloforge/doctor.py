@@ -105,7 +105,8 @@ def _sandbox() -> Check:
 
 def _embedded() -> Check:
     from haloforge.errors import ModelError
-    from haloforge.models import EMBEDDED, gguf_file
+    from haloforge.models.checkpoints import EMBEDDED
+    from haloforge.models.embedded import gguf_file
 
     try:
         return Check(EMBEDDED, "ok", f"its weights are in {gguf_file()}")

@@ -138,7 +138,7 @@ def generate(args: argparse.Namespace) -> int:
 
 def models_list(args: argparse.Namespace) -> int:
     """`models list`."""
-    from haloforge.models import EMBEDDED, find_checkpoints
+    from haloforge.models.checkpoints import EMBEDDED, find_checkpoints
 
     with Store() as store:
         folders = {Path(run.cwd, str(run.config["output_dir"])) for run in store.runs() if "output_dir" in run.config}
@@ -155,18 +155,22 @@ def models_list(args: argparse.Namespace) -> int:
 
 def models_merge(args: argparse.Namespace) -> int:
     """`models merge`."""
-    from haloforge.models import merge
+    from haloforge.models.merging import merge
 
-    print(f"merged model: {merge(args.model, Path(args.output))}")
+    print(f"merged model: {merge(args.model, args.output, progress=_say).path}")
     return 0
 
 
 def models_export(args: argparse.Namespace) -> int:
     """`models export`."""
-    from haloforge.models import export
+    from haloforge.models.merging import export
 
-    print(f"exported model: {export(args.model, Path(args.output), dtype=args.dtype)}")
+    print(f"exported model: {export(args.model, args.output, dtype=args.dtype, progress=_say).path}")
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def app(args: argparse.Namespace) -> int:

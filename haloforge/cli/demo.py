@@ -1,4 +1,4 @@
-"""`make demo`: the whole pipeline once, on the embedded model and a CPU. Every figure it prints comes from its own runs."""
+"""`make demo`: the whole pipeline once, on the embedded model and a CPU. Its figures all come from its own runs."""
 
 import argparse
 import json

@@ -1,0 +1,31 @@
+"""Verification: does a program that a model wrote do what its problem asks?
+
+    from haloforge.verify import VerifySettings, open_verifier
+
+    with open_verifier(VerifySettings()) as verifier:
+        verifier.check(problems)                            # VerifierError before anything runs
+        for verdict in verifier.verify_many(samples):       # samples: (problem, code) pairs; verdicts in that order
+            print(verdict.status, verdict.reward)
+        future = verifier.submit(problem, code)             # or one at a time, while more are being written
+
+Everything that runs model-written code, and every compiler, runs in a sandbox. Only what is named here is meant for
+others.
+"""
+
+from haloforge.verify.assemble import cut_at_stop_tokens, whole_program
+from haloforge.verify.languages import VERIFIERS, compilers_available
+from haloforge.verify.rewards import reward_of
+from haloforge.verify.settings import VerifySettings, usable_cores
+from haloforge.verify.verifier import Verifier, open_verifier
+
+__all__ = [
+    "VERIFIERS",
+    "Verifier",
+    "VerifySettings",
+    "compilers_available",
+    "cut_at_stop_tokens",
+    "open_verifier",
+    "reward_of",
+    "usable_cores",
+    "whole_program",
+]

@@ -1,0 +1,42 @@
+"""Resource limits of one process, set by itself before it runs anything it was given."""
+
+import math
+import resource
+from dataclasses import dataclass
+
+MEBIBYTE = 1 << 20
+SUITES_KEPT = 64
+"""Compiled test suites that a judging process holds; both ends of its control socket count alike."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """CPU time decides; `wall_s` only catches what sleeps. Sizes in MiB."""
+
+    cpu_s: float
+    wall_s: float
+    memory_mb: int
+    file_mb: int = 16
+    open_files: int = 64
+    processes: int | None = None
+
+
+def apply(limits: Limits) -> None:
+    """Hard equals soft, so that nothing can be raised again."""
+    seconds = max(1, math.ceil(limits.cpu_s))
+    _set(resource.RLIMIT_CPU, seconds, seconds + 1)  # SIGXCPU, then SIGKILL for those who ignore it
+    _set(resource.RLIMIT_AS, limits.memory_mb * MEBIBYTE)
+    _set(resource.RLIMIT_FSIZE, limits.file_mb * MEBIBYTE)
+    _set(resource.RLIMIT_NOFILE, limits.open_files)
+    _set(resource.RLIMIT_CORE, 0)
+    _set(resource.RLIMIT_STACK, 64 * MEBIBYTE)
+    if limits.processes is not None:
+        _set(resource.RLIMIT_NPROC, limits.processes)
+
+
+def _set(kind: int, soft: int, hard: int | None = None) -> None:
+    _, ceiling = resource.getrlimit(kind)
+    if ceiling != resource.RLIM_INFINITY:
+        soft = min(soft, ceiling)
+    hard = soft if hard is None else hard
+    resource.setrlimit(kind, (soft, hard if ceiling == resource.RLIM_INFINITY else min(hard, ceiling)))

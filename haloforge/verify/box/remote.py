@@ -1,0 +1,326 @@
+"""Stand-ins, in the tests' process, for the functions, classes and objects of a solution.
+
+A stand-in never decides a comparison with a value of the tests: it equals no plain value, and `in` asks it for its
+items one by one. Where tests leave a judgement to the solution's own objects (two of them compared, a method of a
+returned object called with test data), the verdict is marked as forgeable.
+"""
+
+import builtins
+import operator
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import codec
+from .wire import Channel, Closed
+
+
+class SolutionGone(BaseException):
+    """The solution's process ended, or broke the protocol, before its tests did."""
+
+
+class FromSolution:
+    """Mixed into every exception that the solution raised."""
+
+    solution_line: int | None = None
+
+
+class Solution:
+    """The other process. Counts the calls; a verdict without one says nothing about the solution."""
+
+    def __init__(self, channel: Channel, report: dict[str, Any]) -> None:
+        self.calls = 0
+        self._channel = channel
+        self._report = report
+        self._sent: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self._exceptions: dict[tuple[str, ...], type] = {}
+        self._sequence = 0
+
+    def wait_until_loaded(self) -> dict[str, str] | None:
+        """Names that the solution defines and their kinds; None (and `failure` in the report) when it did not load."""
+        while True:
+            message = self._channel.receive()
+            if "warnings" in message:
+                self._report["warnings"] = message["warnings"]
+            elif "syntax" in message:
+                self._report |= {"failure": "syntax", "detail": message["syntax"]}
+                return None
+            elif "failed" in message:
+                self._report |= {
+                    "failure": "load",
+                    "detail": _told(message["failed"]),
+                    "classes": message["failed"]["classes"],
+                }
+                return None
+            else:
+                return {str(name): str(kind) for name, kind in message["ready"].items()}
+
+    def bound(self, name: str, kind: str) -> Any:
+        """What the tests see under a global name of the solution."""
+        if kind == "value":
+            return self.ask("global", name, ())
+        if kind == "exception":
+            return self._exception_class(self.ask("mro", name, ()))
+        return Handle(self, name, {"class": kind, "kind": kind}, made=True)
+
+    def ask(
+        self, operation: str, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None
+    ) -> Any:
+        """One operation in the solution's process. Raises what it raised, SolutionGone if it no longer answers."""
+        self.calls += 1
+        self._sequence += 1
+        sent = [codec.encode(a, self._export) for a in arguments]
+        named = {name: codec.encode(a, self._export) for name, a in (keywords or {}).items()}
+        try:
+            self._channel.send([self._sequence, operation, target, sent, named])
+            while True:
+                number, outcome, *body = self._channel.receive()
+                if outcome != "ask":
+                    break
+                self._channel.send(self._answered(*body[0]))
+            if number != self._sequence:
+                raise SolutionGone("an answer to a question that was not asked")
+            if outcome == "error":
+                raise self._raised(body[0], operation)
+            value, changed = body
+            _write_back(arguments, [(int(i), codec.decode(v, self._found)) for i, v in changed])
+            return arguments[value["argument"]] if _is_argument(value) else codec.decode(value, self._found)
+        except (Closed, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            if isinstance(error, FromSolution):
+                raise
+            raise SolutionGone(f"{type(error).__name__}: {error}"[:200]) from None
+
+    def mark_forgeable(self) -> None:
+        """Some judgement of these tests was left to the solution's own objects."""
+        self._report["forgeable"] = True
+
+    def _raised(self, told: dict[str, Any], operation: str) -> Any:
+        classes = tuple(str(name) for name in told["classes"])
+        if "Exception" not in classes:
+            return SolutionGone(f"the solution raised {classes[0]}")
+        if "StopIteration" in classes:
+            if operation == "next":
+                return StopIteration()
+            classes = ("RuntimeError", "Exception")  # else it would end a loop over the tests' inputs
+        kind = self._exception_class(classes)
+        error = kind.__new__(kind)  # not kind(message): some exceptions want other arguments
+        error.args = (str(told["message"]),)
+        error.solution_line = told["line"]
+        return error
+
+    def _exception_class(self, classes: list[str] | tuple[str, ...]) -> Any:
+        """A local class of the same name and parents, so that the tests' `except` clauses mean what they say."""
+        key = tuple(classes)
+        if key not in self._exceptions:
+            base = _builtin_exception(key[0])
+            parents: tuple[type, ...] = (FromSolution, base) if base else (self._exception_class(key[1:]),)
+            self._exceptions[key] = type(key[0], parents, {})
+        return self._exceptions[key]
+
+    def _export(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, Handle):
+            return {"home": value._target}
+        number = self._numbers.setdefault(id(value), len(self._sent))
+        if number == len(self._sent):
+            self._sent.append(value)
+        return {"handle": number}
+
+    def _found(self, handle: dict[str, Any]) -> Any:
+        if "home" in handle:
+            return self._sent[handle["home"]]
+        stand_in = Handle(self, int(handle["handle"]), handle, made=False)
+        return (
+            _with_plain_value(handle, codec.decode(handle["plain"], self._found), stand_in)
+            if "plain" in handle
+            else stand_in
+        )
+
+    def _answered(self, operation: str, home: int, arguments: list[Any]) -> list[Any]:
+        """Let the solution use a function or an object that the tests passed to it, and nothing that hangs on it."""
+        subject = self._sent[home]
+        args = [codec.decode(a, self._found) for a in arguments]
+        try:
+            return ["answer", codec.encode(_allowed(operation, subject, args), self._export)]
+        except Exception as error:  # noqa: BLE001 - the solution hears of it, nobody else
+            return ["refused", f"{type(error).__name__}: {error}"[:200]]
+
+
+def _told(error: dict[str, Any]) -> str:
+    line = f" (solution line {error['line']})" if error.get("line") else ""
+    return f"{error['classes'][0]}: {error['message']}{line}"[:500]
+
+
+def _is_argument(value: Any) -> bool:
+    return type(value) is dict and "argument" in value
+
+
+def _builtin_exception(name: str) -> type[Exception] | None:
+    found = vars(builtins).get(name)
+    return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+
+def _write_back(arguments: tuple[Any, ...], changed: list[tuple[int, Any]]) -> None:
+    """Repeat in the tests' own objects what the solution changed in its copies."""
+    for index, value in changed:
+        mine = arguments[index]
+        if isinstance(mine, list | bytearray):
+            mine[:] = value
+        else:
+            mine.clear()
+            mine.update(value)
+
+
+def _allowed(operation: str, subject: Any, args: list[Any]) -> Any:
+    """Only calls of functions, and public data and methods of instances of classes that the tests define."""
+    if operation == "call" and isinstance(
+        subject, types.FunctionType | types.MethodType | types.BuiltinFunctionType | type
+    ):
+        return subject(*args)
+    if type(subject).__module__ != "tests":
+        raise TypeError("this object cannot be used by a solution")
+    if operation in ("get", "set") and (not isinstance(args[0], str) or args[0].startswith("_")):
+        raise AttributeError(args[0])
+    return _FOREIGN_OPERATIONS[operation](subject, *args)
+
+
+_FOREIGN_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "call": lambda subject, *args: subject(*args),
+    "get": getattr,
+    "set": setattr,
+    "len": len,
+    "bool": bool,
+    "list": list,
+    "item": operator.getitem,
+    "str": str,
+    "eq": operator.eq,
+    "lt": operator.lt,
+}
+
+
+class Handle:
+    """An object, function or class of the solution. `_made` tells those that the tests constructed or named."""
+
+    def __init__(self, solution: Solution, target: str | int, told: dict[str, Any], *, made: bool) -> None:
+        object.__setattr__(self, "_solution", solution)
+        object.__setattr__(self, "_target", target)
+        object.__setattr__(self, "_told", told)
+        object.__setattr__(self, "_made", made)
+        object.__setattr__(self, "_method", False)
+
+    def _ask(self, operation: str, *arguments: Any) -> Any:
+        return self._solution.ask(operation, self._target, arguments)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if self._method and not self._made and (arguments or keywords):
+            self._solution.mark_forgeable()
+        result = self._solution.ask("call", self._target, arguments, keywords)
+        if isinstance(result, Handle) and self._told["kind"] == "class":
+            object.__setattr__(result, "_made", True)
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        result = self._ask("get", name)
+        if isinstance(result, Handle):
+            object.__setattr__(result, "_method", True)
+            object.__setattr__(result, "_made", self._made)
+        return result
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._ask("set", name, value)
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, Handle):
+            return False
+        if other._target == self._target:
+            return True
+        return self._compare("eq", other)
+
+    def __lt__(self, other: object) -> Any:
+        return self._compare("lt", other)
+
+    def __le__(self, other: object) -> Any:
+        return self._compare("le", other)
+
+    def __gt__(self, other: object) -> Any:
+        return self._compare("gt", other)
+
+    def __ge__(self, other: object) -> Any:
+        return self._compare("ge", other)
+
+    def __add__(self, other: object) -> Any:
+        return self._compare("add", other)
+
+    def __sub__(self, other: object) -> Any:
+        return self._compare("sub", other)
+
+    def __mul__(self, other: object) -> Any:
+        return self._compare("mul", other)
+
+    def _compare(self, operation: str, other: object) -> Any:
+        if not isinstance(other, Handle):
+            return NotImplemented
+        self._solution.mark_forgeable()
+        return self._ask(operation, other)
+
+    def __hash__(self) -> int:
+        return hash(("solution", self._target))
+
+    def __bool__(self) -> bool:
+        return bool(self._ask("bool"))
+
+    def __len__(self) -> int:
+        return int(self._ask("len"))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._ask("iter")  # type: ignore[no-any-return]
+
+    def __next__(self) -> Any:
+        return self._ask("next")
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._ask("item", key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._ask("put", key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._ask("drop", key)
+
+    def __str__(self) -> str:
+        return str(self._ask("str"))
+
+    def __repr__(self) -> str:
+        return str(self._ask("repr"))
+
+    def __enter__(self) -> Any:
+        return self._ask("enter")
+
+    def __exit__(self, *error: object) -> None:
+        self._ask("exit")
+
+    def __instancecheck__(self, value: object) -> bool:
+        return isinstance(value, Handle | _Plain) and bool(self._ask("isinstance", value))
+
+    @property
+    def __name__(self) -> str:
+        return str(self._ask("get", "__name__"))
+
+
+class _Plain:
+    """Mixed into plain values whose class is the solution's own (a named tuple, a subclass of dict)."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_handle":
+            raise AttributeError(name)
+        return getattr(self._handle, name)
+
+
+def _with_plain_value(told: dict[str, Any], value: Any, handle: Handle) -> Any:
+    """The plain value, with the attributes of the solution's object behind it where the tests ask for more."""
+    base = type(value)
+    if base not in codec.PLAIN_BASES:
+        return value
+    copy = type(str(told["class"]), (_Plain, base), {})(value)
+    copy._handle = handle
+    return copy

@@ -1,0 +1,72 @@
+"""What one verification found, in every language, and the verdict it makes under given settings."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from haloforge.records import Status, Verdict
+from haloforge.verify.rewards import reward_of
+from haloforge.verify.settings import VerifySettings
+from haloforge.verify.zygote import Exit
+
+DETAIL_LIMIT = 500
+DIAGNOSTICS_LIMIT = 16 << 10
+"""Characters of compiler output, warnings or stderr that a verdict keeps."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The facts, before any reward. `slept` marks an end by the wall clock, which a starved machine may have caused."""
+
+    status: Status
+    detail: str = ""
+    tests: tuple[str, ...] = ()
+    has_warnings: bool = False
+    diagnostics: str = ""
+    cpu_s: float = 0.0
+    memory_mb: float = 0.0
+    forgeable: bool = False
+    level: Literal["compiled", "ran", "tested"] = "tested"
+    slept: bool = False
+
+
+def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Verdict:
+    """Add the reward; cut long texts."""
+    passed = sum(test == "passed" for test in outcome.tests)
+    share = passed / len(outcome.tests) if settings.partial and outcome.tests else None
+    reward = reward_of(
+        outcome.status, scheme=settings.reward, warnings=outcome.has_warnings, level=outcome.level, share=share
+    )
+    return Verdict(
+        status=outcome.status,
+        reward=reward,
+        tests_passed=passed,
+        tests_total=len(outcome.tests),
+        detail=outcome.detail[:DETAIL_LIMIT],
+        diagnostics=outcome.diagnostics[:DIAGNOSTICS_LIMIT],
+        cpu_s=round(outcome.cpu_s, 4),
+        memory_mb=round(outcome.memory_mb, 1),
+        isolation=isolation,
+        forgeable=outcome.forgeable,
+        tests=outcome.tests,
+    )
+
+
+def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:
+    """What it means that a process was killed; None when it ended by itself."""
+    if end.ran_out_of_cpu or (end.signal == signal.SIGKILL and end.cpu_s >= cpu_limit_s):
+        return "timeout", f"ran longer than {cpu_limit_s:g} s of CPU time"
+    if end.by_wall_clock:
+        return "timeout", "asleep, or waiting for something that never came"
+    if end.signal is None:
+        return None
+    if end.signal == signal.SIGSYS:
+        return "violation", "used a system call that the sandbox forbids"
+    return "runtime_error", f"crashed ({signal.Signals(end.signal).name})"
+
+
+def summary_of(outcomes: Sequence[str]) -> str:
+    """The first failure, for people; empty when there is none."""
+    failures = [o for o in outcomes if o not in ("passed", "not run")]
+    return failures[0].removeprefix("failed: ") if failures else ""

@@ -1,0 +1,130 @@
+"""Whole programs: compile or load, feed each case, compare what they write. Python and compiled languages alike."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+from haloforge.records import Case, Status
+from haloforge.verify.box.limits import Limits
+from haloforge.verify.compare import comparison
+from haloforge.verify.outcome import Outcome, violent_end
+from haloforge.verify.streams import Ran, run
+from haloforge.verify.zygote import Zygote
+
+Start = Callable[[bytes], Ran]
+"""Runs the program once on this input."""
+
+
+def run_python(
+    solution: Zygote, code: str, cases: Sequence[Case], compare: str, limits: Limits, *, stop: bool
+) -> Outcome:
+    """A Python script judged by what it prints."""
+
+    def start(stdin: bytes) -> Ran:
+        return run(solution, {"mode": "program", "code": code}, limits, stdin)
+
+    return run_cases(start, cases, compare, limits, stop=stop)
+
+
+def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: bool) -> Outcome:
+    """No tests: compiling is the verdict, and running to the end without an error where that is asked for."""
+    ran = run(solution, {"mode": "program" if also_run else "compile", "code": code}, limits)
+    failure, warnings = _before_the_start(ran, limits)
+    if failure is None and also_run:
+        failure = failure_of(ran, limits)
+    status, detail = failure or ("passed", "")
+    return Outcome(
+        status,
+        detail,
+        has_warnings=bool(warnings),
+        diagnostics="\n".join(warnings) or text_of(ran.stderr),
+        cpu_s=ran.end.cpu_s,
+        memory_mb=ran.end.memory_mb,
+        level="ran" if also_run else "compiled",
+        slept=ran.end.by_wall_clock,
+    )
+
+
+def run_cases(start: Start, cases: Sequence[Case], compare: str, limits: Limits, *, stop: bool) -> Outcome:
+    """One run per case. The first failure names the verdict; every run has the whole time limit."""
+    agree = comparison(compare)
+    outcomes: list[str] = []
+    first: tuple[Status, str] | None = None
+    warnings: list[str] = []
+    cpu_s = memory_mb = 0.0
+    slept = False
+    diagnostics = ""
+    for number, case in enumerate(cases, 1):
+        ran = start(case.input.encode())
+        failure, warnings = _before_the_start(ran, limits)
+        failure = failure or failure_of(ran, limits) or _difference(case, ran, agree)
+        cpu_s, memory_mb, slept = (
+            cpu_s + ran.end.cpu_s,
+            max(memory_mb, ran.end.memory_mb),
+            slept or ran.end.by_wall_clock,
+        )
+        if failure and first is None:
+            first = failure[0], f"test {number}: {failure[1]}" if failure[0] != "compile_error" else failure[1]
+            diagnostics = text_of(ran.stderr)
+        outcomes.append(f"failed: {failure[1]}" if failure else "passed")
+        if failure and (stop or failure[0] in ("compile_error", "timeout")):
+            break  # each further timeout would cost its whole limit again
+    outcomes += ["not run"] * (len(cases) - len(outcomes))
+    status, detail = first or ("passed", "")
+    return Outcome(
+        status,
+        detail,
+        tests=tuple(outcomes),
+        has_warnings=bool(warnings),
+        diagnostics="\n".join(warnings) or diagnostics,
+        cpu_s=cpu_s,
+        memory_mb=memory_mb,
+        slept=slept,
+    )
+
+
+def _before_the_start(ran: Ran, limits: Limits) -> tuple[tuple[Status, str] | None, list[str]]:
+    """What the box reported about compiling, before the code could say anything; compiled programs report nothing."""
+    warnings: list[str] = []
+    view = ran.report
+    while len(view) > 4:
+        length = int.from_bytes(view[:4], "little")
+        message = json.loads(view[4 : 4 + length])
+        view = view[4 + length :]
+        if "syntax" in message:
+            return ("compile_error", message["syntax"]), warnings
+        warnings += message.get("warnings", [])
+    return None, warnings
+
+
+def failure_of(ran: Ran, limits: Limits) -> tuple[Status, str] | None:
+    """How a run went wrong by itself, before its output is looked at; None when it did not."""
+    if ran.flooded:
+        return "output_limit", f"wrote more than {len(ran.stdout) >> 20} MiB"
+    ended_badly = bool(ran.end.code or ran.end.signal)
+    if ended_badly and re.search(r"std::bad_alloc|^MemoryError", text_of(ran.stderr), re.MULTILINE):
+        return "memory_limit", f"needed more than {limits.memory_mb} MiB"
+    violent = violent_end(ran.end, limits.cpu_s)
+    if violent:
+        return violent
+    if ran.end.code:
+        lines = text_of(ran.stderr).strip().splitlines()
+        return "runtime_error", lines[-1] if lines else f"exit code {ran.end.code}"
+    return None
+
+
+def _difference(case: Case, ran: Ran, agree: Callable[[str, str], bool]) -> tuple[Status, str] | None:
+    written = ran.stdout.decode(errors="replace")
+    if agree(case.output, written):
+        return None
+    return "wrong_answer", f"expected {_short(case.output)}, got {_short(written)}"
+
+
+def _short(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def text_of(data: bytes) -> str:
+    """Bytes of a program as text for people."""
+    return data.decode(errors="replace")

@@ -1,0 +1,48 @@
+"""What can be chosen about verification. The defaults accept every reference of HumanEval and MBPP."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class VerifySettings:
+    """How solutions are judged. `time_limit_s` is CPU time; a problem's own limits win over both limits here."""
+
+    name: str = "auto"
+    """A key of `VERIFIERS`; `auto` goes by each problem's language."""
+    reward: Literal["graded", "binary"] = "graded"
+    partial: bool = False
+    """Between 0.7 and 1.0 by the share of tests passed, instead of 0.7 for every wrong answer."""
+    run: bool = False
+    """Also run programs whose problem has no tests."""
+    time_limit_s: float = 10.0
+    memory_mb: int = 1024
+    workers: int | None = None
+    """None: every core that this process may use."""
+    allow_unsafe: bool = False
+    """Go on where no sandbox can be built (limits only)."""
+    stop_at_first_failure: bool = False
+    command: tuple[str, ...] = ()
+    """For `custom`: the argument list to start, with {file} for the path of the solution's file."""
+
+
+def usable_cores() -> int:
+    """Cores this process may run on, no more than its container's CPU quota; at least 1."""
+    cores = len(os.sched_getaffinity(0))
+    quota = _quota()
+    return max(1, cores if quota is None else min(cores, int(quota)))
+
+
+def _quota() -> float | None:
+    """CPUs granted by the control group, version 2 or 1; None when there is no quota."""
+    unified, fraction = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+    try:
+        if unified.is_file():
+            granted, period = unified.read_text().split()
+        else:
+            granted, period = fraction.read_text(), fraction.with_name("cpu.cfs_period_us").read_text()
+        return None if granted == "max" or int(granted) <= 0 else int(granted) / int(period)
+    except (OSError, ValueError):
+        return None

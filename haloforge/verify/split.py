@@ -1,0 +1,118 @@
+"""Python tests in two processes: one has the code, the other the tests, and the verdict comes from the second."""
+
+import hashlib
+import json
+import os
+import re
+import socket
+from typing import Any
+
+from haloforge.records import Problem, Status
+from haloforge.verify.box.limits import Limits
+from haloforge.verify.box.wire import Channel, Closed
+from haloforge.verify.outcome import Outcome, summary_of, violent_end
+from haloforge.verify.zygote import BoxFailed, Exit, Zygote
+
+JUDGE_MEMORY_MB = 4096
+
+
+def suite_of(problem: Problem) -> dict[str, Any]:
+    """The tests as the judging process takes them."""
+    tests = problem.tests
+    return {
+        "kind": tests.kind,
+        "entry_point": problem.entry_point,
+        "may_shadow": _asked_for(problem),
+        "starter": problem.starter_code,
+        "setup": tests.setup,
+        "code": [*tests.code, *tests.hidden],
+    }
+
+
+def _asked_for(problem: Problem) -> list[str]:
+    """Functions that a solution is meant to define, even under the name of a builtin (MBPP/126 wants `sum`)."""
+    defined = re.findall(r"^def (\w+)", problem.solution or "", re.MULTILINE)
+    return sorted({*defined, *filter(None, [problem.entry_point])})
+
+
+def run_split(solution: Zygote, judge: Zygote, problem: Problem, code: str, limits: Limits, *, stop: bool) -> Outcome:
+    """Judge one solution. Raises BoxFailed when a process of ours is gone."""
+    suite = suite_of(problem)
+    key = hashlib.sha256(json.dumps(suite).encode()).hexdigest()
+    request: dict[str, Any] = {"suite_key": key, "stop": stop}
+    if judge.remember(key):
+        request["suite"] = suite
+    ours, theirs = socket.socketpair()
+    verdict, written = os.pipe()
+    with ours, theirs:
+        solving = solution.request({"mode": "serve", "code": code}, limits, [ours.fileno()])
+        judging = judge.request(request, _judge_limits(limits), [theirs.fileno(), written])
+    os.close(written)
+    report = _read(verdict)
+    solution.end(solving)
+    judge.end(judging)
+    return _outcome(report, solution.wait(solving), judge.wait(judging), limits)
+
+
+def _judge_limits(limits: Limits) -> Limits:
+    """Enough for the tests' own work and for waiting for the solution's last moment."""
+    return Limits(cpu_s=limits.cpu_s * 2 + 10, wall_s=limits.wall_s + 10, memory_mb=JUDGE_MEMORY_MB)
+
+
+def _read(descriptor: int) -> dict[str, Any] | None:
+    try:
+        return Channel(descriptor).receive()  # type: ignore[no-any-return]
+    except Closed:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _outcome(report: dict[str, Any] | None, solution: Exit, judge: Exit, limits: Limits) -> Outcome:
+    if report is None:
+        return _judge_died(solution, judge, limits)
+    status, detail = _status(report, solution, limits)
+    return Outcome(
+        status=status,
+        detail=detail,
+        tests=tuple(report["outcomes"]),
+        has_warnings=bool(report["warnings"]),
+        diagnostics="\n".join(report["warnings"]),
+        cpu_s=solution.cpu_s,
+        memory_mb=solution.memory_mb,
+        forgeable=bool(report.get("forgeable")),
+        slept=solution.by_wall_clock,
+    )
+
+
+def _judge_died(solution: Exit, judge: Exit, limits: Limits) -> Outcome:
+    """The tests themselves ran out of time, on values that the solution gave them; any other end is our own failure."""
+    if judge.by_wall_clock or judge.ran_out_of_cpu:
+        return Outcome("timeout", "the tests ran out of time", cpu_s=solution.cpu_s, slept=judge.by_wall_clock)
+    raise BoxFailed(f"the judging process ended with {judge.code}, signal {judge.signal}")
+
+
+def _status(report: dict[str, Any], solution: Exit, limits: Limits) -> tuple[Status, str]:
+    end, detail = report["end"], report.get("detail", "")
+    if end == "syntax":
+        return "compile_error", detail
+    if end == "load":
+        return _load_status(report["classes"]), detail
+    if end == "missing":
+        return "wrong_answer", detail
+    if end == "broken":
+        return "unscored", detail
+    if end == "gone":
+        return violent_end(solution, limits.cpu_s) or ("exited_early", detail)
+    if report["errors"]:
+        status = {"wrong": "wrong_answer", "memory": "memory_limit", "error": "runtime_error"}[report["errors"][0]]
+        return status, summary_of(report["outcomes"])  # type: ignore[return-value]
+    if not report["calls"]:
+        return "unscored", "these tests never use the solution"
+    return "passed", ""
+
+
+def _load_status(classes: list[str]) -> Status:
+    if "SystemExit" in classes or "KeyboardInterrupt" in classes:
+        return "exited_early"
+    return "memory_limit" if "MemoryError" in classes else "runtime_error"

@@ -1,0 +1,191 @@
+"""The engine: solutions in, verdicts out, as many at a time as there are cores. Safe to use from several threads."""
+
+import dataclasses
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+
+from haloforge.errors import DataError, VerifierError
+from haloforge.records import Problem, Verdict
+from haloforge.verify.box.limits import Limits
+from haloforge.verify.compare import comparison
+from haloforge.verify.languages import VERIFIERS, Language, compiler_path, language_for
+from haloforge.verify.outcome import Outcome, verdict_of
+from haloforge.verify.settings import VerifySettings, usable_cores
+from haloforge.verify.worker import Worker, limits_for
+from haloforge.verify.zygote import BoxFailed
+
+TRIES = 3
+"""How often a sample is tried when our own machinery fails, before it is left unscored."""
+REFERENCE_LIMIT_S = 60.0
+REFERENCE_FACTOR = 4.0
+"""A solution may take this many times the CPU time of the problem's reference, where that is more than the limit."""
+
+_log = logging.getLogger(__name__)
+
+
+def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verifier":
+    """A verifier to use in a `with` block. Raises VerifierError for a name or a sandbox that is not there."""
+    if settings.name not in VERIFIERS:
+        raise VerifierError(f"unknown verifier {settings.name!r}; use one of {', '.join(VERIFIERS)}")
+    return Verifier(settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    future: "Future[Verdict]"
+    problem: Problem
+    code: str
+
+
+class Verifier:
+    """Judges solutions in warm sandboxes. Bad solutions are verdicts, never exceptions."""
+
+    def __init__(self, settings: VerifySettings) -> None:
+        self.isolation = "limits"
+        self._settings = settings
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._reference_s: dict[str, float] = {}
+
+    def __enter__(self) -> "Verifier":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def check(self, problems: Iterable[Problem]) -> None:
+        """Raises VerifierError, before anything runs, when these problems cannot be judged with these settings."""
+        seen: set[tuple[str, str, str]] = set()
+        for problem in problems:
+            key = (problem.language, problem.tests.kind, problem.tests.compare)
+            if key not in seen:
+                seen.add(key)
+                _check(problem, self._settings)
+
+    def submit(self, problem: Problem, code: str | None) -> "Future[Verdict]":
+        """Judge in the background. `code` None means that nothing could be extracted from the model's text."""
+        future: Future[Verdict] = Future()
+        if code is None or not code.strip():
+            future.set_result(Verdict(status="no_code", detail="no code in the answer", isolation=self.isolation))
+            return future
+        self._start()
+        self._tasks.put(_Task(future, problem, code))
+        return future
+
+    def verify(self, problem: Problem, code: str | None) -> Verdict:
+        """Judge one solution and wait for it."""
+        return self.submit(problem, code).result()
+
+    def verify_many(self, items: Iterable[tuple[Problem, str | None]]) -> Iterator[Verdict]:
+        """Verdicts in the order of `items`, which are taken as room comes free, never all at once."""
+        pending: deque[Future[Verdict]] = deque()
+        for problem, code in items:
+            pending.append(self.submit(problem, code))
+            if len(pending) >= 8 * self._workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+    def close(self) -> None:
+        """Finish what was submitted, then end every process."""
+        with self._lock:
+            threads, self._threads = self._threads, []
+        for _ in threads:
+            self._tasks.put(None)
+        for thread in threads:
+            thread.join()
+
+    @property
+    def _workers(self) -> int:
+        return self._settings.workers or usable_cores()
+
+    def _start(self) -> None:
+        with self._lock:
+            while len(self._threads) < self._workers:
+                name = f"verify-{len(self._threads)}"
+                self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+                self._threads[-1].start()
+
+    def _work(self) -> None:
+        worker = Worker(self._settings)
+        try:
+            while (task := self._tasks.get()) is not None:
+                if task.future.set_running_or_notify_cancel():
+                    task.future.set_result(self._judged(worker, task.problem, task.code))
+        finally:
+            worker.close()
+
+    def _judged(self, worker: Worker, problem: Problem, code: str) -> Verdict:
+        limits = limits_for(problem, self._settings)
+        outcome = self._tried(worker, problem, code, limits)
+        if outcome.status == "timeout":
+            again = self._second_limits(worker, problem, outcome, limits)
+            outcome = self._tried(worker, problem, code, again) if again else outcome
+        return verdict_of(outcome, self._settings, self.isolation)
+
+    def _second_limits(self, worker: Worker, problem: Problem, outcome: Outcome, limits: Limits) -> Limits | None:
+        """More room where the first try may have been unfair: a starved machine, or a reference that is slow itself."""
+        if outcome.slept:
+            return dataclasses.replace(limits, wall_s=limits.wall_s * 2)
+        fair_s = REFERENCE_FACTOR * self._time_of_reference(worker, problem)
+        return dataclasses.replace(limits, cpu_s=fair_s, wall_s=4 * fair_s) if fair_s > limits.cpu_s else None
+
+    def _time_of_reference(self, worker: Worker, problem: Problem) -> float:
+        """CPU seconds of the reference, 0 if there is none. Measured once, and only when a solution ran out of time."""
+        if problem.solution is None or problem.tests.time_limit_s is not None:
+            return 0.0
+        if problem.task_id not in self._reference_s:
+            generous = Limits(REFERENCE_LIMIT_S, 4 * REFERENCE_LIMIT_S, limits_for(problem, self._settings).memory_mb)
+            found = self._tried(worker, problem, problem.solution, generous)
+            self._reference_s[problem.task_id] = found.cpu_s if found.status == "passed" else 0.0
+        return self._reference_s[problem.task_id]
+
+    def _tried(self, worker: Worker, problem: Problem, code: str, limits: Limits) -> Outcome:
+        """The one place where any failure of ours becomes `unscored`."""
+        reason = ""
+        for _ in range(TRIES):
+            try:
+                return worker.judge(problem, code, limits)
+            except BoxFailed as error:
+                reason = str(error)
+            except Exception as error:  # noqa: BLE001 - the boundary: what fails here is never the sample's fault
+                _log.exception("verification of %s failed", problem.task_id)
+                reason = f"{type(error).__name__}: {error}"
+            worker.close()
+        return Outcome("unscored", f"verification itself failed {TRIES} times: {reason}")
+
+
+def _check(problem: Problem, settings: VerifySettings) -> None:
+    if settings.name == "custom":
+        if not settings.command:
+            raise VerifierError("verifier 'custom' needs a command: the argument list to start, with {file} in it")
+        return
+    language = language_for(settings.name, problem.language)
+    kind = problem.tests.kind
+    if language is not None:
+        _check_compiler(language, kind)
+    if kind == "stdio" and problem.tests.compare != "checker":
+        try:
+            comparison(problem.tests.compare)
+        except DataError as error:
+            raise VerifierError(f"{problem.task_id}: {error}") from error
+
+
+def _check_compiler(language: Language, kind: str) -> None:
+    if kind in ("asserts", "check", "pytest"):
+        raise VerifierError(f"tests of kind {kind!r} are Python; {language.name} takes stdio, program or none")
+    if compiler_path(language) is None:
+        raise VerifierError(
+            f"{language.compiler} is not installed; apt-get install {language.package} (Debian, Ubuntu)"
+        )
+    if not language.can_run and kind != "none":
+        raise VerifierError(f"{language.name} only compiles; its problems cannot have tests of kind {kind!r}")

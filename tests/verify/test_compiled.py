@@ -1,0 +1,86 @@
+import pytest
+
+from haloforge.errors import VerifierError
+from haloforge.records import Case, Problem, Tests
+from haloforge.verify import VerifySettings, open_verifier
+
+SUM = Problem("sum", "", language="cpp", tests=Tests("stdio", cases=(Case("1 2\n", "3\n"), Case("5 6\n", "11\n"))))
+ADDS = '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 2) printf("%d\\n", a + b); }\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (ADDS, "passed"),
+        (ADDS.replace("a + b", "3"), "wrong_answer"),
+        (ADDS.replace("}", "return 3; }"), "runtime_error"),
+        (ADDS.replace("}", ""), "compile_error"),
+        ("int main() { for (;;); }", "timeout"),
+        ("int main() { return *(volatile int *)0; }", "runtime_error"),
+        ("#include <vector>\nint main() { std::vector<long> v; for (;;) v.push_back(1); }", "memory_limit"),
+        ('#include <cstdio>\nint main() { for (;;) puts("flood flood flood"); }', "output_limit"),
+    ],
+)
+def test_each_way_to_end_has_its_status(verifier, code, status):
+    assert verifier.verify(SUM, code).status == status
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+@pytest.mark.parametrize("language", ["c", "cpp"])
+def test_both_compilers_take_both_languages(name, language):
+    with open_verifier(VerifySettings(name=name, workers=1)) as verifier:
+        untested = Problem("n", "", language=language)
+        verifier.check([untested])
+        assert verifier.verify(untested, "int main(void) { return 0; }").reward == 0.5
+        warned = verifier.verify(untested, "int main(void) { int unused; return 0; }")
+        assert warned.reward == 0.3 and "unused" in warned.diagnostics
+        assert verifier.verify(untested, "int main(void) { return }").reward == 0.0
+
+
+def test_diagnostics_name_no_folder_of_this_machine(verifier):
+    verdict = verifier.verify(SUM, "int main() { return x; }")
+    assert verdict.detail.startswith("solution.cpp:1:")
+
+
+TAIL = Problem(
+    "tail",
+    "int f(int x) {\n",
+    language="cpp",
+    tests=Tests(
+        "program", code=("}\n#include <cassert>\nint main() {\n    assert(f(2) == 4);\n    assert(f(3) == 9);\n}\n",)
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("return x * x;", "passed"),
+        ("return x + 2;", "wrong_answer"),
+        ("_exit(0);", "exited_early"),
+        ("exit(0);", "exited_early"),
+        ('puts("tests-done"); fflush(stdout); _exit(0);', "exited_early"),
+        ("throw 1;", "runtime_error"),
+    ],
+)
+def test_tests_in_the_same_program_must_run_to_their_end(verifier, body, status):
+    code = f"#include <unistd.h>\n#include <cstdlib>\n#include <cstdio>\nint f(int x) {{\n{body}"
+    verdict = verifier.verify(TAIL, code)
+    assert verdict.status == status
+    assert verdict.forgeable or status == "compile_error"
+
+
+def test_a_verifier_for_another_language_is_refused_before_anything_runs():
+    with open_verifier(VerifySettings(name="python")) as verifier, pytest.raises(VerifierError, match="does not take"):
+        verifier.check([SUM])
+
+
+def test_an_unknown_verifier_is_refused():
+    with pytest.raises(VerifierError, match="unknown verifier 'gpp'"):
+        open_verifier(VerifySettings(name="gpp"))
+
+
+def test_python_asserts_for_another_language_are_refused():
+    wrong = Problem("w", "", language="cpp", tests=Tests("asserts", code=("assert f()",)))
+    with open_verifier(VerifySettings()) as verifier, pytest.raises(VerifierError, match="are Python"):
+        verifier.check([wrong])

@@ -1,0 +1,44 @@
+"""No honest solution fails: the references of the benchmarks, where their files lie beside the checkout."""
+
+import dataclasses
+
+import pytest
+
+from haloforge.problems import load_problems
+
+
+def judged(verifier, problems, code_of):
+    verdicts = verifier.verify_many((problem, code_of(problem)) for problem in problems)
+    return {p.task_id: verdict for p, verdict in zip(problems, verdicts, strict=True)}
+
+
+def failed(verdicts):
+    return {task: (v.status, v.detail) for task, v in verdicts.items() if not v.passed or v.forgeable}
+
+
+@pytest.mark.parametrize(
+    ("file", "count"),
+    [
+        ("humaneval/HumanEval.jsonl.gz", 164),
+        ("mbpp/mbpp.jsonl", 974),
+        pytest.param("mbpp/sanitized-mbpp.json", 427, marks=pytest.mark.slow),
+    ],
+)
+def test_every_reference_passes_and_none_could_have_been_forged(shared_data, verifier, file, count):
+    problems = load_problems(shared_data / file)
+    assert len(problems) == count
+    assert failed(judged(verifier, problems, lambda problem: problem.solution)) == {}
+
+
+def test_no_humaneval_problem_is_passed_by_an_empty_body(shared_data, verifier):
+    problems = load_problems(shared_data / "humaneval/HumanEval.jsonl.gz")
+    verdicts = judged(verifier, problems, lambda problem: f"{problem.starter_code}    pass\n")
+    assert [task for task, verdict in verdicts.items() if verdict.passed] == []
+
+
+def test_a_slow_reference_makes_room_for_every_solution_of_its_problem(shared_data, verifier):
+    slow = next(p for p in load_problems(shared_data / "mbpp/mbpp.jsonl") if p.task_id == "Mbpp/123")
+    verdict = verifier.verify(slow, f"# much the same\n{slow.solution}")
+    assert verdict.passed and verdict.cpu_s > 2.0
+    limited = dataclasses.replace(slow, tests=dataclasses.replace(slow.tests, time_limit_s=1.0))
+    assert verifier.verify(limited, slow.solution).status == "timeout"

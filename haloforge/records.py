@@ -65,6 +65,9 @@ class Tests:
     program  `code[0]` is appended to the solution (MultiPL-E, HumanEvalPack)
     pytest   `code[0]` is a test module that imports the solution as `solution`
     none     compiling, and running where asked, is the verdict
+
+    A `checker` defines `def check(input_text: str, output_text: str, expected_text: str) -> bool`: does the program's
+    whole output answer the case's input? `expected_text` is one right answer. An exception from it means no.
     """
 
     __test__ = False  # not a pytest class

@@ -1,0 +1,94 @@
+"""The bundled problem sets: own-written, Apache-2.0, there without a network.
+
+starter-easy   one-function operations in Python and small C++ programs, within reach of a model of 135M parameters
+starter        Python and C++ from easy to hard: functions, and programs that read stdin and write stdout
+
+The problems are in the TOML files of this folder, one table a problem, named by what it asks for:
+
+split            train or test. Drawn once, by family and evenly over topics and levels; never both for one family
+family           what is asked for, if a problem with another name asks for much the same; the table's name otherwise.
+                 Equal families in two files are one family: `plus-twice` is Python in one file and C++ in another
+level            easy, medium or hard; easy where it is missing
+statement        what to write, with the requested interface
+entry_point      the function to write; a problem without one is a program
+tests            conditions on that function; the first two are visible, the others hidden
+cases            input and expected output of a program; the first two are shown
+compare, checker how outputs are judged, as in `records.Tests`
+solution         a reference that passes every test
+wrong_solution   a plausible mistake that the hidden tests reject
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+from haloforge.errors import DataError
+from haloforge.records import Case, Problem, Tests
+
+Name = Literal["starter", "starter-easy"]
+NAMES: tuple[Name, ...] = get_args(Name)
+LANGUAGES = ("python", "cpp")
+VERSION = 1
+VISIBLE = 2
+"""How many tests of a problem may be shown; the others are hidden."""
+
+_Row = Mapping[str, Any]
+
+
+def load(name: str, *, split: str | None = None, language: str | None = None) -> list[Problem]:
+    """The problems of a set in a fixed order, Python first. Raises DataError for a name that is none of `NAMES`."""
+    if name not in NAMES:
+        raise DataError(f"there is no bundled set {name!r}; use {' or '.join(NAMES)}")
+    return [
+        problem
+        for file_language in LANGUAGES
+        if language in (None, file_language)
+        for problem in _read(name, file_language)
+        if split in (None, problem.split)
+    ]
+
+
+@cache
+def _read(name: str, language: str) -> tuple[Problem, ...]:
+    text = (files(__name__) / f"{name}-{language}.toml").read_text(encoding="utf-8")
+    return tuple(_problem(name, language, title, row) for title, row in tomllib.loads(text).items())
+
+
+def _problem(name: str, language: str, title: str, row: _Row) -> Problem:
+    tests = _asserts(row) if "tests" in row else _cases(row)
+    # One assert is enough to show the interface of an operation, and leaves more for the model to work out.
+    shown = 1 if name == "starter-easy" else VISIBLE
+    examples = "\n".join(tests.code[:shown]) if tests.code else _dialogue(tests.cases[:VISIBLE])
+    meta = {
+        "family": row.get("family", title),
+        "level": row.get("level", "easy"),
+        "wrong_solution": row["wrong_solution"],
+    }
+    return Problem(
+        task_id=f"{name.removeprefix('starter-')}/{language}/{title}",
+        prompt=f"{row['statement'].strip()}\n\nFor example:\n{examples}",
+        language=language,
+        tests=tests,
+        entry_point=row.get("entry_point"),
+        solution=row["solution"],
+        source=f"halo-forge/{name}@{VERSION}",
+        split=row["split"],
+        license="Apache-2.0",
+        meta=meta if tests.code else meta | {"visible_cases": VISIBLE},
+    )
+
+
+def _asserts(row: _Row) -> Tests:
+    statements = tuple(f"assert {condition}" for condition in row["tests"])
+    return Tests(kind="asserts", code=statements[:VISIBLE], hidden=statements[VISIBLE:])
+
+
+def _cases(row: _Row) -> Tests:
+    cases = tuple(Case(case["input"], case["output"]) for case in row["cases"])
+    return Tests(kind="stdio", cases=cases, compare=row.get("compare", "tokens"), checker=row.get("checker", ""))
+
+
+def _dialogue(cases: tuple[Case, ...]) -> str:
+    return "\n".join(f"Input:\n{case.input.rstrip()}\nOutput:\n{case.output.rstrip()}" for case in cases)

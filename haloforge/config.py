@@ -107,6 +107,8 @@ class SftConfig(StageConfig):
     data: SftData
     output_dir: str = setting("models/sft", flag="output", kind="folder")
     """Folder that receives final_model."""
+    overwrite: bool = setting(False, advanced=True)
+    """Replace a model that another run left in the output folder."""
     training: SftTraining = SftTraining()
     lora: LoraSection = LoraSection()
     seed: int = setting(42, ge=0, advanced=True)
@@ -224,6 +226,8 @@ class RaftConfig(StageConfig):
     """Checkpoint to start from: a folder, smollm2-135m, or a Hub id."""
     output_dir: str = setting("models/raft", flag="output", kind="folder")
     """Folder that receives cycle_N/final_model for every cycle."""
+    overwrite: bool = setting(False, advanced=True)
+    """Replace a model that another run left in the output folder."""
     prompts: str = setting(kind="problems")
     """JSONL of problems, or prepared data."""
     raft: RaftLoop = RaftLoop()

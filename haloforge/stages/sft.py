@@ -1,0 +1,115 @@
+"""SFT: solved problems, chats and texts in, OUTPUT/final_model out."""
+
+import os
+from pathlib import Path
+
+from haloforge.config import SftConfig
+from haloforge.errors import ConfigError, DataError
+from haloforge.models.checkpoints import FINAL_MODEL, resolve
+from haloforge.models.embedded import EMBEDDED
+from haloforge.problems.rows import Skipped, TrainingRow, load_training_rows
+from haloforge.store import Report
+from haloforge.train.checkpoints import refuse_taken
+from haloforge.train.data import Encoded, Split, encode, split_by_family
+from haloforge.train.settings import optimizer_steps, sft_settings
+
+_NAMED = 10
+
+
+def run(config: SftConfig, report: Report) -> None:
+    """Fine-tune `config.model` into OUTPUT/final_model; called again for the same run it goes on where it was.
+
+    Raises Stopped, with everything saved, when the user asks.
+    """
+    from haloforge.models.loading import load_tokenizer
+    from haloforge.train.fitting import Training
+    from haloforge.train.sft import train
+
+    target = Path(config.output_dir) / FINAL_MODEL
+    refuse_taken(target, report.run_id, overwrite=config.overwrite)
+    split, skipped = read_rows(config)
+    tokenizer = load_tokenizer(config.model.name, progress=report.log)
+    learned = encode(split.train, tokenizer, config.data.max_seq_length)
+    held_out = encode(split.held_out, tokenizer, config.data.max_seq_length)
+    _describe(config, report, learned, held_out, skipped)
+    training = Training(config.model.name, sft_settings(config), report.folder / "training", target, stage="sft")
+    result = train(training, learned.examples, held_out.examples, report)
+    judged = f", held-out loss {result.eval_loss:.3f} at step {result.best_step}" if result.eval_loss else ""
+    report.log(f"trained for {result.steps} steps{judged}; the model is in {target}")
+    report.artifact(FINAL_MODEL, target, steps=result.steps, best_step=result.best_step, eval_loss=result.eval_loss)
+
+
+def plan(config: SftConfig) -> list[str]:
+    """What `run` would do, found without network, weights or writing. Raises ForgeError for what would stop it."""
+    target = Path(config.output_dir) / FINAL_MODEL
+    refuse_taken(target, "", overwrite=config.overwrite)
+    _refuse_unwritable(target)
+    split, skipped = read_rows(config)
+    steps = optimizer_steps(len(split.train), sft_settings(config))
+    longest = config.data.max_seq_length
+    return [
+        f"model    {_start(config.model.name)}",
+        f"data     {config.data.train_file}: {len(split.train)} rows to learn from, {len(split.held_out)} held out, "
+        f"{len(skipped)} that cannot be used" + _named([f"line {s.line}" for s in skipped]),
+        f"lengths  rows of more than {longest} tokens will be left out; they are counted once the tokenizer is loaded",
+        f"steps    at most {steps} ({config.training.num_train_epochs:g} epochs)",
+        f"output   {target}",
+        "time     not measured; the run shows the time left after its first steps",
+    ]
+
+
+def read_rows(config: SftConfig) -> tuple[Split, tuple[Skipped, ...]]:
+    """Rows to learn from, rows to evaluate on, and lines that cannot be used. Raises DataError when none is left."""
+    found = load_training_rows(config.data.train_file)
+    rows: list[TrainingRow] = list(found.rows[: config.data.max_samples])
+    if config.data.validation_file is None:
+        return split_by_family(rows, config.data.validation_split, config.seed), found.skipped
+    return Split(rows, list(load_training_rows(config.data.validation_file).rows)), found.skipped
+
+
+def _describe(
+    config: SftConfig, report: Report, learned: Encoded, held_out: Encoded, skipped: tuple[Skipped, ...]
+) -> None:
+    """Say what is learned from and what is left out. Raises DataError when nothing is left."""
+    path, longest = config.data.train_file, config.data.max_seq_length
+    for skip in skipped[:_NAMED]:
+        report.log(f"{path} line {skip.line} is left out: {skip.reason}")
+    if len(skipped) > _NAMED:
+        report.log(f"{len(skipped) - _NAMED} more lines of {path} are left out")
+    too_long = [*learned.too_long, *held_out.too_long]
+    if too_long:
+        report.log(f"{len(too_long)} rows of more than {longest} tokens are left out" + _named(too_long))
+    if not learned.examples:
+        raise DataError(f"{path}: every row has more than {longest} tokens; give a larger --max-seq-length")
+    report.log(f"{len(learned.examples)} rows to learn from, {len(held_out.examples)} held out to evaluate on")
+    counts = {
+        "rows": len(learned.examples),
+        "held_out": len(held_out.examples),
+        "skipped": len(skipped),
+        "too_long": len(too_long),
+        "tokens": sum(len(example.input_ids) for example in learned.examples),
+    }
+    report.metric("data", 0, counts)
+
+
+def _named(rows: list[str]) -> str:
+    if not rows:
+        return ""
+    return f": {', '.join(rows[:_NAMED])}" + (", ..." if len(rows) > _NAMED else "")
+
+
+def _start(name: str) -> str:
+    checkpoint = resolve(name)
+    if checkpoint.path == EMBEDDED:
+        return f"{name} (embedded), with a new adapter"
+    if not Path(checkpoint.path).is_dir():
+        return f"{name}, from the Hub or its local cache, with a new adapter"
+    return f"{checkpoint.path}" + (", whose adapter goes on" if checkpoint.is_adapter else ", with a new adapter")
+
+
+def _refuse_unwritable(target: Path) -> None:
+    folder = target.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(f"{target} cannot be written, because {folder} is no folder that you may write to")

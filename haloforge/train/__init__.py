@@ -1,0 +1,1 @@
+"""Training, the only place that imports trl: rows and samples to examples, examples to an adapter, RAFT's losses."""

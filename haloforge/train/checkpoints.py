@@ -1,0 +1,104 @@
+"""Checkpoints of a training in work: which one to go on from, and turning the best into `final_model`.
+
+transformers writes a checkpoint file by file; a process may die in the middle. Only a folder that was marked after
+its last file is used, and what a dead process left behind is cleared away.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from haloforge.errors import ConfigError, RunError
+from haloforge.files import file_errors, read_text, write_text
+from haloforge.models.checkpoints import Metadata, read_metadata, write_metadata
+from haloforge.models.folders import building
+
+_COMPLETE = "complete"
+_FINGERPRINT = "fingerprint.json"
+_STATE = "trainer_state.json"
+_ONLY_FOR_RESUMING = (
+    "optimizer.pt",
+    "scheduler.pt",
+    "scaler.pt",
+    "rng_state*.pth",
+    _STATE,
+    "training_args.bin",
+    _COMPLETE,
+)
+
+
+def mark_complete(folder: Path, step: int) -> None:
+    """Say that the checkpoint of `step` is whole."""
+    write_text(folder / f"checkpoint-{step}" / _COMPLETE, "")
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint, None where there is none."""
+    whole = [path for path in folder.glob("checkpoint-*") if (path / _COMPLETE).is_file()]
+    return max(whole, key=_step, default=None)
+
+
+def clear_torn(folder: Path) -> None:
+    """Remove checkpoints that a dead process did not finish; they would count among those that are kept."""
+    for path in folder.glob("checkpoint-*"):
+        if not (path / _COMPLETE).is_file():
+            shutil.rmtree(path)
+
+
+def state_of(checkpoint: Path) -> dict[str, Any]:
+    """The Trainer's own record of a checkpoint: global_step, best_global_step, log_history, ..."""
+    state = json.loads(read_text(checkpoint / _STATE))
+    assert isinstance(state, dict)
+    return state
+
+
+def claim(folder: Path, fingerprint: Mapping[str, Any]) -> None:
+    """Record what the checkpoints of `folder` are trained on. Raises RunError when that was something else."""
+    path, now = folder / _FINGERPRINT, json.dumps(fingerprint, sort_keys=True)
+    if not path.exists():
+        write_text(path, now)
+    elif read_text(path) != now:
+        before = json.loads(read_text(path))
+        changed = ", ".join(key for key in fingerprint if before.get(key) != fingerprint[key])
+        raise RunError(f"the {changed} changed since this run began to train, so it cannot go on; start a new run")
+
+
+def refuse_taken(target: Path, run_id: str, *, overwrite: bool) -> None:
+    """Raises ConfigError when `target` holds something that this run did not make, unless it may be replaced."""
+    if overwrite or not target.exists() or read_metadata(target).run == run_id:
+        return
+    owner = read_metadata(target).run
+    whose = f"was made by run {owner}" if owner else "was made by something else"
+    raise ConfigError(f"{target} {whose}; give another --output, or --overwrite to replace it")
+
+
+def publish(checkpoint: Path, target: Path, metadata: Metadata) -> None:
+    """Make `target` the model of a checkpoint: adapter, tokenizer, chat template and metadata, all at once or not.
+
+    What stood there before is replaced.
+    """
+    with file_errors(target):
+        new, old = (target.with_name(f".{target.name}-{word}") for word in ("new", "old"))
+        shutil.rmtree(new, ignore_errors=True)
+        with building(new) as partial:
+            shutil.copytree(
+                checkpoint, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_ONLY_FOR_RESUMING, "README.md")
+            )
+            write_metadata(partial, metadata)
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove the checkpoints of a training that is over; they are several times as large as the model."""
+    for path in folder.glob("checkpoint-*"):
+        shutil.rmtree(path)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.rpartition("-")[2])

@@ -1,0 +1,144 @@
+"""Training rows to token ids and labels, and the held-out split. No row is ever cut: one that is too long stays out."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from haloforge.errors import DataError
+from haloforge.generate import prompts
+from haloforge.problems.rows import TrainingRow
+from haloforge.records import Message
+from haloforge.train.examples import IGNORED, Example
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Encoded(NamedTuple):
+    """Rows that can be trained on, in file order, and the names of those that are longer than allowed."""
+
+    examples: list[Example]
+    too_long: list[str]
+
+
+class Split(NamedTuple):
+    """Rows to learn from and rows to evaluate on, without a common family; each in file order."""
+
+    train: list[TrainingRow]
+    held_out: list[TrainingRow]
+
+
+def encode(rows: Sequence[TrainingRow], tokenizer: "PreTrainedTokenizerBase", max_length: int) -> Encoded:
+    """Tokenise rows, leaving out those of more than `max_length` tokens."""
+    encoded = Encoded([], [])
+    for row in rows:
+        try:
+            example = encode_row(row, tokenizer)
+        except DataError as error:
+            raise DataError(f"{row.name}: {error}") from error
+        if len(example.input_ids) > max_length:
+            encoded.too_long.append(row.name)
+        else:
+            encoded.examples.append(example)
+    return encoded
+
+
+def encode_row(row: TrainingRow, tokenizer: "PreTrainedTokenizerBase") -> Example:
+    """Plain text is learned whole, with the end token; of a conversation what the assistant says is."""
+    if row.text is not None:
+        ids = (*tokenizer(row.text)["input_ids"], _end_token(tokenizer))
+        return Example(ids, ids)
+    return encode_conversation(conversation(row), tokenizer)
+
+
+def conversation(row: TrainingRow) -> tuple[Message, ...]:
+    """The chat that a row stands for: its messages, or its problem with the reference solution as the answer."""
+    if row.problem is None:
+        return row.messages or ()
+    assert row.problem.solution is not None, "rows without a solution are left out where they are read"
+    answer = prompts.completion_text(row.problem, row.problem.solution)
+    return (*prompts.messages(row.problem), {"role": "assistant", "content": answer})
+
+
+def encode_conversation(messages: Sequence[Message], tokenizer: "PreTrainedTokenizerBase") -> Example:
+    """Token ids of a chat; labels on each assistant turn up to and with its end token.
+
+    What stands before a turn and the turn itself are tokenised apart, because that is how the model meets them when
+    it generates: no token may span the border. Raises DataError when the template does not keep what was said before.
+    """
+    ids: list[int] = []
+    labels: list[int] = []
+    for text, is_learned in _segments(messages, tokenizer):
+        piece = tokenizer(text, add_special_tokens=False)["input_ids"]
+        if is_learned:
+            piece = _up_to_end_token(piece, tokenizer)
+        ids += piece
+        labels += piece if is_learned else [IGNORED] * len(piece)
+    return Example(tuple(ids), tuple(labels))
+
+
+def split_by_family(rows: Sequence[TrainingRow], share: float, seed: int) -> Split:
+    """Hold out about `share` of the families, at least one (none when `share` is 0 or there is only one family).
+
+    Which ones depends on the seed and the families' names, not on the order of the rows.
+    """
+    families = sorted({family(row) for row in rows})
+    count = min(max(1, round(share * len(families))), len(families) - 1) if share > 0 else 0
+    held_out = set(random.Random(seed).sample(families, count))
+    return Split(
+        [row for row in rows if family(row) not in held_out],
+        [row for row in rows if family(row) in held_out],
+    )
+
+
+def family(row: TrainingRow) -> str:
+    """What may not stand on both sides of the split: the problem's family, or the prompt where there is no problem."""
+    if row.problem is not None:
+        return row.problem.family
+    asked = row.text or [dict(m) for m in row.messages or () if m["role"] != "assistant"]
+    return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _segments(messages: Sequence[Message], tokenizer: "PreTrainedTokenizerBase") -> Iterator[tuple[str, bool]]:
+    """(text, is it learned) pieces of a rendered chat, up to the last assistant turn."""
+    done = ""
+    for position, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        before = _render(messages[:position], tokenizer, add_generation_prompt=True)
+        after = _render(messages[: position + 1], tokenizer)
+        if not before.startswith(done) or not after.startswith(before):
+            raise DataError(
+                "the model's chat template rewrites earlier turns, so a chat cannot be split into what is read and "
+                "what is learned; give rows with one prompt and one completion, or choose another model"
+            )
+        yield before[len(done) :], False
+        yield after[len(before) :], True
+        done = after
+
+
+def _render(messages: Sequence[Message], tokenizer: "PreTrainedTokenizerBase", **options: Any) -> str:
+    from jinja2 import TemplateError
+
+    try:
+        text = tokenizer.apply_chat_template([dict(m) for m in messages], tokenize=False, **options)
+    except TemplateError as error:
+        raise DataError(f"the model's chat template refuses this chat ({error})") from error
+    assert isinstance(text, str)
+    return text
+
+
+def _up_to_end_token(ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """A turn ends with one end token: what a template writes after it (a line feed) is never generated."""
+    end = _end_token(tokenizer)
+    last = len(ids) - 1 - ids[::-1].index(end) if end in ids else len(ids)
+    return [*ids[:last], end]
+
+
+def _end_token(tokenizer: "PreTrainedTokenizerBase") -> int:
+    end = tokenizer.eos_token_id
+    if end is None:
+        raise DataError("the model's tokenizer has no end token, so a completion cannot be taught to end")
+    return int(end)

@@ -1,0 +1,205 @@
+"""Train, resume, publish: what SFT and RAFT share from rows of token ids to `final_model`."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PrinterCallback
+from trl import SFTConfig
+
+from haloforge.errors import Stopped
+from haloforge.files import read_text, write_text
+from haloforge.models.checkpoints import Metadata, read_metadata, resolve
+from haloforge.models.loading import load
+from haloforge.store import Report
+from haloforge.train import checkpoints
+from haloforge.train.examples import Row
+from haloforge.train.machine import limit_threads
+from haloforge.train.reporting import Reporting, evaluation_losses, is_exhausted
+from haloforge.train.settings import TrainSettings, optimizer_steps
+from haloforge.train.trainer import Collator, ForgeTrainer
+
+_RESULT = "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What to train, how, and where it goes: checkpoints into `work` while it lasts, the model into `target`."""
+
+    start: str
+    settings: TrainSettings
+    work: Path
+    target: Path
+    stage: str
+    cycle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """How a training ended. `loss` is the last step's, `eval_loss` the published step's (None without held-out rows).
+
+    `tokens` counts prompts and completions, without padding; `seconds` only the process that finished.
+    """
+
+    path: str
+    steps: int
+    best_step: int
+    tokens: int
+    seconds: float
+    loss: float | None
+    eval_loss: float | None
+
+
+def fit(training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Report) -> TrainResult:
+    """Train to the end and publish the model; goes on from the last checkpoint, and does nothing when it is done.
+
+    Raises Stopped (with everything saved) when the user asks, RunError when rows or settings changed half-way.
+    """
+    done = _finished(training, report)
+    if done is None:
+        began = time.monotonic()
+        training.work.mkdir(parents=True, exist_ok=True)
+        checkpoints.claim(training.work, _fingerprint(training, rows, held_out))
+        checkpoints.clear_torn(training.work)
+        last = checkpoints.last_checkpoint(training.work)
+        if last is None or not _is_over(last, training.settings):
+            _train(training, rows, held_out, report, last)
+        done = _publish(training, report, began)
+    checkpoints.discard(training.work)
+    return done
+
+
+def _train(training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Report, last: Path | None) -> None:
+    settings, has_gpu = training.settings, torch.cuda.is_available()
+    in_bf16 = settings.bf16 and has_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    limit_threads()
+    loaded = load(training.start, trainable=True, dtype="bfloat16" if in_bf16 else "float32", progress=report.log)
+    reporting = Reporting(report, patience=settings.patience, cycle=training.cycle)
+    trainer = ForgeTrainer(
+        model=loaded.model,
+        args=_arguments(training, len(rows), has_gpu=has_gpu, in_bf16=in_bf16, evaluates=bool(held_out)),
+        loss=settings.loss,
+        train_dataset=Dataset.from_list([dict(row) for row in rows]),
+        eval_dataset=Dataset.from_list([dict(row) for row in held_out]) if held_out else None,
+        data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
+        processing_class=loaded.tokenizer,
+        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(settings),
+        callbacks=[reporting],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if reporting.stopped_by_user:
+        raise Stopped
+
+
+def _arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: bool, evaluates: bool) -> SFTConfig:
+    settings = training.settings
+    arguments = SFTConfig(
+        output_dir=str(training.work),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=int(settings.warmup_ratio * optimizer_steps(rows, settings)),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        use_cpu=not has_gpu,
+        bf16=in_bf16,
+        fp16=False,
+        activation_checkpointing=settings.gradient_checkpointing and has_gpu,
+        dataloader_pin_memory=has_gpu,
+        seed=settings.seed,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        remove_unused_columns=False,
+        include_num_input_tokens_seen="non_padding",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=settings.eval_steps,
+        metric_for_best_model="eval_loss" if evaluates else None,
+        greater_is_better=False,
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        save_total_limit=2,  # with one, a kill between the newest and its mark would leave none
+        report_to="none",
+        disable_tqdm=True,
+    )
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # one process drives one GPU; several take `accelerate launch`, where this is 1 already
+    return arguments
+
+
+def _new_adapter(settings: TrainSettings) -> LoraConfig:
+    lora = settings.lora
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _publish(training: Training, report: Report, began: float) -> TrainResult:
+    last = checkpoints.last_checkpoint(training.work)
+    assert last is not None, "the Trainer saves its last step"
+    state = checkpoints.state_of(last)
+    best_step = state["best_global_step"] or state["global_step"]
+    start = resolve(training.start)
+    metadata = Metadata(start.base_model, start.path, report.run_id, training.stage, training.cycle)
+    checkpoints.publish(training.work / f"checkpoint-{best_step}", training.target, metadata)
+    evaluated = evaluation_losses(state["log_history"])
+    result = TrainResult(
+        path=str(training.target),
+        steps=state["global_step"],
+        best_step=best_step,
+        tokens=state["num_input_tokens_seen"],
+        seconds=time.monotonic() - began,
+        loss=next((entry["loss"] for entry in reversed(state["log_history"]) if "loss" in entry), None),
+        eval_loss=min(evaluated) if evaluated else None,
+    )
+    write_text(training.work / _RESULT, json.dumps(asdict(result)))
+    return result
+
+
+def _finished(training: Training, report: Report) -> TrainResult | None:
+    """The result of a training that this run has published before."""
+    path = training.work / _RESULT
+    if not path.exists() or not training.target.is_dir():
+        return None
+    metadata = read_metadata(training.target)
+    if (metadata.run, metadata.cycle) != (report.run_id, training.cycle):
+        return None
+    return TrainResult(**json.loads(read_text(path)))
+
+
+def _is_over(checkpoint: Path, settings: TrainSettings) -> bool:
+    state = checkpoints.state_of(checkpoint)
+    return state["global_step"] >= state["max_steps"] or is_exhausted(state["log_history"], settings.patience)
+
+
+def _fingerprint(training: Training, rows: Sequence[Row], held_out: Sequence[Row]) -> dict[str, Any]:
+    settings = asdict(training.settings) | {"lora": training.settings.lora.model_dump()}
+    return {
+        "training data": _digest(rows),
+        "held-out data": _digest(held_out),
+        "settings": settings,
+        "starting checkpoint": resolve(training.start).path,
+    }
+
+
+def _digest(rows: Sequence[Row]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True).encode())
+    return digest.hexdigest()

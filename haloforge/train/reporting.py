@@ -1,0 +1,107 @@
+"""What the Trainer says, as events of a run; and what the user asks for, as control of the Trainer."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from haloforge.store import Report
+from haloforge.train.checkpoints import mark_complete
+
+SECONDS_BETWEEN_CHECKPOINTS = 300.0
+"""A slow machine saves this often, whatever the number of steps between checkpoints."""
+
+_NAMES = {
+    "loss": "loss",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "entropy": "entropy",
+    "mean_token_accuracy": "token_accuracy",
+    "num_input_tokens_seen": "tokens",
+    "clip_fraction": "clip_fraction",
+    "approximate_kl": "approximate_kl",
+    "epoch": "epoch",
+}
+
+
+class Reporting(TrainerCallback):
+    """Metrics "train" and "eval" by step, progress, checkpoints, early stopping, and the user's stop.
+
+    After a resume the steps since the last checkpoint are reported again; the later event of a step counts.
+    """
+
+    def __init__(self, report: Report, *, patience: int, cycle: int | None) -> None:
+        self.report, self.patience, self.cycle = report, patience, cycle
+        self.stopped_by_user = False
+        self._last_save = time.monotonic()
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Say where the work stands before the first step, which may take minutes."""
+        self.report.progress("train", state.global_step, state.max_steps, cycle=self.cycle, unit="steps")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Progress, and a checkpoint when one is due by the clock or the user wants to stop."""
+        self.report.progress("train", state.global_step, state.max_steps, cycle=self.cycle, unit="steps")
+        if time.monotonic() - self._last_save > SECONDS_BETWEEN_CHECKPOINTS:
+            control.should_save = True
+        if state.global_step < state.max_steps and self.report.stop_asked():
+            self.stopped_by_user = True
+            control.should_save = control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """One metric event for each thing the Trainer logs, but for its closing summary."""
+        logs = logs or {}
+        if "loss" in logs:
+            self._emit("train", state.global_step, logs)
+        elif "eval_loss" in logs:
+            self._emit("eval", state.global_step, {key.removeprefix("eval_"): value for key, value in logs.items()})
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Save what is better than everything before; stop when nothing was for too long."""
+        waited = evaluations_since_best(state.log_history)
+        if waited == 0:
+            control.should_save = True
+        if is_exhausted(state.log_history, self.patience):
+            control.should_training_stop = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Mark the checkpoint as whole."""
+        mark_complete(Path(str(args.output_dir)), state.global_step)
+        self._last_save = time.monotonic()
+
+    def _emit(self, name: str, step: int, logs: Mapping[str, float]) -> None:
+        values = {short: _finite(logs[key]) for key, short in _NAMES.items() if key in logs}
+        if self.cycle is not None:
+            values["cycle"] = self.cycle
+        self.report.metric(name, step, values)
+
+
+def evaluations_since_best(log_history: Sequence[Mapping[str, float]]) -> int:
+    """How many evaluations ago the held-out loss was lowest; the first of equals counts."""
+    losses = evaluation_losses(log_history)
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+def is_exhausted(log_history: Sequence[Mapping[str, float]], patience: int) -> bool:
+    """True when the held-out loss has not improved for `patience` evaluations; never for a patience of 0."""
+    return 0 < patience <= evaluations_since_best(log_history)
+
+
+def evaluation_losses(log_history: Sequence[Mapping[str, float]]) -> list[float]:
+    """The held-out losses of a training, oldest first; what is not a number counts as infinite."""
+    losses = [entry["eval_loss"] for entry in log_history if "eval_loss" in entry]
+    return [math.inf if math.isnan(loss) else loss for loss in losses]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,81 @@
+"""One training loop for SFT and RAFT: TRL's SFTTrainer, made to keep to itself and to score only what is learned."""
+
+from typing import Any
+
+import torch
+from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+from trl.trainer.utils import pad
+
+from haloforge.train.losses import objective
+from haloforge.train.scoring import score
+from haloforge.train.settings import Loss
+
+
+class Collator(DataCollatorForLanguageModeling):
+    """Pads rows to the longest; rows may carry `weight` and `log_probs` (per token, 0 where nothing is learned)."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Adds `weights` (batch, 1) and `old_log_probs` (batch, length) where the rows have them."""
+        batch: dict[str, Any] = super().torch_call(examples)
+        if "weight" in examples[0]:
+            batch["weights"] = torch.tensor([[row["weight"]] for row in examples])
+            known = [torch.tensor(row["log_probs"]) for row in examples]
+            batch["old_log_probs"] = pad(known, padding_value=0.0, padding_side="right")
+        return batch
+
+
+class ForgeTrainer(SFTTrainer):
+    """SFTTrainer with RAFT's objectives. It asks no server anything and writes no template of a model card."""
+
+    def __init__(self, *args: Any, loss: Loss, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.loss = loss
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """The objective's mean over the learned tokens of the whole optimizer step, negated."""
+        assert not return_outputs, "only the loss is ever asked for: there are no metrics on logits here"
+        weights, old = inputs.pop("weights", None), inputs.pop("old_log_probs", None)
+        scored = score(model, inputs)
+        if weights is None or old is None:
+            aim = objective("raft", scored.log_probs, scored.log_probs, torch.ones_like(scored.log_probs[:, :1]))
+        else:
+            aim = objective(self.loss, scored.log_probs, old[:, 1:], weights)
+            self._note_drift(aim.is_clipped, scored.log_probs - old[:, 1:], scored.is_learned)
+        self._note("entropy", scored.entropy.sum(), scored.is_learned.sum())
+        self._note("mean_token_accuracy", scored.is_top.sum(), scored.is_learned.sum())
+        tokens = scored.is_learned.sum() if num_items_in_batch is None else num_items_in_batch
+        total = -(aim.per_token * scored.is_learned).sum() / torch.as_tensor(tokens).clamp(min=1)
+        # num_items_in_batch counts the tokens of all processes, whose gradients are then averaged
+        return total if num_items_in_batch is None else total * self.accelerator.num_processes
+
+    def _note_drift(self, is_clipped: torch.Tensor, log_ratio: torch.Tensor, is_learned: torch.Tensor) -> None:
+        """How far the model has moved from the one that sampled: KL(old || new) by (r - 1) - log r, Schulman's k3."""
+        divergence = (log_ratio.detach().exp() - 1 - log_ratio.detach()) * is_learned
+        self._note("approximate_kl", divergence.sum(), is_learned.sum())
+        self._note("clip_fraction", (is_clipped & is_learned).sum(), is_learned.sum())
+
+    def _note(self, name: str, total: torch.Tensor, count: torch.Tensor) -> None:
+        mode = "train" if self.model.training else "eval"
+        self._metrics[mode][name].append((total / count.clamp(min=1)).item())
+
+    def _send_telemetry(self) -> None:
+        """Nothing leaves this machine."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """A checkpoint in work needs no card."""
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """The adapter and its tokenizer; PEFT's default would ask the Hub whether the base model's vocabulary grew."""
+        folder = output_dir or self.args.output_dir
+        self.model.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
+        self.processing_class.save_pretrained(folder)
+
+
+__all__ = ["Collator", "ForgeTrainer", "SFTConfig"]

@@ -6,7 +6,8 @@ A problem row has id, title, description, input_format, output_format, examples,
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from haloforge.errors import DataError
@@ -72,6 +73,21 @@ def answer(row: Row) -> str | None:
         return None
     programs = _FENCE.findall(rest)
     return programs[-1].strip("\n") + "\n" if programs else None
+
+
+def with_answers(problems: Sequence[Problem], rows: Iterable[Row]) -> Iterator[Problem]:
+    """The problems, each with the first usable answer to it; reads no further than the last one found."""
+    wanted = {problem.task_id for problem in problems}
+    found: dict[str, str] = {}
+    for row in rows:
+        task_id = f"codeforces/{row.get('id')}"
+        if task_id in wanted and (program := answer(row)):
+            found[task_id] = program
+            wanted.remove(task_id)
+        if not wanted:
+            break
+    for problem in problems:
+        yield replace(problem, solution=found.get(problem.task_id))
 
 
 def _cases(row: Row, key: str) -> tuple[Case, ...]:

@@ -4,21 +4,25 @@ Columns: name, language, prompt (code that ends inside a function), tests (appen
 In C++ the completion stops before the closing brace of the function and the tests begin with it.
 """
 
+import re
+
 from haloforge.problems.columns import Row, text, texts
 from haloforge.records import Problem, Tests
 
 LANGUAGES = {"go_test.go": "go", "rs": "rust", "js": "javascript", "ts": "typescript", "py": "python", "sh": "bash"}
+_TESTED = re.compile(r"\bcandidate\s*:?=\s*(\w+)")
 
 
 def adapt(row: Row) -> Problem:
     """One row of any of its languages."""
-    name = text(row, "name")
+    tests = text(row, "tests")
+    tested = _TESTED.search(tests)
     return Problem(
-        task_id=name,
+        task_id=text(row, "name"),
         prompt=text(row, "prompt"),
         language=LANGUAGES.get(text(row, "language"), text(row, "language")),
-        tests=Tests(kind="program", code=(text(row, "tests"),)),
-        entry_point=name.split("_", 2)[-1] or None,
+        tests=Tests(kind="program", code=(tests,)),
+        entry_point=tested[1] if tested else None,
         source="multipl_e",
         split="test",
         license="MIT",

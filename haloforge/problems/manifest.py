@@ -1,0 +1,76 @@
+"""What a data file is made of: NAME.manifest.json beside NAME.jsonl."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from haloforge import __version__
+from haloforge.errors import DataError
+from haloforge.files import StrPath, read_text, sha256_of, write_text
+
+SCHEMA = "halo-forge/manifest/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Where the rows of a file come from, and what became of those that are not in it."""
+
+    dataset: str
+    source: str
+    """Hub id, file, or what generated the rows."""
+    revision: str = ""
+    """Commit of a Hub dataset."""
+    source_sha256: str = ""
+    """Hash of the file that was read."""
+    license: str = ""
+    noncommercial: bool = False
+    split: str = ""
+    language: str = ""
+    for_training: bool = True
+    is_benchmark_test: bool = False
+    """The rows are a public benchmark's test split: a model trained on them has seen the test."""
+    rows_in: int = 0
+    rows_out: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Why rows were left out, and how many for each reason."""
+    contamination: Mapping[str, int] = field(default_factory=dict)
+    """Which rules found rows of benchmarks, kept ones included."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def manifest_path(output: StrPath) -> Path:
+    """data/train.jsonl -> data/train.manifest.json"""
+    path = Path(output)
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".json")
+    return path.with_name(f"{name}.manifest.json")
+
+
+def write_manifest(output: StrPath, manifest: Manifest) -> Path:
+    """Write the manifest of a finished file, with the file's own hash, the tool's version and the time."""
+    path = manifest_path(output)
+    written = {
+        "schema": SCHEMA,
+        "file": Path(output).name,
+        "sha256": sha256_of(output),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created_by": f"halo-forge {__version__}",
+        **asdict(manifest),
+    }
+    write_text(path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    return path
+
+
+def read_manifest(output: StrPath) -> dict[str, Any] | None:
+    """The manifest of a data file; None where there is none, or where the file has changed since it was written."""
+    path = manifest_path(output)
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(read_text(path))
+    except ValueError as error:
+        raise DataError(f"{path} is not valid JSON ({error}); prepare the data again, or delete it") from error
+    is_its_own = isinstance(manifest, dict) and manifest.get("sha256") == sha256_of(output)
+    return manifest if is_its_own else None

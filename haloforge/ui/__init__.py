@@ -1,0 +1,93 @@
+"""The studio in the browser: `build()` makes the page, `launch()` serves it. All they know is in the store."""
+
+import os
+from pathlib import Path
+
+import gradio as gr
+
+from haloforge import jobs
+from haloforge.config import AppConfig
+from haloforge.errors import ConfigError
+from haloforge.store import Store
+from haloforge.ui import space, theme
+from haloforge.ui.page import Page
+from haloforge.ui.tabs import benchmark, data, raft, runs, sft
+from haloforge.ui.widgets import header
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_TABS = {
+    "runs": ("Runs", runs.build),
+    "data": ("Data", data.build),
+    "sft": ("SFT", sft.build),
+    "raft": ("RAFT", raft.build),
+    "benchmark": ("Benchmark", benchmark.build),
+}
+
+
+def build(root: Path | None = None) -> gr.Blocks:
+    """The page, over the store in `root` (by default where runs are kept). On a Space it is read-only."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before any Blocks is made: it would ask a server
+    with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
+        page = Page(root, read_only=space.is_space())
+        page.pane("", header.render, "header")
+        each = {}
+        with gr.Tabs() as tabs:
+            for name, (label, build_tab) in _TABS.items():
+                with gr.Tab(label, id=name) as each[name]:
+                    build_tab(page)
+        page.wire(demo, tabs, each)
+    return demo
+
+
+def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
+    """Serve until interrupted, with the background trainer. Raises ConfigError for an address open to others."""
+    check_address(config)
+    with Store() as store:
+        root = store.root
+    trainer = None if space.is_space() else jobs.Trainer(root)
+    if trainer:
+        trainer.start()
+    try:
+        serve(demo or build(root), config)
+    finally:
+        if trainer:
+            trainer.stop()
+
+
+def serve(demo: gr.Blocks, config: AppConfig) -> None:
+    """Serve a built page until interrupted: nothing is fetched from elsewhere, nothing but our script is handed out."""
+    gr.set_static_paths([theme.plotly_js()])
+    demo.launch(
+        server_name=config.host,
+        server_port=config.port,
+        auth=login(config),
+        theme=theme.theme(),
+        css=theme.css(),
+        head=theme.head(),
+        footer_links=["settings"],
+        show_error=True,
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+        allowed_paths=[],
+        state_session_capacity=100,
+    )
+
+
+def check_address(config: AppConfig) -> None:
+    """Raises ConfigError for an address that others can reach, unless there is a login or the user insists."""
+    if config.host not in _LOCAL and config.auth is None and not config.insecure:
+        raise ConfigError(
+            f"{config.host} can be reached by others, who could run code here: give --auth USER:PASSWORD, or --insecure"
+        )
+    login(config)
+
+
+def login(config: AppConfig) -> tuple[str, str] | None:
+    """USER:PASSWORD as two words. Raises ConfigError when it is not that."""
+    if config.auth is None:
+        return None
+    user, colon, password = config.auth.partition(":")
+    if not (user and colon and password):
+        raise ConfigError("auth must be USER:PASSWORD, with both parts given")
+    return user, password

@@ -1,0 +1,147 @@
+// A pane: markup that the server rendered, put in place without losing scroll, open details, focus or chart zoom.
+// Links that begin with "?" and elements with data-act become messages to the server through the one bus.
+(() => {
+  let send = null;
+  let plotly = null;
+
+  const loadPlotly = () => {
+    plotly ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = window.haloPlotly;
+      script.onload = () => resolve(window.Plotly);
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    return plotly;
+  };
+
+  const drawChart = async (node) => {
+    const json = node.dataset.chart;
+    if (node.haloDrawn === json) return;
+    node.haloDrawn = json;
+    const Plotly = await loadPlotly();
+    if (!node.isConnected || node.haloDrawn !== json) return;
+    const figure = JSON.parse(json);
+    const style = getComputedStyle(node);
+    const layout = figure.layout;
+    layout.font = {...layout.font, color: style.getPropertyValue("--muted"), family: style.fontFamily};
+    for (const axis of ["xaxis", "yaxis"]) {
+      layout[axis] = {...layout[axis], gridcolor: style.getPropertyValue("--line"), zerolinecolor: style.getPropertyValue("--line")};
+    }
+    layout.hoverlabel = {bgcolor: style.getPropertyValue("--panel"), bordercolor: style.getPropertyValue("--line"),
+      font: {color: style.getPropertyValue("--text")}};
+    await Plotly.react(node, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: "hover",
+      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"]});
+  };
+
+  // Charts keep their node (and so their zoom) over redraws; scrolled boxes keep their place, a log stays at its end.
+  const replace = (slot, html) => {
+    const scrolls = new Map();
+    for (const box of slot.querySelectorAll("[data-keep]")) {
+      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 8;
+      scrolls.set(box.dataset.keep, {top: box.scrollTop, left: box.scrollLeft, atEnd});
+    }
+    const opened = new Map([...slot.querySelectorAll("details[id]")].map((d) => [d.id, d.open]));
+    const charts = new Map([...slot.querySelectorAll("[data-chart][id]")].map((c) => [c.id, c]));
+    const focused = slot.contains(document.activeElement) ? address(document.activeElement) : null;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    for (const next of fresh.content.querySelectorAll("[data-chart][id]")) {
+      const old = charts.get(next.id);
+      if (!old) continue;
+      old.dataset.chart = next.dataset.chart;
+      next.replaceWith(old);
+    }
+    slot.replaceChildren(fresh.content);
+    for (const d of slot.querySelectorAll("details[id]")) if (opened.has(d.id)) d.open = opened.get(d.id);
+    for (const box of slot.querySelectorAll("[data-keep]")) {
+      const was = scrolls.get(box.dataset.keep);
+      if (was) { box.scrollLeft = was.left; box.scrollTop = was.top; }
+      if ("end" in box.dataset && (!was || was.atEnd)) box.scrollTop = box.scrollHeight;
+    }
+    if (focused) [...slot.querySelectorAll("a,button,select,summary")].find((e) => address(e) === focused)?.focus({preventScroll: true});
+    slot.querySelectorAll("[data-chart]").forEach(drawChart);
+    slot.querySelectorAll("time[data-t],[data-since]").forEach(tell);
+  };
+
+  const address = (e) => [e.tagName, e.getAttribute("href"), e.dataset.act, e.dataset.value, e.name].join("|");
+
+  // Ages and running times are told by the browser, so that a page where nothing happened is the same page.
+  const spell = (s) => s < 60 ? `${Math.floor(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min`
+    : s < 86400 ? `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min` : `${Math.floor(s / 86400)} d`;
+  const tell = (e) => {
+    const seconds = Math.max(0, Date.now() / 1000 - Number(e.dataset.t ?? e.dataset.since));
+    const text = e.dataset.t ? `${spell(seconds)} ago` : spell(seconds);
+    if (e.textContent !== text) e.textContent = text;
+  };
+  setInterval(() => document.querySelectorAll("time[data-t],[data-since]").forEach(tell), 1000);
+
+  const go = (href, push = true) => {
+    if (push) history.pushState(null, "", href);
+    send?.({go: href});
+  };
+
+  const copy = async (button) => {
+    const text = button.dataset.copy;
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else {
+      const area = document.body.appendChild(Object.assign(document.createElement("textarea"), {value: text}));
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const label = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = label; }, 1200);
+  };
+
+  const onClick = (event) => {
+    const link = event.target.closest('a[href^="?"]');
+    if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+      event.preventDefault();
+      return go(link.getAttribute("href"));
+    }
+    const button = event.target.closest("[data-act],[data-copy]");
+    if (button?.dataset.copy !== undefined) return copy(button);
+    if (button?.dataset.act) {
+      if (button.dataset.confirm && !window.confirm(button.dataset.confirm)) return;
+      return send?.({act: button.dataset.act, value: button.dataset.value});
+    }
+    if (!link && !String(window.getSelection())) event.target.closest("tr[data-row]")?.querySelector('a[href^="?"]')?.click();
+  };
+
+  window.haloPane = (element, props, watch, trigger) => {
+    const slot = element.querySelector(".slot");
+    const draw = () => replace(slot, props.value || "");
+    slot.addEventListener("click", onClick);
+    slot.addEventListener("change", (event) => { if (event.target.matches("select[data-go]")) go(event.target.value); });
+    watch("value", draw);
+    draw();
+  };
+
+  // The one bus to the server; its value is the address of what is shown.
+  window.haloBus = (element, props, watch, trigger) => {
+    send = (message) => trigger("select", message);
+    const show = () => {
+      const address = props.value || "";
+      if (address && address !== location.search) history.replaceState(null, "", address);
+    };
+    watch("value", show);
+    window.addEventListener("popstate", () => go(location.search, false));
+  };
+
+  // j and k walk through the rows of the list on show.
+  document.addEventListener("keydown", (event) => {
+    if (!["j", "k"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input,textarea,select,[contenteditable]")) return;
+    const list = [...document.querySelectorAll("table.walk")].find((t) => t.offsetParent);
+    const rows = list ? [...list.querySelectorAll("tr[data-row]")] : [];
+    const now = rows.findIndex((row) => row.classList.contains("on"));
+    rows[now < 0 ? 0 : now + (event.key === "j" ? 1 : -1)]?.querySelector('a[href^="?"]')?.click();
+  });
+
+  // A change of theme redraws the charts in its colours.
+  const redraw = () => document.querySelectorAll("[data-chart]").forEach((node) => { node.haloDrawn = ""; drawChart(node); });
+  document.addEventListener("DOMContentLoaded", () =>
+    new MutationObserver(redraw).observe(document.body, {attributes: true, attributeFilter: ["class"]}));
+})();

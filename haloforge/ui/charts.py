@@ -1,0 +1,156 @@
+"""Plotly figures as plain data, from rows to JSON. Colours of text and grid are set in the browser, after its theme."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from haloforge.records import Status
+from haloforge.ui.markup import Html, h
+from haloforge.ui.palette import ACCENT, VERDICTS
+
+Figure = dict[str, Any]
+
+MAX_POINTS = 800
+_LINES = (ACCENT, "#4f86e8", "#22a35a", "#8b6be0", "#d99a26", "#2aa5bf")
+
+
+def chart(name: str, figure: Figure, title: str, note: str = "", *, small: bool = False) -> Html:
+    """A figure in a box with a title; `name` must be the same over redraws, so that zoom is kept."""
+    box = h(
+        "div",
+        id=name,
+        cls="chart small" if small else "chart",
+        data_chart=json.dumps(figure),
+        role="img",
+        aria_label=title,
+    )
+    return h("div", h("div", h("h3", title), h("span", note, cls="muted"), cls="row spread"), box, cls="card")
+
+
+def lines(
+    series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, key: str, y_percent: bool = False, log: bool = False
+) -> Figure:
+    """One line per series of (x, y); long ones are thinned without losing their spikes."""
+    data = []
+    for color, (name, points) in zip(_cycle(len(series)), series.items(), strict=True):
+        shown = thin(points)
+        mode = "lines" if len(shown) > 40 else "lines+markers"
+        data.append(
+            {
+                "type": "scatter",
+                "mode": mode,
+                "name": name,
+                "x": [p[0] for p in shown],
+                "y": [p[1] for p in shown],
+                "line": {"color": color, "width": 1.6},
+                "marker": {"size": 5},
+            }
+        )
+    layout = _layout(key, x, legend=len(series) > 1)
+    layout["yaxis"] |= {"tickformat": ".0%"} if y_percent else {}
+    layout["yaxis"] |= {"type": "log"} if log else {}
+    return {"data": data, "layout": layout}
+
+
+def rates(
+    series: Mapping[str, Sequence[tuple[float, float, float | None, float | None]]], *, x: str, key: str
+) -> Figure:
+    """Shares with 95 % intervals: (x, share, low, high) per point."""
+    data = []
+    for color, (name, points) in zip(_cycle(len(series)), series.items(), strict=True):
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "x": [p[0] for p in points],
+                "y": [p[1] for p in points],
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [None if p[3] is None else p[3] - p[1] for p in points],
+                    "arrayminus": [None if p[2] is None else p[1] - p[2] for p in points],
+                    "thickness": 1,
+                    "width": 4,
+                },
+                "line": {"color": color, "width": 1.8},
+                "marker": {"size": 6},
+            }
+        )
+    layout = _layout(key, x, legend=len(series) > 1)
+    layout["yaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
+    layout["xaxis"] |= {"tickformat": "d", "dtick": _whole_steps(series)}
+    return {"data": data, "layout": layout}
+
+
+def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> Figure:
+    """One stacked bar per group (cycle), a colour per verdict status; only statuses that occur."""
+    present = [status for status in VERDICTS if any(group.get(status) for group in counts.values())]
+    data = []
+    for status in present:
+        numbers = [group.get(status, 0) for group in counts.values()]
+        totals = [sum(group.values()) or 1 for group in counts.values()]
+        data.append(
+            {
+                "type": "bar",
+                "name": VERDICTS[status].word,
+                "x": list(counts),
+                "y": [n / total for n, total in zip(numbers, totals, strict=True)],
+                "customdata": numbers,
+                "hovertemplate": "%{customdata} (%{y:.1%})",
+                "marker": {"color": VERDICTS[status].chart},
+            }
+        )
+    layout = _layout(key, x, legend=True)
+    layout |= {"barmode": "stack", "bargap": 0.35}
+    layout["xaxis"] |= {"type": "category"}
+    layout["yaxis"] |= {"tickformat": ".0%", "range": [0, 1]}
+    return {"data": data, "layout": layout}
+
+
+def thin(points: Sequence[tuple[float, float]], limit: int = MAX_POINTS) -> list[tuple[float, float]]:
+    """At most `limit` points: the lowest and the highest of every bucket, in their order, so that spikes stay."""
+    if len(points) <= limit:
+        return list(points)
+    size = -(-len(points) * 2 // limit)
+    kept: list[tuple[float, float]] = []
+    for start in range(0, len(points), size):
+        bucket = points[start : start + size]
+        ends = {
+            min(range(len(bucket)), key=lambda i: bucket[i][1]),
+            max(range(len(bucket)), key=lambda i: bucket[i][1]),
+        }
+        kept += [bucket[i] for i in sorted(ends)]
+    return kept
+
+
+def _cycle(n: int) -> list[str]:
+    return [_LINES[i % len(_LINES)] for i in range(n)]
+
+
+def _whole_steps(series: Mapping[str, Sequence[Sequence[float | None]]]) -> int:
+    highest = max((int(p[0] or 0) for points in series.values() for p in points), default=1)
+    return max(1, highest // 8)
+
+
+def _layout(key: str, x: str, *, legend: bool) -> Figure:
+    """`key` is the run: the same key keeps zoom, another one resets it."""
+    return {
+        "uirevision": key,
+        "margin": {"l": 44, "r": 10, "t": 28 if legend else 8, "b": 36},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": 11},
+        "showlegend": legend,
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "font": {"size": 11},
+            "traceorder": "normal",
+        },
+        "hovermode": "x unified",
+        "xaxis": {"title": {"text": x, "standoff": 6}, "zeroline": False, "ticks": ""},
+        "yaxis": {"zeroline": False, "automargin": True, "ticks": ""},
+    }

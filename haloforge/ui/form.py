@@ -1,0 +1,153 @@
+"""A form from a config class: one component per setting, and back from the components to a checked config."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import gradio as gr
+
+from haloforge.errors import ConfigError
+from haloforge.settings import Setting, StageConfig, settings
+from haloforge.ui.markup import h
+from haloforge.ui.pane import pane
+from haloforge.ui.wording import label, number
+
+Choices = Callable[[str], Sequence[str]]
+"""What a field may name, by the kind of its setting: models, problems, file."""
+
+_WRITTEN = ("output", "output_dir")
+SECTIONS = {
+    "model": "Model",
+    "data": "Data",
+    "training": "Training",
+    "lora": "LoRA adapter",
+    "raft": "Loop",
+    "generation": "Sampling",
+    "verifier": "Verifier",
+    "evaluation": "Held-out evaluation",
+}
+"""What the groups of settings are called."""
+_AMBIGUOUS = ("name", "type")
+
+
+class Form:
+    """The components of one stage, in the order of its settings."""
+
+    def __init__(self, cls: type[StageConfig], choices: Choices) -> None:
+        self.cls, self.choices = cls, choices
+        self.settings = settings(cls)
+        self.components: list[Any] = []
+        fields: dict[str, Any] = {}
+        self._place([s for s in self.settings if not s.advanced], fields)
+        advanced = [s for s in self.settings if s.advanced]
+        if advanced:
+            with gr.Accordion("Advanced", open=False):
+                self._place(advanced, fields)
+        self.components = [fields[s.path] for s in self.settings]
+
+    def parse(self, values: Sequence[Any]) -> StageConfig:
+        """The config that the form says. Raises ConfigError, one sentence."""
+        missing = [heading(s) for s, v in zip(self.settings, values, strict=True) if s.required and clean(s, v) is None]
+        if missing:
+            raise ConfigError(f"Still to fill in: {', '.join(missing)}.")
+        return self.cls.parse(nested({s.path: clean(s, v) for s, v in zip(self.settings, values, strict=True)}))
+
+    def show(self, flat: Mapping[str, Any]) -> list[Any]:
+        """Updates that put these values (dotted path -> value) into the form, with today's choices."""
+        return [self._update(s, True, flat.get(s.path, s.default)) for s in self.settings]
+
+    def refresh(self) -> list[Any]:
+        """Updates of the choices only: what is being typed stays."""
+        return [self._update(s, False, None) for s in self.settings]
+
+    def _update(self, s: Setting, with_value: bool, value: Any) -> Any:
+        changes: dict[str, Any] = {"choices": list(self.choices(s.kind))} if is_picked(s) else {}
+        if with_value:
+            changes["value"] = shown(s, value)
+        return gr.update(**changes) if changes else gr.skip()
+
+    def _place(self, chosen: Sequence[Setting], fields: dict[str, Any]) -> None:
+        for section, group in groupby(chosen, key=lambda s: s.path.rpartition(".")[0]):
+            if section:
+                pane(value=h("h3", SECTIONS.get(section, label(section)), cls="group"))
+            with gr.Row(elem_classes="fields"):
+                for s in group:
+                    fields[s.path] = component(s, self.choices)
+
+
+def component(s: Setting, choices: Choices) -> Any:
+    """The component for one setting: kind of input from its type, help and bounds beneath the label."""
+    look: dict[str, Any] = {
+        "label": heading(s),
+        "info": explain(s),
+        "value": shown(s, s.default),
+        "interactive": True,
+        "min_width": 200,
+        "elem_id": f"field-{s.path.replace('.', '-')}",
+    }
+    if s.choices:
+        return gr.Dropdown(list(s.choices), **look)
+    if is_picked(s):
+        return gr.Dropdown(list(choices(s.kind)), allow_custom_value=True, **look)
+    if s.type is bool:
+        return gr.Checkbox(**look)
+    if s.type is int:
+        return gr.Number(precision=0, **look)
+    if s.type is float:
+        return gr.Number(**look)
+    return gr.Textbox(max_lines=4, **look)
+
+
+def heading(s: Setting) -> str:
+    """The label: the section where the name alone would be ambiguous, and what must be given."""
+    section, _, name = s.path.rpartition(".")
+    return label(f"{section}_{name}" if name in _AMBIGUOUS and section else name)
+
+
+def explain(s: Setting) -> str:
+    """Help and bounds in one line."""
+    low, high = s.minimum, s.maximum
+    bounds = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
+    if low is not None and high is None:
+        bounds = f"at least {number(low)}"
+    words = s.help.rstrip()
+    return f"{words} ({bounds})" if bounds else words
+
+
+def is_picked(s: Setting) -> bool:
+    """True for a setting whose value is usually one of the things that exist already."""
+    return s.kind in ("model", "problems") or (s.kind == "file" and s.path.split(".")[-1] not in _WRITTEN)
+
+
+def shown(s: Setting, value: Any) -> Any:
+    """A setting's value as its component holds it."""
+    if isinstance(value, list | tuple):
+        return (", " if s.path == "k" else " ").join(map(str, value))
+    if value is None and s.type not in (int, float) and not s.choices:
+        return "" if s.type is not bool else False
+    return value
+
+
+def clean(s: Setting, value: Any) -> Any:
+    """A component's value as the config wants it: nothing typed is None, or the default where that must not be."""
+    if isinstance(value, str):
+        value = value.strip()
+    if value in ("", None, []):
+        return None if s.optional or s.required else s.default
+    if s.type is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} -> {"a": {"b": 1}}, without what is None."""
+    out: dict[str, Any] = {}
+    for path, value in flat.items():
+        if value is None:
+            continue
+        *parents, leaf = path.split(".")
+        node = out
+        for part in parents:
+            node = node.setdefault(part, {})
+        node[leaf] = value
+    return out

@@ -1,0 +1,72 @@
+"""HTML by construction: every text is escaped unless it is markup already, so model output cannot become a page."""
+
+from collections.abc import Iterable
+from html import escape
+from typing import TypeAlias
+
+
+class Html(str):
+    """Text that is markup already and must not be escaped again."""
+
+    __slots__ = ()
+
+
+Child: TypeAlias = "str | int | float | bool | None | Iterable[Child]"
+Attribute: TypeAlias = str | int | float | bool | None
+
+
+def h(tag: str, *children: Child, **attributes: Attribute) -> Html:
+    """An element. `cls` is class, underscores become dashes; True writes a bare attribute, False and None nothing."""
+    words = [tag, *(_attribute(name, value) for name, value in attributes.items() if value not in (None, False))]
+    return Html(f"<{' '.join(words)}>{join(children)}</{tag}>")
+
+
+def join(children: Child, between: str = "") -> Html:
+    """Children one after another: strings are escaped, markup is not, None and False are nothing."""
+    if children is None or children is False:
+        return Html("")
+    if isinstance(children, Html):
+        return children
+    if isinstance(children, str | int | float):
+        return Html(escape(str(children)))
+    return Html(between.join(part for child in children if (part := join(child))))
+
+
+def link(text: Child, query: str, **attributes: Attribute) -> Html:
+    """A link inside the app; `query` is what `view.query` returns."""
+    return h("a", text, href=query, **attributes)
+
+
+def button(text: Child, act: str, value: str = "", *, confirm: str = "", **attributes: Attribute) -> Html:
+    """A button that sends `act` and `value` to the server, after a yes to `confirm` where one is given."""
+    attributes = {"cls": "act", "type": "button", **attributes}
+    return h("button", text, data_act=act, data_value=value, data_confirm=confirm or None, **attributes)
+
+
+def table(heads: Iterable[Child], rows: Iterable[Html], *, label: str, cls: str = "") -> Html:
+    """A dense table that scrolls sideways inside itself; `heads` are texts or ready <th> elements."""
+    cells = [
+        head if isinstance(head, Html) and head.startswith("<th") else h("th", head, scope="col") for head in heads
+    ]
+    body = h("table", h("thead", h("tr", cells)), h("tbody", rows), aria_label=label, cls=cls or None)
+    return h("div", body, cls="scroll", data_keep=label)
+
+
+def facts(pairs: Iterable[tuple[Child, Child]]) -> Html:
+    """Names and values in two columns."""
+    return h("dl", [[h("dt", name), h("dd", value)] for name, value in pairs], cls="facts")
+
+
+def note(text: Child, kind: str = "") -> Html:
+    """One sentence in a box; `kind` is error, good or empty."""
+    return h("p", text, cls=f"note {kind}".strip(), role="alert" if kind == "error" else None)
+
+
+def empty(sentence: str, *action: Child) -> Html:
+    """What stands where nothing is yet: one sentence and one action."""
+    return h("div", h("p", sentence), *action, cls="empty")
+
+
+def _attribute(name: str, value: Attribute) -> str:
+    key = {"cls": "class"}.get(name, name.replace("_", "-"))
+    return key if value is True else f'{key}="{escape(str(value))}"'

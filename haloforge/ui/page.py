@@ -1,0 +1,128 @@
+"""The frame that tabs hang in: it keeps their panes, fills and actions, and wires them to the page's few events."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from haloforge.errors import ForgeError
+from haloforge.store import Store
+from haloforge.ui import live
+from haloforge.ui.pane import pane as new_pane
+from haloforge.ui.view import TABS, View, parse, query
+
+TICK_S = 2.0
+
+Action = Callable[[Store, View, str], str | None]
+"""What a button does: changes the store; returns the address to go to, or None to stay."""
+
+
+class Page:
+    """Filled while the tabs are built, wired once at the end. Holds components and functions, no state of a job."""
+
+    def __init__(self, root: Path | None = None, *, read_only: bool = False) -> None:
+        self.root, self.read_only = root, read_only
+        self.panes: list[live.Pane] = []
+        self.fills: list[live.Fill] = []
+        self.actions: dict[str, Action] = {}
+        self.events: list[Any] = []
+        self.view = gr.State({"tab": TABS[0]})
+        self.seen = gr.State(live.Seen())
+        self.watch = live.Watch(self.store)
+
+    def store(self) -> Store:
+        """A store for one callback; close it there."""
+        return Store(self.root)
+
+    def pane(self, tab: str, render: live.Render, elem_id: str | None = None) -> gr.HTML:
+        """A box whose markup is `render(store, view)`."""
+        component = new_pane(elem_id)
+        self.panes.append(live.Pane(component, tab, render))
+        return component
+
+    def fill(self, tab: str, components: Sequence[Any], values: Callable[[Store, View], Sequence[Any]]) -> None:
+        """Components that get values or choices when the tab is opened."""
+        self.fills.append(live.Fill(tab, components, values))
+
+    def action(self, name: str, act: Action) -> None:
+        """What buttons with `data-act=name` do."""
+        self.actions[name] = act
+
+    def started(self, event: Any) -> None:
+        """An event of a form that changes the store: what it changed is shown at once, not at the next tick."""
+        self.events.append(event)
+
+    def wire(self, demo: gr.Blocks, tabs: gr.Tabs, each: Mapping[str, gr.Tab]) -> None:
+        """Connect load, the one timer, links and actions, and the tab strip."""
+        bus = gr.HTML(
+            "", html_template="<div></div>", js_on_load="haloBus(element, props, watch, trigger)", elem_id="bus"
+        )
+        self.panes.append(live.Pane(bus, "", lambda _store, view: query(view)))
+        outputs = [self.view, self.seen, tabs, *(p.component for p in self.panes)]
+        filled = [*outputs, *(c for f in self.fills for c in f.components)]
+        state = [self.view, self.seen]
+        quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+        demo.load(self._load, None, filled, **quiet)
+        gr.Timer(TICK_S).tick(self._tick, state, outputs, trigger_mode="once", **quiet)
+        bus.select(self._dispatch, state, filled, trigger_mode="multiple", **quiet)
+        for name, tab in each.items():
+            tab.select(partial(self._open, name), state, filled, **quiet)
+
+        for event in self.events:
+            event.then(self._tick, state, outputs, **quiet)
+
+    async def _load(self, request: gr.Request) -> list[Any]:
+        return await self._show(parse(str(request.query_params)), live.Seen(), fill=True)
+
+    async def _tick(self, view: View, seen: live.Seen) -> Any:
+        if (seen.version, seen.view) == (self.watch.version(), view):
+            return gr.skip()
+        return await self._show(view, seen)
+
+    async def _open(self, tab: str, view: View, seen: live.Seen) -> Any:
+        loading, shown = not seen.view, view["tab"] == tab and seen.view == view
+        if loading or shown:  # the strip also tells of the tab that we opened ourselves
+            return gr.skip()
+        return await self._show(view if view["tab"] == tab else parse(query(view, tab=tab)), seen, fill=True)
+
+    async def _dispatch(self, view: View, seen: live.Seen, message: gr.EventData) -> Any:
+        data = message._data
+        if "go" in data:
+            return await self._show(parse(str(data["go"])), seen, fill=True)
+        address = await asyncio.to_thread(self._act, str(data.get("act")), str(data.get("value", "")), view)
+        if address:
+            return await self._show(parse(address), seen, fill=True)
+        return [*await self._show(view, seen), *(gr.skip() for f in self.fills for _ in f.components)]
+
+    def _act(self, name: str, value: str, view: View) -> str | None:
+        if self.read_only:
+            gr.Warning("This demo is read-only: install halo-forge to run and change things.", duration=5)
+            return None
+        try:
+            with self.store() as store:
+                return self.actions[name](store, view, value)
+        except ForgeError as error:
+            gr.Warning(str(error), duration=8)
+            return None
+
+    async def _show(self, view: View, seen: live.Seen, *, fill: bool = False) -> list[Any]:
+        version = self.watch.version()
+        return await asyncio.to_thread(self._render, view, seen, version, fill)
+
+    def _render(self, view: View, seen: live.Seen, version: str, fill: bool) -> list[Any]:
+        with self.store() as store:
+            new, markup = live.refresh(self.panes, store, view, seen, version)
+            tab = gr.skip() if seen.view.get("tab") == view["tab"] else gr.Tabs(selected=view["tab"])
+            out = [view, new, tab, *(gr.skip() if html is None else html for html in markup)]
+            if fill:
+                out += [value for f in self.fills for value in _filled(f, store, view)]
+        return out
+
+
+def _filled(fill: live.Fill, store: Store, view: View) -> Sequence[Any]:
+    if fill.tab != view["tab"]:
+        return [gr.skip()] * len(fill.components)
+    return fill.values(store, view)

@@ -1,0 +1,36 @@
+"""A public demo on Hugging Face Spaces: look at runs, try the embedded model; nothing is trained or changed."""
+
+import os
+from typing import NamedTuple
+
+from haloforge.config import AppConfig
+from haloforge.models.embedded import EMBEDDED
+
+
+class Caps(NamedTuple):
+    """What one visitor may ask of the Playground."""
+
+    models: tuple[str, ...] | None
+    """None allows every model."""
+    max_new_tokens: int
+    seconds: float
+
+
+HOME = Caps(models=None, max_new_tokens=8192, seconds=3600.0)
+DEMO = Caps(models=(EMBEDDED,), max_new_tokens=256, seconds=60.0)
+BANNER = "This is a read-only demo: runs can be looked at, and the Playground runs the embedded model within limits."
+
+
+def is_space() -> bool:
+    """True inside a Hugging Face Space."""
+    return "SPACE_ID" in os.environ
+
+
+def caps() -> Caps:
+    """The limits that hold here."""
+    return DEMO if is_space() else HOME
+
+
+def address() -> AppConfig:
+    """Where to listen: a Space puts its own proxy in front; elsewhere this machine only."""
+    return AppConfig(host="0.0.0.0", insecure=True) if is_space() else AppConfig()

@@ -1,0 +1,1 @@
+"""One module per tab: what stands on it and what its buttons do."""

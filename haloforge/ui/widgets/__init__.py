@@ -1,0 +1,1 @@
+"""Boxes of the page as pure functions: rows in, markup out."""

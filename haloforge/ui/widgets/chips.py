@@ -1,0 +1,53 @@
+"""Statuses as chips, shares as bars, times that the browser keeps counting."""
+
+from haloforge.records import Run, Status
+from haloforge.ui.markup import Html, h
+from haloforge.ui.palette import RUNS, VERDICTS
+from haloforge.ui.progress import Phase
+from haloforge.ui.wording import percent
+
+
+def verdict(status: Status | None) -> Html:
+    """The chip of a verdict; None is a sample that is not verified yet."""
+    if status is None:
+        return h("span", "not verified", cls="chip unscored")
+    return h("span", VERDICTS[status].word, cls=f"chip {status}")
+
+
+def run_status(run: Run) -> Html:
+    """The chip of a run, with the rung of the stop ladder while it is being stopped."""
+    word = RUNS[run.status].word
+    if run.stop and run.status == "running":
+        word = {"cycle": "stopping after this cycle", "now": "stopping and saving", "kill": "being killed"}[run.stop]
+    return h("span", word, cls=f"chip {run.status}")
+
+
+def bar(share: float, *, moving: bool = True) -> Html:
+    """A share as a thin bar, told to screen readers too."""
+    fill = h("i", style=f"width:{100 * share:.1f}%")
+    return h(
+        "span",
+        fill,
+        cls="bar" if moving else "bar still",
+        role="progressbar",
+        aria_valuenow=round(100 * share),
+        aria_valuemin=0,
+        aria_valuemax=100,
+        aria_label=percent(share, 0),
+    )
+
+
+def ago(seconds_since_epoch: float) -> Html:
+    """ "3 min ago", kept right by the browser."""
+    return h("time", data_t=f"{seconds_since_epoch:.0f}")
+
+
+def since(seconds_since_epoch: float) -> Html:
+    """ "3 min", growing."""
+    return h("span", data_since=f"{seconds_since_epoch:.0f}")
+
+
+def phase_words(phase: Phase) -> str:
+    """cycle 2: sample 412/800."""
+    cycle = "" if phase.cycle is None else f"cycle {phase.cycle}: "
+    return f"{cycle}{phase.name} {phase.done}/{phase.total}"

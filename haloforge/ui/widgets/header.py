@@ -1,0 +1,51 @@
+"""The line above everything: what this is, how safely it runs code, what it is doing now."""
+
+from functools import lru_cache
+
+from haloforge.store import Store
+from haloforge.ui import progress, space
+from haloforge.ui.markup import Html, h, join, link, note
+from haloforge.ui.palette import STAGES
+from haloforge.ui.view import View, open_run
+from haloforge.ui.widgets import chips
+from haloforge.ui.wording import count, duration, title
+
+
+def render(store: Store, view: View) -> Html:
+    """Product, sandbox, and the run at work."""
+    banner = note(space.BANNER, "accent") if space.is_space() else None
+    return join(
+        [
+            h("p", "halo-forge", cls="brand"),
+            h("span", f"sandbox: {isolation()}", cls="muted"),
+            h("div", _now(store), cls="now"),
+            banner,
+        ]
+    )
+
+
+@lru_cache(maxsize=1)
+def isolation() -> str:
+    """How model-written code is kept in, probed once by doing."""
+    from haloforge.verify import VerifySettings, open_verifier
+
+    with open_verifier(VerifySettings()) as verifier:
+        return verifier.isolation
+
+
+def _now(store: Store) -> list[Html | str]:
+    running = store.runs(status="running", limit=5)
+    waiting = len(store.runs(status="queued"))
+    queue = h("span", f"{count(waiting, 'run')} queued", cls="muted") if waiting else ""
+    if not running:
+        return [h("span", "nothing is running", cls="muted"), queue]
+    run = running[0]
+    phase = progress.current(store, run)
+    left = f"{duration(phase.left_s)} left" if phase and phase.left_s else ""
+    return [
+        chips.run_status(run),
+        link(f"{STAGES.get(run.stage, run.stage)} {title(run) if run.name else ''}".strip(), open_run(run.id)),
+        h("span", chips.phase_words(phase) if phase else "starting", cls="muted"),
+        h("span", left, cls="muted"),
+        queue,
+    ]

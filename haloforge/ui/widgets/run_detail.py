@@ -1,0 +1,182 @@
+"""One run: its head with what can be done to it, and a section of it (overview, samples, log, config)."""
+
+from collections.abc import Callable
+
+import yaml
+
+from haloforge import jobs
+from haloforge.config import STAGES as CONFIGS
+from haloforge.errors import ConfigError
+from haloforge.records import Run
+from haloforge.settings import command
+from haloforge.store import Store
+from haloforge.ui import progress
+from haloforge.ui.markup import Html, button, facts, h, join, link, note
+from haloforge.ui.palette import STAGES
+from haloforge.ui.view import View, open_run, query
+from haloforge.ui.widgets import chips, run_overview, samples
+from haloforge.ui.widgets.code import plain
+from haloforge.ui.widgets.command import command_line
+from haloforge.ui.widgets.run_list import chosen_run, took
+from haloforge.ui.wording import duration, title
+
+LOG_BYTES = 65536
+
+
+def render(store: Store, view: View) -> Html:
+    """The chosen run; nothing while there are no runs at all."""
+    runs = store.runs(limit=10_000)
+    run = chosen_run(runs, view)
+    if run is None:
+        return note(f"There is no run {view['run']!r} any more; choose one from the list.") if runs else Html("")
+    view = {**view, "run": run.id}
+    return h(
+        "section", head(store, run), _sections(store, run, view), _body(store, run, view), cls="stack", aria_label="Run"
+    )
+
+
+def head(store: Store, run: Run, *, compact: bool = False) -> Html:
+    """Name, status, actions and progress of a run; `compact` where it stands beside a form."""
+    name = link(title(run), open_run(run.id)) if compact else title(run)
+    words = [
+        h("h2", name),
+        chips.run_status(run),
+        h("span", STAGES.get(run.stage, run.stage), cls="muted"),
+        h("span", took(run), cls="muted"),
+        run.parent and h("span", "after ", link(_title_of(store, run.parent), open_run(run.parent)), cls="muted"),
+    ]
+    error = store.last_event(run.id, "error") if run.status in ("failed", "interrupted") else None
+    return h(
+        "div",
+        h("div", h("div", words, cls="head"), h("div", actions(run), cls="row"), cls="row spread"),
+        note(error.data["message"], "error") if error else None,
+        phase_strip(store, run),
+        cls="stack",
+    )
+
+
+def actions(run: Run) -> Html:
+    """The buttons that fit the run's status, and no others."""
+    out = []
+    if run.status == "running":
+        asked = jobs.RUNGS.index(run.stop) if run.stop in jobs.RUNGS else -1
+        if run.stage == "raft":
+            out.append(_stop(run, "cycle", "Stop after this cycle", asked))
+        out.append(_stop(run, "now", "Stop now and save", asked))
+        out.append(_stop(run, "kill", "Kill", asked, confirm=f"Kill {title(run)}? What it was just doing is lost."))
+    if run.status == "queued":
+        out.append(button("Take out of the queue", "stop", f"now {run.id}"))
+    if run.is_resumable:
+        out.append(button("Resume", "resume", run.id, cls="act primary"))
+    if run.stage in CONFIGS:
+        out.append(link("Clone", query({"tab": _tab(run.stage), "run": run.id, "from": run.id}), cls="act"))
+    if run.is_finished:
+        question = f"Delete {title(run)} with its samples and log? Checkpoints in its output folder stay."
+        out.append(button("Delete", "delete", run.id, confirm=question, cls="act danger"))
+    return join(out)
+
+
+def phase_strip(store: Store, run: Run) -> Html:
+    """What the run is doing, phase by phase, with the time left at the measured rate."""
+    if run.status not in ("running", "stopped", "interrupted", "failed"):
+        return Html("")
+    found = progress.phases(store, run)
+    live = run.status == "running"
+    lines = [
+        h(
+            "div",
+            h("span", chips.phase_words(phase)),
+            chips.bar(phase.share, moving=live),
+            h("span", f"{duration(phase.left_s)} left" if live and phase.left_s else "", cls="muted num"),
+            cls="phase",
+        )
+        for phase in found
+    ]
+    if not lines and live:
+        lines = [h("span", "starting: loading libraries and the model", cls="muted")]
+    return h("div", lines, cls="stack", style="gap:6px") if lines else Html("")
+
+
+def log(store: Store, run: Run, view: View) -> Html:
+    """What the run said, and the end of what its process printed."""
+    said = [e.data["text"] for e in store.events(run.id, kind="log")][-400:]
+    printed = jobs.log_tail(store, run.id, LOG_BYTES)
+    if not said and not printed:
+        return h("p", "Nothing was logged yet.", cls="muted")
+    return join(
+        [
+            said and h("div", h("h3", "Reported"), _log("\n".join(said), "Reported")),
+            printed and h("div", h("h3", "Printed by the worker (last 64 KB)"), _log(printed, "Printed")),
+        ]
+    )
+
+
+def config(store: Store, run: Run, view: View) -> Html:
+    """The configuration as YAML and as a command."""
+    text = yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)
+    words: Html | None
+    try:
+        parsed = CONFIGS[run.stage].parse(run.config)
+        words, text = command_line(command(parsed)), parsed.to_yaml()
+    except (KeyError, ConfigError):  # written by another version: shown as it was stored
+        words = None
+    about = [
+        ("Run", h("code", run.id)),
+        ("Folder", h("code", str(store.root / run.id))),
+        ("Started in", h("code", run.cwd)),
+    ]
+    return join([words, plain(text, label="Configuration"), facts(about)])
+
+
+_SECTIONS: dict[str, Callable[[Store, Run, View], Html]] = {
+    "overview": run_overview.render,
+    "samples": samples.render,
+    "log": log,
+    "config": config,
+}
+
+
+def _sections(store: Store, run: Run, view: View) -> Html:
+    now = _section(view)
+    links = []
+    for name in _SECTIONS:
+        text = name.capitalize()
+        if name == "samples":
+            n = store.count_samples(run.id)
+            if not n:
+                continue
+            text = f"Samples {n}"
+        target = query({"tab": "runs", "run": run.id, "section": "" if name == "overview" else name})
+        links.append(link(text, target, aria_current="page" if name == now else None))
+    return h("nav", links, cls="sections", aria_label="Sections of the run")
+
+
+def _body(store: Store, run: Run, view: View) -> Html:
+    return h("div", _SECTIONS[_section(view)](store, run, view), cls="stack")
+
+
+def _section(view: View) -> str:
+    name = view.get("section", "overview")
+    return name if name in _SECTIONS else "overview"
+
+
+def _stop(run: Run, rung: str, text: str, asked: int, confirm: str = "") -> Html:
+    """A rung that was reached is marked, and cannot be asked for again."""
+    here = jobs.RUNGS.index(rung)
+    reached = here <= asked
+    return button(
+        text, "stop", f"{rung} {run.id}", confirm=confirm, disabled=reached, cls="act on" if here == asked else "act"
+    )
+
+
+def _log(text: str, label: str) -> Html:
+    return h("pre", text, cls="log", tabindex=0, role="log", aria_label=label, data_keep=label, data_end=True)
+
+
+def _title_of(store: Store, run_id: str) -> str:
+    found = [run for run in store.runs(limit=10_000) if run.id == run_id]
+    return title(found[0]) if found else run_id
+
+
+def _tab(stage: str) -> str:
+    return "data" if stage.startswith("data") else stage

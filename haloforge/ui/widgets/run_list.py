@@ -1,0 +1,83 @@
+"""The list of runs: one line each, newest first."""
+
+from collections.abc import Sequence
+
+from haloforge.records import Run
+from haloforge.store import Store
+from haloforge.ui import progress, series
+from haloforge.ui.markup import Html, empty, h, join, link, table
+from haloforge.ui.palette import STAGES
+from haloforge.ui.view import View, number, open_run, query
+from haloforge.ui.widgets import chips
+from haloforge.ui.widgets.pager import PAGE, pager
+from haloforge.ui.wording import duration, title
+
+_HEADS = (
+    h("th", "Run", scope="col"),
+    h("th", "Stage", scope="col", cls="wide"),
+    h("th", "Status", scope="col"),
+    h("th", "Progress", scope="col"),
+    h("th", "Left", scope="col", cls="num wide"),
+    h("th", "Result", scope="col", cls="num"),
+    h("th", "Took", scope="col", cls="num wide"),
+    h("th", "Started", scope="col", cls="num wide"),
+    h("th", "After", scope="col", cls="wide"),
+)
+
+
+def render(store: Store, view: View) -> Html:
+    """One page of runs, the chosen one marked."""
+    runs = store.runs(limit=10_000)
+    if not runs:
+        return empty(
+            "No runs yet. Prepare a problem set first; SFT, RAFT and the benchmark follow from it.",
+            link("Prepare data", query({"tab": "data"}), cls="act primary"),
+        )
+    chosen = chosen_run(runs, view)
+    page = min(number(view, "runs"), (len(runs) - 1) // PAGE)
+    names = {run.id: title(run) for run in runs}
+    shown = runs[page * PAGE : (page + 1) * PAGE]
+    rows = [_row(store, run, names, on=chosen is not None and run.id == chosen.id) for run in shown]
+    return join([table(_HEADS, rows, label="Runs", cls="walk"), pager(view, "runs", page, len(runs))])
+
+
+def chosen_run(runs: Sequence[Run], view: View) -> Run | None:
+    """The run in the address; without one the run at work, else the newest."""
+    wanted = view.get("run", "")
+    if wanted:
+        return next((run for run in runs if run.id == wanted), None)
+    return next((run for run in runs if run.status == "running"), runs[0] if runs else None)
+
+
+def _row(store: Store, run: Run, names: dict[str, str], *, on: bool) -> Html:
+    phase = progress.current(store, run) if run.status != "queued" else None
+    parent = run.parent and link(names.get(run.parent, run.parent), open_run(run.parent))
+    return h(
+        "tr",
+        h("td", link(title(run), open_run(run.id), aria_current="true" if on else None, title=run.id), cls="main"),
+        h("td", STAGES.get(run.stage, run.stage), cls="wide"),
+        h("td", chips.run_status(run)),
+        h("td", _progress(run, phase)),
+        h("td", duration(phase.left_s) if phase and phase.left_s and run.status == "running" else "", cls="num wide"),
+        h("td", series.key_figure(store, run), cls="num"),
+        h("td", took(run), cls="num wide"),
+        h("td", chips.ago(run.started or run.created), cls="num wide"),
+        h("td", parent, cls="wide"),
+        data_row=True,
+        cls="on" if on else None,
+    )
+
+
+def took(run: Run) -> Html | str:
+    """How long a run has worked, from its first start to its end."""
+    if run.started is None:
+        return ""
+    return duration(run.finished - run.started) if run.finished else chips.since(run.started)
+
+
+def _progress(run: Run, phase: progress.Phase | None) -> Html | str:
+    if phase is None or run.status == "done":
+        return ""
+    return h(
+        "div", h("span", chips.phase_words(phase), cls="muted"), chips.bar(phase.share, moving=run.status == "running")
+    )

@@ -1,0 +1,86 @@
+"""The overview of a run: figures, charts, what it made."""
+
+from collections.abc import Sequence
+
+from haloforge.records import Event, Run
+from haloforge.store import Store
+from haloforge.ui import charts, series
+from haloforge.ui.markup import Child, Html, h, join, table
+from haloforge.ui.view import View
+from haloforge.ui.widgets.chips import ago
+from haloforge.ui.wording import number, percent
+
+
+def render(store: Store, run: Run, view: View) -> Html:
+    """Charts and artifacts; a sentence while there is neither."""
+    numbers, boxes = figures(store, run), run_charts(store, run)
+    made = artifacts(store.events(run.id, kind="artifact"))
+    if not (numbers or boxes or made):
+        return h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
+    return join([numbers, h("div", boxes, cls="grid2") if boxes else None, made])
+
+
+def figures(store: Store, run: Run) -> Html | None:
+    """The few numbers that tell how the run went."""
+    values = series.newest(store, run.id, "cycle" if run.stage == "raft" else run.stage)
+    shown = [
+        h("div", h("b", percent(values[name]) if share else number(values[name])), h("span", words), cls="figure")
+        for name, words, share in _FIGURES.get(run.stage, ())
+        if values.get(name) is not None
+    ]
+    return h("div", shown, cls="figures") if shown else None
+
+
+def run_charts(store: Store, run: Run) -> list[Html]:
+    """Loss, pass rates by cycle, verdict shares by cycle: those there are numbers for."""
+    events = store.events(run.id, kind="metric")
+    loss = series.losses(events)
+    rates = series.cycle_rates(events)
+    out = []
+    if rates:
+        out.append(charts.chart(f"rates-{run.id}", charts.rates(rates, x="cycle", key=run.id), "Pass rate"))
+    if loss:
+        out.append(charts.chart(f"loss-{run.id}", charts.lines(loss, x="step", key=run.id), "Loss"))
+    for purpose, counts in series.status_shares(store.status_counts(run.id)).items():
+        figure = charts.shares(counts, x="cycle" if len(counts) > 1 or run.stage == "raft" else "", key=run.id)
+        total = number(sum(n for group in counts.values() for n in group.values()))
+        out.append(
+            charts.chart(f"verdicts-{purpose}-{run.id}", figure, f"Verdicts, {_PURPOSES[purpose]}", f"{total} samples")
+        )
+    return out
+
+
+def artifacts(events: Sequence[Event]) -> Html | None:
+    """What the run made; of things made again the newest."""
+    newest = {(e.data["name"], e.data["path"]): e for e in events}
+    if not newest:
+        return None
+    rows = [
+        h("tr", h("td", name), h("td", h("code", path)), h("td", ago(e.time), cls="num wide"))
+        for (name, path), e in newest.items()
+    ]
+    heads: list[Child] = ["Made", "Where", h("th", "When", scope="col", cls="num wide")]
+    return table(heads, rows, label="Artifacts")
+
+
+_FIGURES = {
+    "raft": (
+        ("eval_pass@1", "held-out pass@1", True),
+        ("train_pass_rate", "training samples passed", True),
+        ("kept", "samples kept", False),
+        ("kept_share", "of the samples kept", True),
+        ("duplicates_share", "of passing samples are copies", True),
+        ("truncated_share", "cut at the token limit", True),
+    ),
+}
+"""Stage -> (value, what it is, is it a share)."""
+_WAITING = {
+    "queued": "Waiting in the queue: one run works at a time, and one with a parent waits until that is done.",
+    "running": "Nothing to chart yet.",
+}
+_PURPOSES = {
+    "train": "training samples",
+    "eval": "held-out samples",
+    "benchmark": "benchmark samples",
+    "data": "generated",
+}

@@ -1,0 +1,68 @@
+"""One sample: what was asked, what was answered, what came of it, and why it was kept or not."""
+
+from haloforge.records import Problem
+from haloforge.store import Judged
+from haloforge.ui.markup import Html, facts, h, link
+from haloforge.ui.view import query
+from haloforge.ui.widgets.code import code, plain
+from haloforge.ui.widgets.verdict import verdict_box
+from haloforge.ui.wording import count
+
+REASONS = {
+    "kept": "kept",
+    "unscored": "not scored",
+    "forgeable": "could be forged",
+    "truncated": "cut off",
+    "failed": "failed",
+    "below_threshold": "below threshold",
+    "duplicate": "duplicate",
+    "not_top": "not in the top share",
+    "capped": "over the cap",
+}
+"""Why a sample was kept or not, in a few words."""
+
+
+def detail(judged: Judged, problem: Problem | None) -> Html:
+    """Everything that is known of a sample."""
+    sample = judged.sample
+    to_playground = query({"tab": "playground", "from": f"sample:{judged.run}:{judged.id}"})
+    return h(
+        "article",
+        h(
+            "div",
+            h("h2", f"{sample.task_id} #{sample.index}", cls="mono"),
+            link("Send to Playground", to_playground, cls="act"),
+            cls="row spread",
+        ),
+        code_box(judged, problem),
+        verdict_box(judged.verdict) if judged.verdict else h("p", "Not verified yet.", cls="muted"),
+        facts(_about(judged)),
+        _folded("Prompt", plain(problem.statement, label="Prompt", cls="wrap short")) if problem else None,
+        _folded("Raw answer", plain(sample.text, label="Raw answer", cls="wrap short")),
+        cls="card stack",
+        aria_label="Sample",
+    )
+
+
+def code_box(judged: Judged, problem: Problem | None) -> Html:
+    """The extracted code, or that there was none."""
+    if judged.sample.code is None:
+        return h("p", "No code could be extracted from this answer.", cls="muted")
+    return code(judged.sample.code, problem.language if problem else "python")
+
+
+def _about(judged: Judged) -> list[tuple[str, str]]:
+    sample = judged.sample
+    ending = {"length": ", cut at the limit", "error": ", ended by an error"}.get(sample.finish_reason, "")
+    about = [
+        ("Length", f"{count(sample.completion_tokens, 'token')}{ending}"),
+        ("Cycle", str(judged.cycle)),
+        ("Seed", str(sample.seed)),
+    ]
+    if judged.kept is not None:
+        about.insert(0, ("Trained on", "yes" if judged.kept else f"no: {REASONS.get(judged.reason, judged.reason)}"))
+    return about
+
+
+def _folded(summary: str, content: Html) -> Html:
+    return h("details", h("summary", summary), content, id=summary.lower().replace(" ", "-"))

@@ -1,0 +1,112 @@
+"""The samples of a run: filters, 50 a page, and one sample with all that is known of it."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from haloforge.records import STATUSES, Purpose, Run
+from haloforge.store import Judged, Store
+from haloforge.ui.markup import Html, empty, h, join, link, table
+from haloforge.ui.palette import VERDICTS
+from haloforge.ui.view import View, number, query
+from haloforge.ui.widgets import chips
+from haloforge.ui.widgets.pager import PAGE, pager
+from haloforge.ui.widgets.sample_detail import REASONS, detail
+from haloforge.ui.wording import number as written
+
+_FILTERS = ("cycle", "purpose", "status", "kept", "problem")
+
+
+def render(store: Store, run: Run, view: View) -> Html:
+    """Filters and one page of samples on the left, the chosen sample on the right."""
+    total = store.count_samples(run.id, **filters(view))
+    page = min(number(view, "page"), max(0, total - 1) // PAGE)
+    rows = store.samples(run.id, **filters(view), offset=page * PAGE, limit=PAGE)
+    if not rows:
+        return join([_filters(store, run, view), empty("No sample fits these filters.", _show_all(view))])
+    chosen = _chosen(store, run, view, rows)
+    heads = (
+        "Problem",
+        "Verdict",
+        h("th", "Reward", scope="col", cls="num"),
+        h("th", "Tests", scope="col", cls="num"),
+        "Kept",
+    )
+    body = [_row(judged, view, on=judged.id == chosen.id) for judged in rows]
+    listing = h("div", table(heads, body, label="Samples", cls="walk"), pager(view, "page", page, total))
+    problem = store.problem(run.id, chosen.sample.task_id)
+    return join([_filters(store, run, view), h("div", listing, detail(chosen, problem), cls="split")])
+
+
+def filters(view: View) -> dict[str, Any]:
+    """What `Store.samples` is asked for; a value that cannot be is no filter."""
+    cycle, kept = view.get("cycle", ""), view.get("kept", "")
+    return {
+        "cycle": int(cycle) if cycle.isdecimal() else None,
+        "purpose": cast(Purpose | None, view.get("purpose") or None),
+        "status": view["status"] if view.get("status") in STATUSES else None,
+        "kept": {"yes": True, "no": False}.get(kept),
+        "task_id": view.get("problem") or None,
+    }
+
+
+def _filters(store: Store, run: Run, view: View) -> Html:
+    counts = store.status_counts(run.id)
+    cycles = sorted({row["cycle"] for row in counts})
+    purposes = sorted({row["purpose"] for row in counts})
+    present = {row["status"] for row in counts}
+    problems = [p.task_id for p in store.problems(run.id)]
+    picks = [
+        len(cycles) > 1 and _pick(view, "cycle", "Cycle", [(str(c), str(c)) for c in cycles]),
+        len(purposes) > 1 and _pick(view, "purpose", "For", [(p, _PURPOSE_WORDS.get(p, p)) for p in purposes]),
+        _pick(view, "status", "Verdict", [(s, look.word) for s, look in VERDICTS.items() if s in present]),
+        run.stage == "raft" and _pick(view, "kept", "Kept", [("yes", "kept"), ("no", "not kept")]),
+        _pick(view, "problem", "Problem", [(p, p) for p in problems[:2000]]),
+    ]
+    chosen = any(view.get(name) for name in _FILTERS)
+    return h("div", [p for p in picks if p], chosen and _show_all(view), cls="row")
+
+
+def _pick(view: View, name: str, words: str, choices: Sequence[tuple[str, str]]) -> Html:
+    """A filter: choosing goes to another address."""
+    options = [
+        h(
+            "option",
+            text,
+            value=query({**view, name: value}, page=None, sample=None),
+            selected=view.get(name, "") == value,
+        )
+        for value, text in [("", "all"), *choices]
+    ]
+    return h("label", words, h("select", options, data_go=True, name=name), cls="pick")
+
+
+def _show_all(view: View) -> Html:
+    return link("Show all", query(view, **dict.fromkeys(_FILTERS)), cls="act")
+
+
+def _chosen(store: Store, run: Run, view: View, rows: Sequence[Judged]) -> Judged:
+    wanted = number(view, "sample", -1)
+    return next((judged for judged in rows if judged.id == wanted), rows[0])
+
+
+def _row(judged: Judged, view: View, *, on: bool) -> Html:
+    verdict = judged.verdict
+    tests = f"{verdict.tests_passed}/{verdict.tests_total}" if verdict and verdict.tests_total else ""
+    name = link(
+        f"{judged.sample.task_id} #{judged.sample.index}",
+        query(view, sample=judged.id),
+        aria_current="true" if on else None,
+    )
+    return h(
+        "tr",
+        h("td", name, cls="mono clip"),
+        h("td", chips.verdict(verdict.status if verdict else None)),
+        h("td", written(verdict.reward) if verdict else "", cls="num"),
+        h("td", tests, cls="num"),
+        h("td", {True: "kept", False: REASONS.get(judged.reason, judged.reason), None: ""}[judged.kept], cls="muted"),
+        data_row=True,
+        cls="on" if on else None,
+    )
+
+
+_PURPOSE_WORDS = {"train": "training", "eval": "held out", "benchmark": "benchmark", "data": "data"}

@@ -1,0 +1,71 @@
+"""One verdict: its chip, what every test found, what the compiler said, and why the reward is what it is."""
+
+from collections import Counter
+
+from haloforge.records import Verdict
+from haloforge.ui.markup import Html, facts, h
+from haloforge.ui.widgets import chips
+from haloforge.ui.widgets.code import plain
+from haloforge.ui.wording import count, number
+
+_SHOWN_TESTS = 200
+
+
+def verdict_box(verdict: Verdict, *, heading: str = "Verdict") -> Html:
+    """All of a verdict; every text in it comes from outside and is escaped."""
+    pairs = [
+        ("Verdict", chips.verdict(verdict.status)),
+        ("Reward", f"{number(verdict.reward)}: {reward_words(verdict)}"),
+        ("Tests", f"{verdict.tests_passed} of {verdict.tests_total} passed" if verdict.tests_total else "none ran"),
+        ("Used", f"{verdict.cpu_s:.2f} s CPU, {verdict.memory_mb:.0f} MB"),
+        ("Sandbox", verdict.isolation or "not needed"),
+    ]
+    if verdict.forgeable:
+        pairs.append(("Caution", "tests and code shared a process here, so this verdict could have been forged"))
+    return h(
+        "div",
+        h("h3", heading),
+        facts(pairs),
+        verdict.detail and plain(verdict.detail, label="What happened", cls="wrap short"),
+        verdict.tests and tests_list(verdict.tests),
+        verdict.diagnostics
+        and _folded("Diagnostics", plain(verdict.diagnostics, label="Diagnostics", cls="wrap short")),
+        cls="stack",
+        style="gap:10px",
+    )
+
+
+def tests_list(outcomes: tuple[str, ...]) -> Html:
+    """One line per test, in order."""
+    rows = [
+        h("li", h("span", f"{i}", cls="num muted"), h("span", outcome, cls="good" if outcome == "passed" else "bad"))
+        for i, outcome in enumerate(outcomes[:_SHOWN_TESTS], 1)
+    ]
+    more = len(outcomes) - _SHOWN_TESTS
+    rows += [h("li", h("span", ""), h("span", f"and {count(more, 'test')} more", cls="muted"))] if more > 0 else []
+    found = Counter(outcome == "passed" for outcome in outcomes)
+    return _folded(f"Test by test: {found[True]} passed, {found[False]} not", h("ol", rows, cls="tests"))
+
+
+def reward_words(verdict: Verdict) -> str:
+    """Why the reward is what it is."""
+    if verdict.status == "unscored":
+        return "our own machinery failed; excluded from every score"
+    if verdict.status == "passed":
+        return "all tests passed" if verdict.tests_total else "everything that was asked of it worked"
+    for least, words in _REWARDS:
+        if verdict.reward >= least:
+            return words
+    return "worth nothing"
+
+
+def _folded(summary: str, content: Html) -> Html:
+    return h("details", h("summary", summary), content, id=summary.split(":")[0].lower().replace(" ", "-"), open=True)
+
+
+_REWARDS = (
+    (0.701, "runs, and passes a share of the tests"),
+    (0.7, "compiles and runs without a crash, but does not pass"),
+    (0.5, "compiles without warnings, but does not run well"),
+    (0.3, "compiles with warnings"),
+)

@@ -90,10 +90,12 @@ def _existing(path: str) -> str:
 
 
 def _compilers() -> Iterator[Check]:
-    from haloforge.verify import compilers_available
+    from haloforge.verify.languages import LANGUAGES, compiler_version
 
-    for tool in compilers_available():
-        yield Check(tool.name, "ok" if tool.version else "optional", tool.version or "not found", tool.hint)
+    for name, language in LANGUAGES.items():
+        version = compiler_version(language)
+        hint = "" if version else f"needed for {name} problems only: apt-get install {language.package}"
+        yield Check(name, "ok" if version else "optional", version or "not found", hint)
 
 
 def _sandbox() -> Check:
@@ -105,8 +107,7 @@ def _sandbox() -> Check:
 
 def _embedded() -> Check:
     from haloforge.errors import ModelError
-    from haloforge.models.checkpoints import EMBEDDED
-    from haloforge.models.embedded import gguf_file
+    from haloforge.models.embedded import EMBEDDED, gguf_file
 
     try:
         return Check(EMBEDDED, "ok", f"its weights are in {gguf_file()}")

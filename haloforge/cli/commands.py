@@ -14,7 +14,7 @@ from haloforge.cli import watch
 from haloforge.cli.flags import typed
 from haloforge.errors import ConfigError, RunError
 from haloforge.records import Problem, Run, Tests
-from haloforge.store import Store
+from haloforge.store import Store, home
 
 
 def stage(args: argparse.Namespace) -> int:
@@ -101,17 +101,27 @@ def compare(args: argparse.Namespace) -> int:
 
 def verify(args: argparse.Namespace) -> int:
     """`verify`."""
-    from haloforge.stages import verify as judging
+    from haloforge.problems import load_problems
+    from haloforge.stages.judging import verify_settings
+    from haloforge.stages.verify import run
 
-    summary = judging.run(configs.VerifyConfig.load(None, typed(args)))
-    print(json.dumps(summary.to_json(), indent=2) if args.json else summary.text())
+    config = configs.VerifyConfig.load(None, typed(args))
+    problems, output = load_problems(Path(config.problems)), Path(config.output)
+    found = run(problems, Path(config.samples), output, verify_settings(config.verifier), cache=home() / "verdicts.db")
+    if args.json:
+        print(json.dumps(asdict(found) | {"scored": found.scored, "output": str(output)}, indent=2))
+    else:
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(found.statuses.items(), key=lambda item: -item[1]))
+        print(f"{found.passed} of {found.scored} samples passed ({counts}; isolation: {found.isolation})")
+        print(f"verdicts: {output}")
     return 0
 
 
 def generate(args: argparse.Namespace) -> int:
     """`generate`: one answer, streamed, and verified with --verify."""
     from haloforge.generate.engines import SamplingParams, open_engine
-    from haloforge.generate.prompts import extract_code, messages
+    from haloforge.generate.extraction import extract_code
+    from haloforge.generate.prompts import messages
     from haloforge.verify import VerifySettings, open_verifier
 
     tests = Tests("asserts", code=tuple(args.test)) if args.test else Tests()
@@ -138,7 +148,8 @@ def generate(args: argparse.Namespace) -> int:
 
 def models_list(args: argparse.Namespace) -> int:
     """`models list`."""
-    from haloforge.models.checkpoints import EMBEDDED, find_checkpoints
+    from haloforge.models.checkpoints import find_checkpoints
+    from haloforge.models.embedded import EMBEDDED
 
     with Store() as store:
         folders = {Path(run.cwd, str(run.config["output_dir"])) for run in store.runs() if "output_dir" in run.config}

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from tiny import save_tiny_adapter, save_tiny_model, tiny_tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from haloforge.errors import MachineError, ModelError
 from haloforge.models.loading import FALLBACK_CHAT_TEMPLATE, load, load_tokenizer
-from tests.tiny import save_tiny_adapter, save_tiny_model, tiny_tokenizer
 
 IDS = torch.tensor([[5, 9, 33, 70, 12]])
 

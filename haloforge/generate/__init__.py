@@ -1,0 +1,1 @@
+"""Prompts in, samples out: prompts and code extraction, the local engine, and clients of generation servers."""

@@ -1,0 +1,75 @@
+"""Completions through `model.generate`, for architectures that do not run in slots (sliding windows, other caches).
+
+Tokens are chosen by our own sampler inside a logits processor, so that random streams, log-probabilities and endings
+are the same in both ways of running a model.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+
+from haloforge.generate.rows import Ending, Row
+from haloforge.generate.slots import Picker
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class _Sampler(LogitsProcessor):
+    """Chooses the next token of every unfinished row, and leaves `generate` (greedy) no other choice."""
+
+    def __init__(self, rows: Sequence[Row], pick: Picker, ending: Ending) -> None:
+        self.rows, self.pick, self.ending = rows, pick, ending
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        uniforms = torch.tensor([row.random.random() for row in self.rows], device=scores.device)
+        ids, logprobs = self.pick(scores, uniforms)
+        for row, token, logprob in zip(self.rows, ids.tolist(), logprobs.tolist(), strict=True):
+            if row.finish_reason is None:
+                self.ending.add(row, token, logprob)
+        return torch.full_like(scores, -torch.inf).scatter_(-1, ids[:, None], 0.0)
+
+
+class _Finished(StoppingCriteria):
+    """Ends the batch when every row is over, or the user asked to stop."""
+
+    def __init__(self, rows: Sequence[Row], should_stop: Callable[[], bool]) -> None:
+        self.rows, self.should_stop = rows, should_stop
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
+        stop = self.should_stop()
+        return torch.tensor([stop or row.finish_reason is not None for row in self.rows], device=input_ids.device)
+
+
+def run_batches(
+    model: "PreTrainedModel",
+    rows: Sequence[Row],
+    pick: Picker,
+    ending: Ending,
+    count: int,
+    should_stop: Callable[[], bool],
+) -> Iterator[list[Row]]:
+    """Complete the rows in left-padded batches of `count`; yields each batch when all of it is over."""
+    longest_first = sorted(rows, key=lambda row: -len(row.prompt))
+    for start in range(0, len(longest_first), count):
+        batch = longest_first[start : start + count]
+        if should_stop():
+            return
+        width = max(len(row.prompt) for row in batch)
+        padding = [width - len(row.prompt) for row in batch]
+        ids = [[0] * pad + list(row.prompt) for pad, row in zip(padding, batch, strict=True)]
+        seen = [[0] * pad + [1] * len(row.prompt) for pad, row in zip(padding, batch, strict=True)]
+        model.generate(
+            input_ids=torch.tensor(ids, device=model.device),
+            attention_mask=torch.tensor(seen, device=model.device),
+            max_new_tokens=max(row.limit for row in batch),
+            do_sample=False,
+            num_beams=1,
+            eos_token_id=None,
+            pad_token_id=0,
+            logits_processor=LogitsProcessorList([_Sampler(batch, pick, ending)]),
+            stopping_criteria=StoppingCriteriaList([_Finished(batch, should_stop)]),
+        )
+        yield [row for row in batch if row.finish_reason is not None]

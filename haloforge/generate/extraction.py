@@ -1,0 +1,249 @@
+"""The code in a model's answer. This is the only extraction in the project, so every stage judges the same program.
+
+A fenced block is taken whole, right or wrong: what does not compile is the model's fault and scores as such. Only what
+surrounds code is removed: prose, fences, the unfinished last statement of an answer that was cut, example sessions.
+"""
+
+import ast
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from haloforge.records import Problem
+
+_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+#.-]*)")
+_TAGS = {
+    "python": frozenset({"python", "py", "python3", "py3"}),
+    "c": frozenset({"c", "h"}),
+    "cpp": frozenset({"cpp", "c++", "cc", "cxx", "hpp", "c"}),
+    "rust": frozenset({"rust", "rs"}),
+    "go": frozenset({"go", "golang"}),
+}
+_C_START = re.compile(
+    r"\s*(#\s*(include|define|pragma|if)|using\s|namespace\s|template\s*<|typedef\s|struct\s|class\s|enum\s"
+    r"|(static|inline|const|constexpr|extern|unsigned|signed|long|short|int|void|bool|char|double|float|auto"
+    r"|std::\w+|vector\s*<|string|size_t|u?int\d+_t)\b[^.!?]*[({;=])"
+)
+_STARTS = {
+    "python": re.compile(
+        r"(def|class|async def|import|from|for|while|if|try|with)\b|@\w|[A-Za-z_][\w.\[\], ]*\s*=[^=]|print\("
+    ),
+    "c": _C_START,
+    "cpp": _C_START,
+    "rust": re.compile(r"\s*(use|fn|pub|mod|struct|enum|impl|trait|const|static|#!?\[)\b"),
+    "go": re.compile(r"\s*(package|import|func|type|var|const)\b"),
+}
+_LONGEST_TEXT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    tag: str
+    code: str
+    is_closed: bool
+
+
+def extract_code(text: str, problem: Problem) -> str | None:
+    """The program in `text`, or None when nothing there is code. See the module for what is kept and what is cut."""
+    text = text[:_LONGEST_TEXT].replace("\r\n", "\n")
+    blocks = _in_language(_blocks(text), problem.language)
+    code = _from_blocks(blocks, problem) if blocks else _from_prose(text, problem)
+    code = code.strip("\n") if code else ""
+    return code + "\n" if code.strip() else None
+
+
+def _blocks(text: str) -> list[_Block]:
+    """Every fenced block, the last one perhaps still open. A fence with a language inside a block starts a new one."""
+    blocks: list[_Block] = []
+    fence, tag, lines = "", "", list[str]()
+    for line in text.split("\n"):
+        found = _FENCE.search(line)
+        if not fence:
+            if found:
+                fence, tag, lines = found[1], found[2].lower(), []
+                rest = line[found.end() :].strip()
+                if rest.endswith(fence) and rest != fence:  # a whole block on one line
+                    blocks.append(_Block(tag, rest.removesuffix(fence).strip(), True))
+                    fence = ""
+        elif found and found[1][0] == fence[0] and len(found[1]) >= len(fence) and _ends_block(line, found):
+            blocks.append(_Block(tag, _joined([*lines, line[: found.start()].rstrip()]), True))
+            is_new = bool(found[2]) and not line[: found.start()].strip() and line.rstrip().endswith(found[2])
+            fence, tag, lines = (found[1], found[2].lower(), []) if is_new else ("", "", [])
+        else:
+            lines.append(line)
+    if fence and any(map(str.strip, lines)):
+        blocks.append(_Block(tag, _joined(lines), False))
+    return [block for block in blocks if block.code.strip()]
+
+
+def _ends_block(line: str, found: re.Match[str]) -> bool:
+    """A fence at the start of a line, or one that a line of code runs into; not one inside a string or comment."""
+    before = line[: found.start()].strip()
+    return not before or (line.rstrip().endswith(found[1]) and not before.startswith(("#", "//", '"', "'")))
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return textwrap.dedent("\n".join(lines))
+
+
+def _in_language(blocks: list[_Block], language: str) -> list[_Block]:
+    """Blocks tagged with the problem's language, else untagged ones, else whatever there is."""
+    tags = _TAGS.get(language, frozenset({language}))
+    matching = [block for block in blocks if block.tag in tags]
+    untagged = [block for block in blocks if not block.tag]
+    return matching or untagged or blocks
+
+
+def _from_blocks(blocks: list[_Block], problem: Problem) -> str | None:
+    if problem.language != "python":
+        candidates = [block.code if block.is_closed else _without_tail(block.code) for block in blocks]
+        return _best(candidates, [_names_entry(code, problem) for code in candidates])
+    candidates = [
+        _with_starter(block.code if block.is_closed else _finished_statements(block.code, problem), problem)
+        for block in blocks
+    ]
+    return _best(
+        candidates,
+        [_defines_entry(code, problem) for code in candidates],
+        [_is_program(code) for code in candidates],
+    )
+
+
+def _best(candidates: list[str], *wishes: list[bool]) -> str:
+    """The last candidate that fulfils the first wish, else the next wish, else the last of all."""
+    for wish in wishes:
+        if any(wish):
+            return [code for code, is_good in zip(candidates, wish, strict=True) if is_good][-1]
+    return candidates[-1]
+
+
+def _from_prose(text: str, problem: Problem) -> str | None:
+    start = _STARTS.get(problem.language)
+    if problem.language == "python":
+        return _python_in_prose(text, problem)
+    lines = text.split("\n")
+    first = next((i for i, line in enumerate(lines) if start and start.match(line)), None)
+    return None if first is None else _without_tail("\n".join(lines[first:]))
+
+
+# -- Python --------------------------------------------------------------------------------------------------------
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _definitions(code: str) -> list[str]:
+    tree = _parsed(code)
+    if tree is None:
+        return re.findall(r"^(?:async )?(?:def|class) (\w+)", code, re.MULTILINE)
+    named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    assigned = [t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)]
+    return [node.name for node in tree.body if isinstance(node, named)] + assigned
+
+
+def _defines_entry(code: str, problem: Problem) -> bool:
+    return problem.entry_point is not None and problem.entry_point in _definitions(code)
+
+
+def _is_program(code: str) -> bool:
+    """Parses, and does more than to name values (the output of an example also parses)."""
+    tree = _parsed(code)
+    return tree is not None and any(
+        not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call | ast.Await) for node in tree.body
+    )
+
+
+def _with_starter(code: str, problem: Problem) -> str:
+    """Code that only continues the starter (a function body) is put after it."""
+    starter = problem.starter_code
+    if not starter or not problem.entry_point or _defines_entry(code, problem):
+        return code
+    bodies = (code, textwrap.indent(textwrap.dedent(code), "    "))
+    wholes = [f"{starter.rstrip()}\n{body}" for body in bodies]
+    return next((whole for whole in wholes if _parsed(whole)), code)
+
+
+def _finished_statements(code: str, problem: Problem) -> str:
+    """Cut the unfinished last statement off an answer that was cut; keep it when nothing useful would be left."""
+    lines = code.split("\n")
+    end = _parsable_end(lines, 0)
+    finished = "\n".join(lines[:end])
+    is_enough = _defines_entry(finished, problem) if problem.entry_point else _is_program(finished)
+    at_top_level = end == len(lines) or not lines[end][:1].isspace()
+    return finished if is_enough and at_top_level else code
+
+
+def _parsable_end(lines: Sequence[str], start: int) -> int:
+    """The largest end for which lines[start:end] parse; `start` when none does. Jumps to where the parser failed."""
+    end = len(lines)
+    while end > start:
+        try:
+            ast.parse("\n".join(lines[start:end]))
+        except SyntaxError as error:
+            end = min(end - 1, start + max((error.lineno or 1) - 1, 0))
+        except (ValueError, RecursionError, MemoryError):
+            end -= 1
+        else:
+            return end
+    return start
+
+
+def _python_in_prose(text: str, problem: Problem) -> str | None:
+    """Code without a fence: the span that defines the entry point, else the longest, with the imports before it."""
+    lines = textwrap.dedent(text).split("\n")
+    spans: list[str] = []
+    at = 0
+    while at < len(lines):
+        end = _parsable_end(lines, at) if _STARTS["python"].match(lines[at]) else at
+        if end > at and _is_program(span := "\n".join(lines[at:end])):
+            spans.append(span)
+        at = max(end, at + 1)
+    continued = _with_starter(_body(text), problem)
+    if not any(_defines_entry(span, problem) for span in spans) and _defines_entry(continued, problem):
+        return continued
+    if not spans:
+        return _cut_definition(lines)
+    wished = [span for span in spans if _defines_entry(span, problem)]
+    chosen = wished[-1] if wished else max(spans, key=len)
+    imports = [s for s in spans[: spans.index(chosen)] if re.match(r"(import|from)\b", s) and _definitions(s) == []]
+    return "\n".join([*imports, chosen])
+
+
+def _body(text: str) -> str:
+    """The indented lines that a bare completion begins with."""
+    lines = text.strip("\n").split("\n")
+    end = next((i for i, line in enumerate(lines) if line.strip() and not line[0].isspace()), len(lines))
+    return "\n".join(lines[:end])
+
+
+def _cut_definition(lines: Sequence[str]) -> str | None:
+    """A definition that was begun and never finished is still an answer: one that does not compile."""
+    first = next((i for i, line in enumerate(lines) if re.match(r"(async )?(def|class) \w+.*", line)), None)
+    return None if first is None else "\n".join(lines[first:])
+
+
+# -- languages with braces -----------------------------------------------------------------------------------------
+
+_TOKENS = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|[{}]', re.DOTALL)
+
+
+def _without_tail(code: str) -> str:
+    """Cut what follows the last top-level closing brace; a program that is cut inside braces stays as it is."""
+    depth, end = 0, 0
+    for token in _TOKENS.finditer(code):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if token[0] == "}" and depth <= 0:
+            end, depth = token.end(), 0
+    if depth > 0 or end == 0:
+        return code
+    tail = re.match(r"\s*;", code[end:])
+    return code[: end + (tail.end() if tail else 0)]
+
+
+def _names_entry(code: str, problem: Problem) -> bool:
+    return re.search(rf"\b{re.escape(problem.entry_point or 'main')}\s*\(", code) is not None

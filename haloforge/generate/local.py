@@ -1,0 +1,160 @@
+"""The local engine: a transformers model on this machine's CPU or GPU."""
+
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+
+import torch
+
+from haloforge.generate.batches import run_batches
+from haloforge.generate.engines import SamplingParams, never, sample_seed
+from haloforge.generate.extraction import extract_code
+from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages
+from haloforge.generate.rows import Ending, Row
+from haloforge.generate.sampling import pick
+from haloforge.generate.slots import fits, run_slots
+from haloforge.models.adapters import merge_in_place
+from haloforge.models.loading import LoadedModel
+from haloforge.records import Message, Problem, Sample
+
+SLOTS = {"cpu": 64, "cuda": 256}
+"""A CPU nears its peak in products of 64 rows, a GPU later; more rows only need more memory."""
+
+_BATCH = 16
+"""Rows of `model.generate` at a time."""
+
+
+class LocalEngine:
+    """Samples from a loaded model; an adapter is merged in place until `close`, so close before training it on.
+
+    Every sample has a random stream of its own, so the same seed and the same problems on the same machine give the
+    same tokens; in another batch only floating-point noise in the model's numbers can change them.
+    """
+
+    name = "local"
+
+    def __init__(self, loaded: LoadedModel, protocol: PromptProtocol = HALO, slots: int | None = None) -> None:
+        self.tokenizer = loaded.tokenizer
+        self.protocol = protocol
+        self.model, self._undo_merge = merge_in_place(loaded.model)
+        self.was_training = loaded.model.training
+        self.loaded = loaded
+        self.slots = slots
+        loaded.model.eval()
+
+    def generate(
+        self,
+        problems: Sequence[Problem],
+        n: int,
+        params: SamplingParams,
+        seed: int,
+        should_stop: Callable[[], bool] = never,
+        skip: Collection[tuple[str, int]] = (),
+    ) -> Iterator[Sample]:
+        """See Engine. A prompt that leaves the model no room for an answer gives empty samples, cut at `length`."""
+        prompts = [tuple(render(self.tokenizer, problem, self.protocol)) for problem in problems]
+        rows = [
+            self._row(prompt, params, sample_seed(seed, problem.task_id, index), position, index)
+            for position, (problem, prompt) in enumerate(zip(problems, prompts, strict=True))
+            for index in range(n)
+            if (problem.task_id, index) not in skip
+        ]
+        ending = self._ending((*params.stop, *self.protocol.stop))
+        for row in rows:
+            if row.limit < 1:
+                yield self._sample(row, problems[row.position], seed, "")
+        fitting = sorted((row for row in rows if row.limit >= 1), key=lambda row: -len(row.prompt))
+        for finished in self._run(fitting, params, ending, should_stop):
+            for row in finished:
+                yield self._sample(row, problems[row.position], seed, ending.text(row))
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        seed: int,
+        should_stop: Callable[[], bool] = never,
+    ) -> Iterator[str]:
+        """See Engine. Models that do not run in slots give their answer in one piece."""
+        prompt = tuple(render_messages(self.tokenizer, messages))
+        row = self._row(prompt, params, seed)
+        ending = self._ending(params.stop)
+        said = ""
+        for _ in self._run([row] if row.limit >= 1 else [], params, ending, should_stop):
+            text = ending.text(row)
+            if row.finish_reason is None:
+                text = _settled(text, params.stop)
+            if len(text) > len(said):
+                yield text[len(said) :]
+                said = text
+
+    def close(self) -> None:
+        """Give the adapter and the training mode back as they were."""
+        self._undo_merge()
+        self.loaded.model.train(self.was_training)
+
+    def _row(
+        self, prompt: tuple[int, ...], params: SamplingParams, seed: int, position: int = 0, index: int = 0
+    ) -> Row:
+        context = _context_length(self.model)
+        room = params.max_new_tokens if context is None else context - len(prompt)
+        return Row(position, index, prompt, min(params.max_new_tokens, room), random.Random(seed))
+
+    def _ending(self, stop: tuple[str, ...]) -> Ending:
+        return Ending(
+            tokens=end_tokens(self.loaded),
+            strings=stop,
+            decode=partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+        )
+
+    @torch.inference_mode()
+    def _run(
+        self, rows: list[Row], params: SamplingParams, ending: Ending, should_stop: Callable[[], bool]
+    ) -> Iterator[list[Row]]:
+        choose = partial(pick, temperature=params.temperature, top_p=params.top_p, top_k=params.top_k)
+        if fits(self.model):
+            count = self.slots or SLOTS.get(self.model.device.type, _BATCH)
+            yield from run_slots(self.model, rows, choose, ending, count, should_stop)
+        else:
+            yield from run_batches(self.model, rows, choose, ending, self.slots or _BATCH, should_stop)
+
+    def _sample(self, row: Row, problem: Problem, seed: int, text: str) -> Sample:
+        return Sample(
+            task_id=problem.task_id,
+            index=row.index,
+            text=text,
+            code=extract_code(self.protocol.prefill + text, problem),
+            finish_reason=row.finish_reason or "length",
+            seed=sample_seed(seed, problem.task_id, row.index),
+            prompt_ids=tuple(row.prompt),
+            token_ids=tuple(row.tokens),
+            logprobs=tuple(row.logprobs),
+            seconds=time.perf_counter() - row.started,
+            prompt_tokens=len(row.prompt),
+            completion_tokens=len(row.tokens),
+        )
+
+
+def end_tokens(loaded: LoadedModel) -> frozenset[int]:
+    """Ids that end an answer: those of the generation config and the tokenizer, and the end-of-turn token of the chat
+    template, which the configs of some models forget."""
+    configured = loaded.model.generation_config.eos_token_id
+    ids = {configured} if isinstance(configured, int) else set(configured or ())
+    ids.add(loaded.tokenizer.eos_token_id)
+    template = loaded.tokenizer.chat_template or ""
+    turns = [token for token in ("<|im_end|>", "<|eot_id|>", "<end_of_turn>") if token in template]
+    ids.update(loaded.tokenizer.convert_tokens_to_ids(token) for token in turns)
+    return frozenset(ids - {None, loaded.tokenizer.unk_token_id})
+
+
+def _context_length(model: torch.nn.Module) -> int | None:
+    """Positions that the model was made for, where its config says so."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)  # recurrent models have none
+
+
+def _settled(text: str, stop: Sequence[str]) -> str:
+    """The part of an unfinished text that no later token can change: no half character, no beginning of a stop."""
+    text = text.rstrip("\N{REPLACEMENT CHARACTER}")
+    held = [size for string in stop for size in range(1, len(string)) if text.endswith(string[:size])]
+    return text[: len(text) - max(held, default=0)]

@@ -1,0 +1,158 @@
+"""What a model is asked and how a right answer looks: the named prompt protocols."""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from haloforge.errors import ConfigError
+from haloforge.models.loading import FALLBACK_CHAT_TEMPLATE
+from haloforge.records import Message, Problem
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+LANGUAGE_NAMES: Mapping[str, str] = {
+    "python": "Python",
+    "c": "C",
+    "cpp": "C++",
+    "rust": "Rust",
+    "go": "Go",
+    "java": "Java",
+    "javascript": "JavaScript",
+    "typescript": "TypeScript",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProtocol:
+    """One published way of asking; a score only compares with scores of the same protocol.
+
+    `prefill` begins the model's answer for it (local engine only: servers do not continue a started answer), `stop`
+    ends it, and `base_prompt` is what a base model without a chat template continues instead.
+    """
+
+    name: str
+    messages: Callable[[Problem], list[Message]]
+    prefill: str = ""
+    stop: tuple[str, ...] = ()
+    base_prompt: Callable[[Problem], str] | None = None
+
+
+def messages(problem: Problem) -> list[Message]:
+    """The chat of the protocol `halo`: the task, and the wish for the whole program in one code block.
+
+    A prompt that already is a chat is used word for word.
+    """
+    if not isinstance(problem.prompt, str):
+        return list(problem.prompt)
+    language = LANGUAGE_NAMES.get(problem.language, problem.language)
+    parts = [_task(problem, language), *_interface(problem)]
+    if problem.tests.kind == "stdio":
+        parts.append("The program reads from standard input and writes to standard output.")
+    parts.append(f"Reply with the whole {language} program in one code block.")
+    return [{"role": "user", "content": "\n\n".join(parts)}]
+
+
+def completion_text(problem: Problem, solution: str) -> str:
+    """The answer that a training row should have: the whole program in one fenced block.
+
+    A solution that only continues the problem's starter code is put after it.
+    """
+    code = solution.strip("\n")
+    if _continues_starter(problem, code):
+        code = problem.starter_code.rstrip("\n") + "\n" + code
+    return f"```{problem.language}\n{code}\n```"
+
+
+def render(
+    tokenizer: "PreTrainedTokenizerBase", problem: Problem, protocol: "PromptProtocol | None" = None
+) -> list[int]:
+    """Token ids of a problem's prompt, up to where the model goes on writing."""
+    protocol = protocol or HALO
+    if protocol.base_prompt is not None and tokenizer.chat_template == FALLBACK_CHAT_TEMPLATE:
+        return list(tokenizer(protocol.base_prompt(problem))["input_ids"])
+    return render_messages(tokenizer, protocol.messages(problem), protocol.prefill)
+
+
+def render_messages(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message], prefill: str = "") -> list[int]:
+    """Token ids of a chat, up to where the assistant goes on after `prefill`."""
+    plain = [dict(message) for message in chat]
+    text = tokenizer.apply_chat_template(plain, add_generation_prompt=True, tokenize=False)
+    return list(tokenizer(str(text) + prefill, add_special_tokens=False)["input_ids"])
+
+
+def protocol_named(name: str) -> PromptProtocol:
+    """Raises ConfigError for an unknown name."""
+    if name not in PROTOCOLS:
+        raise ConfigError(f"Unknown prompt protocol {name!r}; use one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def _task(problem: Problem, language: str) -> str:
+    starter = problem.starter_code.strip("\n")
+    if not starter:
+        return problem.statement.strip()
+    block = f"```{problem.language}\n{starter}\n```"
+    if problem.meta.get("prompt_is_code"):
+        return f"Complete this {language} code:\n\n{block}"
+    return f"{problem.statement.strip()}\n\nStart from this code:\n\n{block}"
+
+
+def _interface(problem: Problem) -> list[str]:
+    """The first visible test, where the statement does not name the function that the tests will call."""
+    visible = problem.tests.code if problem.tests.kind == "asserts" else ()
+    if not visible or not problem.entry_point or problem.entry_point in problem.statement:
+        return []
+    return [f"Your code should satisfy this test:\n{visible[0]}"]
+
+
+def _continues_starter(problem: Problem, code: str) -> bool:
+    starter, name = problem.starter_code, problem.entry_point
+    if not starter or not name:
+        return False
+    if problem.language == "python":
+        return not _defines(code, name)
+    return f"{name}(" not in code
+
+
+def _defines(code: str, name: str) -> bool:
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError):
+        return f"def {name}" in code
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name for node in body
+    )
+
+
+def _evalplus_messages(problem: Problem) -> list[Message]:
+    task = problem.statement.strip()
+    ask = "Please provide a self-contained Python script that solves the following problem in a markdown code block:"
+    return [{"role": "user", "content": f"{ask}\n```\n{task}\n```\n"}]
+
+
+HALO = PromptProtocol(name="halo", messages=messages)
+"""Ours: a chat with no prefill that asks for the whole program; what RAFT samples and trains on."""
+
+EVALPLUS = PromptProtocol(
+    name="evalplus",
+    messages=_evalplus_messages,
+    prefill=(
+        "Below is a Python script with a self-contained function that solves the problem and passes corresponding "
+        "tests:\n```python\n"
+    ),
+    stop=(
+        "<|endoftext|>",
+        "<|endofmask|>",
+        "</s>",
+        "\nif __name__",
+        "\ndef main(",
+        "\nprint(",
+        "\n```\n",
+    ),
+    base_prompt=lambda problem: problem.statement.strip() + "\n",
+)
+"""The chat prompt of evalplus 0.3, word for word; base models continue the bare problem."""
+
+PROTOCOLS: Mapping[str, PromptProtocol] = {protocol.name: protocol for protocol in (HALO, EVALPLUS)}

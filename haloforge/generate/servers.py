@@ -1,0 +1,124 @@
+"""Engines behind HTTP: many requests in flight, each sample yielded as its answer comes."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from haloforge.errors import BackendError
+from haloforge.generate.engines import SamplingParams, never, sample_seed
+from haloforge.generate.extraction import extract_code
+from haloforge.generate.prompts import PromptProtocol
+from haloforge.generate.transport import Overloaded, Transport
+from haloforge.records import FinishReason, Message, Problem, Sample
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said."""
+
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of server is spoken to. `read` and `read_event` may raise KeyError, IndexError or TypeError."""
+
+    payload: Callable[[Sequence[Message], SamplingParams, int], dict[str, Any]]
+    read: Callable[[dict[str, Any]], Answer]
+    read_event: Callable[[dict[str, Any]], str]
+
+
+class ServerEngine:
+    """Samples from a server. Not reproducible: servers batch as they like, and not all take a seed."""
+
+    def __init__(
+        self, name: str, transport: Transport, dialect: Dialect, protocol: PromptProtocol, concurrency: int
+    ) -> None:
+        self.name = name
+        self.transport = transport
+        self.dialect = dialect
+        self.protocol = protocol
+        self.concurrency = concurrency
+
+    def generate(
+        self,
+        problems: Sequence[Problem],
+        n: int,
+        params: SamplingParams,
+        seed: int,
+        should_stop: Callable[[], bool] = never,
+        skip: Collection[tuple[str, int]] = (),
+    ) -> Iterator[Sample]:
+        """See Engine. `concurrency` requests are in flight at once; the protocol's prefill is not sent."""
+        pairs = [(problem, index) for problem in problems for index in range(n)]
+        wanted = iter([(problem, index) for problem, index in pairs if (problem.task_id, index) not in skip])
+        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix=f"generate-{self.name}")
+        flying: set[Future[Sample]] = set()
+        try:
+            while True:
+                while len(flying) < self.concurrency and not should_stop() and (item := next(wanted, None)):
+                    problem, index = item
+                    own_seed = sample_seed(seed, problem.task_id, index)
+                    flying.add(pool.submit(self._sample, problem, index, params, own_seed, should_stop))
+                if not flying:
+                    return
+                landed, flying = wait(flying, timeout=0.5, return_when=FIRST_COMPLETED)
+                yield from (sample for future in landed if (sample := future.result()))
+                if should_stop():
+                    return
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        seed: int,
+        should_stop: Callable[[], bool] = never,
+    ) -> Iterator[str]:
+        """See Engine."""
+        payload = self.dialect.payload(messages, params, seed) | {"stream": True}
+        for event in self.transport.events(payload):
+            if should_stop():
+                return
+            piece = self._understood(self.dialect.read_event, event)
+            if piece:
+                yield piece
+
+    def close(self) -> None:
+        """Close all connections; answers still on their way are lost."""
+        self.transport.close()
+
+    def _sample(
+        self, problem: Problem, index: int, params: SamplingParams, seed: int, should_stop: Callable[[], bool]
+    ) -> Sample:
+        started = time.perf_counter()
+        try:
+            row = self.transport.post(self.dialect.payload(self.protocol.messages(problem), params, seed), should_stop)
+            answer = self._understood(self.dialect.read, row)
+        except Overloaded:
+            answer = Answer("", "error", 0, 0)
+        return Sample(
+            task_id=problem.task_id,
+            index=index,
+            text=answer.text,
+            code=extract_code(answer.text, problem),
+            finish_reason=answer.finish_reason,
+            seed=seed,
+            seconds=time.perf_counter() - started,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+        )
+
+    def _understood(self, read: Callable[[dict[str, Any]], T], row: dict[str, Any]) -> T:
+        try:
+            return read(row)
+        except (KeyError, IndexError, TypeError) as error:
+            raise BackendError(f"{self.transport.url} answered with something that is no chat completion") from error

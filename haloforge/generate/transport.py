@@ -1,0 +1,137 @@
+"""HTTP to a generation server: one sentence for what the user can mend, patience for what passes."""
+
+import email.utils
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from haloforge.errors import BackendError, ConfigError
+
+_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_ATTEMPTS = 6
+_LONGEST_WAIT_S = 60.0
+_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+
+
+class Overloaded(Exception):
+    """The server still failed or was busy after every attempt: this one request is given up, not the run."""
+
+
+class Transport:
+    """Posts JSON to one address. `key_variable` is only named in messages; the key itself is never shown or stored.
+
+    A busy or failing server (429, 5xx, 529) is asked again up to five times, after what it says in Retry-After or
+    after `backoff_s` doubled each time (with jitter), a minute at most. A refused key, an unknown model and an
+    unreachable address raise BackendError at once.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], key_variable: str, backoff_s: float = 1.0) -> None:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+            raise ConfigError(f"base_url {url!r} is not a web address; it looks like http://localhost:8000/v1")
+        self.url = url
+        self.key_variable = key_variable
+        self.backoff_s = backoff_s
+        self.client = httpx.Client(headers=dict(headers), timeout=_TIMEOUT)
+
+    def post(self, payload: Mapping[str, Any], should_stop: Callable[[], bool]) -> dict[str, Any]:
+        """The JSON answer. Raises BackendError, or Overloaded when patience is at its end or the user asked to stop."""
+        for attempt in range(_ATTEMPTS):
+            with self._explained(attempt):
+                response = self.client.post(self.url, json=payload)
+                if response.is_success:
+                    return self._json(response)
+                self._refuse(response)
+                if attempt + 1 < _ATTEMPTS:
+                    _wait(self._pause(response, attempt), should_stop)
+            if should_stop():
+                break
+        raise Overloaded
+
+    def events(self, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The JSON objects of a server-sent event stream, as they arrive; no second attempt. Raises BackendError."""
+        with self._explained(_ATTEMPTS), self.client.stream("POST", self.url, json=payload) as response:
+            if not response.is_success:
+                response.read()
+                self._refuse(response)
+                raise BackendError(f"{self.url} is busy or failing ({_reason(response)}); try again in a minute")
+            for line in response.iter_lines():
+                data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+                if data and data != "[DONE]":
+                    yield self._object(data)
+
+    def close(self) -> None:
+        """Close all connections; requests in flight fail."""
+        self.client.close()
+
+    @contextmanager
+    def _explained(self, attempt: int) -> Iterator[None]:
+        """A server that cannot be reached at all is an error at once; a broken connection only when it stays broken."""
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise BackendError(f"Nothing answers at {self.url}; start the server or correct base_url") from error
+        except httpx.TransportError as error:
+            if attempt + 1 >= _ATTEMPTS:
+                raise BackendError(f"The connection to {self.url} broke: {error or type(error).__name__}") from error
+
+    def _refuse(self, response: httpx.Response) -> None:
+        """Raise BackendError for an answer that no patience changes."""
+        status = response.status_code
+        if status in _PASSING:
+            return
+        if status in (401, 403):
+            raise BackendError(f"{self.url} refused the key ({_reason(response)}); set {self.key_variable}")
+        raise BackendError(f"{self.url} refused the request: {_reason(response)}")
+
+    def _pause(self, response: httpx.Response, attempt: int) -> float:
+        asked = _retry_after(response.headers.get("retry-after", ""))
+        jittered = self.backoff_s * 2**attempt * random.uniform(0.75, 1.25)
+        return min(_LONGEST_WAIT_S, jittered if asked is None else asked)
+
+    def _json(self, response: httpx.Response) -> dict[str, Any]:
+        return self._object(response.text)
+
+    def _object(self, text: str) -> dict[str, Any]:
+        try:
+            row = json.loads(text)
+        except ValueError as error:
+            raise BackendError(f"{self.url} did not answer with JSON; is it the right address?") from error
+        if not isinstance(row, dict):
+            raise BackendError(f"{self.url} answered with something that is no chat completion")
+        return row
+
+
+def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not should_stop():
+        time.sleep(min(left, 0.2))
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _reason(response: httpx.Response) -> str:
+    """What the server says about itself, in one line: HTTP status and its message."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    said = " ".join(str(message or response.reason_phrase).split())[:300]
+    return f"HTTP {response.status_code}, {said}"

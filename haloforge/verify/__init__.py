@@ -14,6 +14,7 @@ others.
 
 from haloforge.verify.assemble import cut_at_stop_tokens, whole_program
 from haloforge.verify.languages import VERIFIERS, compilers_available
+from haloforge.verify.probe import isolation
 from haloforge.verify.rewards import reward_of
 from haloforge.verify.settings import VerifySettings, usable_cores
 from haloforge.verify.verifier import Verifier, open_verifier
@@ -24,6 +25,7 @@ __all__ = [
     "VerifySettings",
     "compilers_available",
     "cut_at_stop_tokens",
+    "isolation",
     "open_verifier",
     "reward_of",
     "usable_cores",

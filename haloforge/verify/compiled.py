@@ -7,25 +7,34 @@ from pathlib import Path
 
 from haloforge.records import Problem
 from haloforge.verify.box.limits import Limits
+from haloforge.verify.isolation import ENVIRONMENT
 from haloforge.verify.languages import Language, compiler_path
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.programs import failure_of, run_cases, text_of
 from haloforge.verify.streams import Ran, run
 from haloforge.verify.tail import Tail, tail_for
-from haloforge.verify.zygote import ENVIRONMENT, BoxFailed, Zygote
+from haloforge.verify.zygote import BoxFailed, Zygote
 
 COMPILE_LIMITS = Limits(cpu_s=20, wall_s=120, memory_mb=4096, file_mb=128, open_files=256)
 _WARNING = re.compile(r"^(?:\S+:\d+:\d+: )?warning(?:\[\w+\])?:", re.MULTILINE)
 
 
 def verify_compiled(
-    launcher: Zygote, language: Language, problem: Problem, code: str, limits: Limits, *, run_too: bool, stop: bool
+    launcher: Zygote,
+    scratch: Path,
+    language: Language,
+    problem: Problem,
+    code: str,
+    limits: Limits,
+    *,
+    run_too: bool,
+    stop: bool,
 ) -> Outcome:
     """Compile and, where there are tests or `run_too`, run. Raises BoxFailed when a process of ours is gone."""
     tests = problem.tests
     only_check = not language.can_run or (tests.kind == "none" and not run_too)
     tail = tail_for(language.family, tests.code[0]) if tests.kind == "program" else None
-    with tempfile.TemporaryDirectory(prefix="halo-forge-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
         Path(folder, language.source).write_text(f"{code}\n{tail.code}" if tail else code, encoding="utf-8")
         built = _compile(launcher, language, folder, harness=bool(tail and tail.harness), only_check=only_check)
         error = _compile_error(built)
@@ -36,7 +45,12 @@ def verify_compiled(
         else:
 
             def start(stdin: bytes) -> Ran:
-                request = {"argv": [f"{folder}/solution"], "environment": ENVIRONMENT, "directory": folder}
+                request = {
+                    "argv": [f"{folder}/solution"],
+                    "environment": ENVIRONMENT,
+                    "directory": folder,
+                    "box": "run",
+                }
                 return run(launcher, request, limits, stdin)
 
             if tests.kind == "stdio":
@@ -52,7 +66,7 @@ def _compile(launcher: Zygote, language: Language, folder: str, *, harness: bool
         raise BoxFailed(f"{language.compiler} has gone since the run began")
     arguments = language.harness if harness else language.check if only_check and language.check else language.build
     environment = ENVIRONMENT | {"HOME": folder, "TMPDIR": folder} | dict(language.environment)
-    request = {"argv": [compiler, *arguments], "environment": environment, "directory": folder}
+    request = {"argv": [compiler, *arguments], "environment": environment, "directory": folder, "box": "compile"}
     return run(launcher, request, COMPILE_LIMITS)
 
 
@@ -106,7 +120,7 @@ def _assertion_line(ran: Ran) -> str:
 
 def _diagnostics(built: Ran) -> str:
     """What the compiler said, without the name of a folder that differs in every run."""
-    return re.sub(r"\S*/halo-forge-\w+/", "", text_of(built.stderr))
+    return re.sub(r"\S*/halo-forge-\w+/\w+/", "", text_of(built.stderr))
 
 
 def _with_compilation(judged: Outcome, built: Ran) -> Outcome:

@@ -4,6 +4,7 @@ import functools
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from haloforge.errors import VerifierError
 
@@ -130,6 +131,13 @@ def compiler_path(language: Language) -> str | None:
         return path
     asked = subprocess.run([path, "--print", "sysroot"], capture_output=True, text=True, timeout=60, check=False)
     return f"{asked.stdout.strip()}/bin/rustc" if asked.returncode == 0 else None
+
+
+def toolchain_folders() -> tuple[str, ...]:
+    """Folders outside /usr that compilers of this machine live in."""
+    paths = [compiler_path(language) for language in LANGUAGES.values()]
+    homes = {str(Path(path).resolve().parent.parent) for path in paths if path}
+    return tuple(sorted(home for home in homes if home != "/usr" and not home.startswith("/usr/")))
 
 
 @functools.cache

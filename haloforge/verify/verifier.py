@@ -16,6 +16,7 @@ from haloforge.verify.box.limits import Limits
 from haloforge.verify.compare import comparison
 from haloforge.verify.languages import VERIFIERS, Language, compiler_path, language_for
 from haloforge.verify.outcome import Outcome, verdict_of
+from haloforge.verify.probe import chosen_level
 from haloforge.verify.settings import VerifySettings, usable_cores
 from haloforge.verify.worker import Worker, limits_for
 from haloforge.verify.zygote import BoxFailed
@@ -33,7 +34,7 @@ def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verif
     """A verifier to use in a `with` block. Raises VerifierError for a name or a sandbox that is not there."""
     if settings.name not in VERIFIERS:
         raise VerifierError(f"unknown verifier {settings.name!r}; use one of {', '.join(VERIFIERS)}")
-    return Verifier(settings)
+    return Verifier(settings, chosen_level(allow_unsafe=settings.allow_unsafe))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +47,9 @@ class _Task:
 class Verifier:
     """Judges solutions in warm sandboxes. Bad solutions are verdicts, never exceptions."""
 
-    def __init__(self, settings: VerifySettings) -> None:
-        self.isolation = "limits"
+    def __init__(self, settings: VerifySettings, isolation: str) -> None:
+        self.isolation = isolation
+        """The level of the sandbox; stands in every verdict."""
         self._settings = settings
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -116,7 +118,7 @@ class Verifier:
                 self._threads[-1].start()
 
     def _work(self) -> None:
-        worker = Worker(self._settings)
+        worker = Worker(self._settings, self.isolation)
         try:
             while (task := self._tasks.get()) is not None:
                 if task.future.set_running_or_notify_cancel():
@@ -160,7 +162,7 @@ class Verifier:
             except Exception as error:  # noqa: BLE001 - the boundary: what fails here is never the sample's fault
                 _log.exception("verification of %s failed", problem.task_id)
                 reason = f"{type(error).__name__}: {error}"
-            worker.close()
+            worker.restart()
         return Outcome("unscored", f"verification itself failed {TRIES} times: {reason}")
 
 

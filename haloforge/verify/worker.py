@@ -1,5 +1,8 @@
 """One worker: the warm processes of one core, and which of them a problem needs."""
 
+import tempfile
+from pathlib import Path
+
 from haloforge.records import Problem
 from haloforge.verify.box.limits import Limits
 from haloforge.verify.compiled import verify_compiled
@@ -17,8 +20,10 @@ WALL_PER_CPU = 4.0
 class Worker:
     """Starts its processes when they are first needed. Used by one thread."""
 
-    def __init__(self, settings: VerifySettings) -> None:
+    def __init__(self, settings: VerifySettings, level: str) -> None:
         self._settings = settings
+        self._level = level
+        self._scratch = tempfile.TemporaryDirectory(prefix="halo-forge-", ignore_cleanup_errors=True)
         self._zygotes: dict[str, Zygote] = {}
 
     def judge(self, problem: Problem, code: str, limits: Limits) -> Outcome:
@@ -28,7 +33,14 @@ class Worker:
         stop = settings.stop_at_first_failure
         if language is not None:
             return verify_compiled(
-                self._zygote("launcher"), language, problem, code, limits, run_too=settings.run, stop=stop
+                self._zygote("launcher"),
+                Path(self._scratch.name),
+                language,
+                problem,
+                code,
+                limits,
+                run_too=settings.run,
+                stop=stop,
             )
         if tests.kind == "none":
             return compile_python(self._zygote("solution"), code, limits, also_run=settings.run)
@@ -38,14 +50,19 @@ class Worker:
 
     def _zygote(self, role: str) -> Zygote:
         if role not in self._zygotes:
-            self._zygotes[role] = Zygote(role)
+            self._zygotes[role] = Zygote(role, self._level, Path(self._scratch.name))
         return self._zygotes[role]
 
-    def close(self) -> None:
+    def restart(self) -> None:
         """End every process; the next `judge` starts fresh ones."""
         for zygote in self._zygotes.values():
             zygote.close()
         self._zygotes.clear()
+
+    def close(self) -> None:
+        """End every process and remove the scratch folder."""
+        self.restart()
+        self._scratch.cleanup()
 
 
 def limits_for(problem: Problem, settings: VerifySettings) -> Limits:

@@ -6,19 +6,13 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from haloforge.verify import isolation
 from haloforge.verify.box.limits import SUITES_KEPT, Limits
-
-BOX = Path(__file__).parent / "box"
-PYTHON = os.path.realpath(sys.executable)
-PACKAGES = ("numpy",)
-"""What solutions and tests may import besides the standard library, where it is installed."""
 
 _HEADER = struct.Struct("<I")
 _START = (
@@ -51,12 +45,12 @@ class Exit:
 class Zygote:
     """One warm process and its control socket. One request at a time; not safe to share between threads."""
 
-    def __init__(self, role: str) -> None:
+    def __init__(self, role: str, level: str, scratch: Path | None = None) -> None:
+        """Starts it; raises BoxFailed when this machine cannot. The kernel ends it with the thread that started it."""
         ours, theirs = socket.socketpair()
-        packages = [name for name in PACKAGES if role != "launcher" and find_spec(name)]
-        config = {"packages": packages, "package_paths": _paths_of(packages)}
-        start = _START.format(path=str(BOX.parent), role=role, fd=theirs.fileno(), config=config)
-        argv = [PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
+        plan = isolation.plan(role, level, scratch)
+        start = _START.format(path=str(isolation.BOX.parent), role=role, fd=theirs.fileno(), config=plan.config)
+        argv = [*plan.prefix, isolation.PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
         with theirs:
             self._process = subprocess.Popen(
                 argv,
@@ -64,7 +58,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=ENVIRONMENT,
+                env=isolation.ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
             )
@@ -72,7 +66,11 @@ class Zygote:
         self._last = 0
         self._suites: dict[str, None] = {}
         ours.settimeout(_START_LIMIT_S)
-        self._receive()
+        try:
+            self._receive()
+        except BoxFailed:
+            self.close()
+            raise
         ours.settimeout(None)
 
     def request(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
@@ -131,21 +129,3 @@ class Zygote:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-
-
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LC_ALL": "C.UTF-8",
-    "TZ": "UTC",
-    "PYTHONHASHSEED": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
-"""All that a child sees of the environment: nothing of ours, and the same set order in every run."""
-
-
-def _paths_of(packages: Sequence[str]) -> list[str]:
-    """Folders to import the packages from."""
-    specs = [find_spec(name) for name in packages]
-    return sorted({str(Path(spec.origin).parent.parent) for spec in specs if spec and spec.origin})

@@ -9,6 +9,7 @@ is gone.
 """
 
 import array
+import dataclasses
 import gc
 import json
 import os
@@ -19,7 +20,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import judge, limits, solution
+from . import judge, landlock, limits, seccomp, solution
 from .wire import HEADER
 
 PRELOADED = [
@@ -68,7 +69,8 @@ def main(role: str, control_fd: int, config: dict[str, Any]) -> NoReturn:
     control = socket.socket(fileno=control_fd)
     if role != "launcher":
         _warm_up(config)
-    zygote = _Zygote(role, control)
+        _confine(config)
+    zygote = _Zygote(role, control, config)
     gc.collect()
     gc.freeze()
     control.sendall(_frame(["ready", os.getpid()]))
@@ -84,14 +86,23 @@ def _warm_up(config: dict[str, Any]) -> None:
     del sys.path[: len(config["package_paths"])]
 
 
+def _confine(config: dict[str, Any]) -> None:
+    """Give up, for this process and all its children, whatever Python does not need."""
+    if config["landlock"]:
+        landlock.restrict(landlock.Reach(**config["reach"]))
+    if config["seccomp"]:
+        seccomp.install(seccomp.base(opening=not config["noopen"]))
+
+
 def _frame(message: Any) -> bytes:
     payload = json.dumps(message).encode()
     return HEADER.pack(len(payload)) + payload
 
 
 class _Zygote:
-    def __init__(self, role: str, control: socket.socket) -> None:
+    def __init__(self, role: str, control: socket.socket, config: dict[str, Any]) -> None:
         self._role = role
+        self._config = config
         self._control = control
         self._suites: dict[str, judge.Suite | str] = {}
         self._child = 0
@@ -132,15 +143,37 @@ class _Zygote:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL if self._role == "launcher" else signal.SIG_IGN)
         if self._role == "launcher":
-            _launch(request, descriptors)
+            self._launch(request, descriptors)
         bounds = limits.Limits(**request["limits"])
         _connect_streams(descriptors, request.get("streams", 0))
         limits.apply(bounds)
         random.seed(0)
+        if self._config["seccomp"]:
+            seccomp.install(seccomp.child(os.getpid()))
         rest = descriptors[request.get("streams", 0) :]
         if self._role == "judge":
             judge.judge(self._suites[request["suite_key"]], rest[0], rest[1], request["stop"])
         solution.MODES[request["mode"]](request["code"], rest[0])
+
+    def _launch(self, request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+        _connect_streams(descriptors, 3)
+        for descriptor in descriptors[3:]:
+            os.close(descriptor)
+        os.chdir(request["directory"])
+        limits.apply(limits.Limits(**request["limits"]))
+        compiling = request["box"] == "compile"
+        if self._config["landlock"]:
+            reach = landlock.Reach(**self._config["reach"])
+            own = (request["directory"],)
+            more = {"writable": own} if compiling else {"executable": (*reach.executable, *own)}
+            landlock.restrict(dataclasses.replace(reach, **more))
+        if self._config["seccomp"]:
+            seccomp.install(seccomp.compiler() if compiling else seccomp.binary(os.getpid()))
+        try:
+            os.execve(request["argv"][0], request["argv"], request["environment"])
+        except OSError as error:
+            os.write(2, f"{request['argv'][0]}: {error.strerror}\n".encode())
+        os._exit(127)
 
     def _supervise(self, child: int, identity: int, wall_s: float) -> list[Any]:
         watched = os.pidfd_open(child)
@@ -200,17 +233,3 @@ def _connect_streams(descriptors: list[int], count: int) -> None:
     for number, descriptor in enumerate(descriptors[:count]):
         os.dup2(descriptor, number)
         os.close(descriptor)
-
-
-def _launch(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
-    _connect_streams(descriptors, 3)
-    for descriptor in descriptors[3:]:
-        os.close(descriptor)
-    if request.get("directory"):
-        os.chdir(request["directory"])
-    limits.apply(limits.Limits(**request["limits"]))
-    try:
-        os.execve(request["argv"][0], request["argv"], request["environment"])
-    except OSError as error:
-        os.write(2, f"{request['argv'][0]}: {error.strerror}\n".encode())
-    os._exit(127)

@@ -1,0 +1,158 @@
+"""How strong a sandbox this machine can build: found out by building it and attacking it, never by version numbers.
+
+ns        namespaces by bubblewrap (no network, its own file system), with landlock where there is one, and seccomp
+landlock  landlock and seccomp: the same prohibitions without namespaces, as in most containers
+noopen    seccomp alone: no file can be opened any more; Python with preloaded modules only, no compilers
+none      resource limits only; refused unless it is asked for
+"""
+
+import glob
+import os
+import shutil
+import sys
+import sysconfig
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from haloforge.verify.box import landlock
+from haloforge.verify.languages import toolchain_folders
+
+LEVELS = ("ns", "landlock", "noopen")
+"""Accepted levels, strongest first."""
+UNSAFE = "none"
+
+BOX = Path(__file__).parent / "box"
+PYTHON = os.path.realpath(sys.executable)
+PACKAGES = ("numpy",)
+"""What solutions and tests may import besides the standard library, where it is installed."""
+
+_FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
+"""Out of reach, but for `PACKAGES`: a package may hold the very tests that judge a solution."""
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
+_TOOLS = ("/bin", "/usr", "/etc/alternatives")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+"""All that a child sees of the environment: nothing of ours, and the same set order in every run."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level, and why it is this one."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to start a warm process: its argument list before Python's own, and what it has to do to itself."""
+
+    prefix: tuple[str, ...]
+    config: dict[str, Any]
+
+
+def plan(role: str, level: str, scratch: Path | None = None) -> Plan:
+    """`scratch` is the one folder that a launcher's children may be given to write in."""
+    packages = _packages() if role != "launcher" else {}
+    reach = _tool_reach() if role == "launcher" else _python_reach(packages)
+    config = {
+        "seccomp": level != UNSAFE,
+        "landlock": level in ("ns", "landlock") and landlock.version() > 0,
+        "noopen": level == "noopen",
+        "reach": asdict(reach),
+        "packages": list(packages),
+        "package_paths": sorted({str(Path(paths[0]).parent) for paths in packages.values()}),
+    }
+    if level != "ns":
+        return Plan((), config)
+    tops = (*_TOOLS, *toolchain_folders()) if role == "launcher" else ()
+    return Plan(tuple(_bubblewrap(tops, packages, scratch)), config)
+
+
+def bubblewrap() -> str | None:
+    """Path of bwrap, or None."""
+    return shutil.which("bwrap")
+
+
+def _packages() -> dict[str, list[str]]:
+    """For each package its folder, and the one of its shared libraries beside it."""
+    specs = {name: find_spec(name) for name in PACKAGES}
+    folders = {name: Path(spec.origin).parent for name, spec in specs.items() if spec and spec.origin}
+    return {name: [str(f), *glob.glob(f"{f}.libs")] for name, f in folders.items()}
+
+
+def _python_reach(packages: dict[str, list[str]]) -> landlock.Reach:
+    """What Python reads while it runs: its library without the folders of packages, and some packages by name."""
+    library = Path(sysconfig.get_path("stdlib"))
+    modules = [str(entry) for entry in library.iterdir() if entry.name not in _FOLDERS_OF_PACKAGES]
+    shared = [f"{folder}/{sysconfig.get_config_var('MULTIARCH')}" for folder in ("/lib", "/usr/lib")]
+    shared += [str(library.parent / name) for name in ("lib-dynload",)] + glob.glob(f"{library.parent}/libpython*")
+    named = [path for paths in packages.values() for path in paths]
+    return landlock.Reach(
+        readable=(*sorted(modules), *shared, "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", *named),
+        listed=(str(library),),
+    )
+
+
+def _tool_reach() -> landlock.Reach:
+    return landlock.Reach(
+        readable=("/etc/ld.so.cache", "/etc/alternatives", "/usr/include", "/usr/local/include", "/usr/share"),
+        executable=(
+            "/lib",
+            "/lib64",
+            "/usr/lib",
+            "/usr/lib64",
+            "/usr/libexec",
+            "/bin",
+            "/usr/bin",
+            *toolchain_folders(),
+        ),
+    )
+
+
+def _bubblewrap(tops: tuple[str, ...], packages: dict[str, list[str]], scratch: Path | None) -> list[str]:
+    """Everything unshared; only libraries, `tops` and this package's `box` there; folders of packages emptied."""
+    command = [bubblewrap() or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    for name, value in ENVIRONMENT.items():
+        command += ["--setenv", name, value]
+    library = Path(sysconfig.get_path("stdlib"))
+    bound = sorted({*_LIBRARIES, *tops, str(library), *glob.glob(f"{library.parent}/libpython*"), PYTHON, str(BOX)})
+    for path in bound:
+        if not any(path.startswith(other + "/") for other in bound if not os.path.islink(other)):
+            command += _bound(path)
+    hidden = [folder for folder in _installed_packages(library) if os.path.isdir(folder)]
+    for folder in hidden:
+        command += ["--tmpfs", folder]
+    for path in (path for paths in packages.values() for path in paths):
+        command += ["--ro-bind", path, path]
+    for folder in hidden:
+        command += ["--remount-ro", folder]
+    for device in _DEVICES:
+        command += ["--dev-bind", device, device]
+    if scratch:
+        command += ["--bind", str(scratch), str(scratch)]
+    return [*command, "--remount-ro", "/", "--chdir", "/"]
+
+
+def _installed_packages(library: Path) -> list[str]:
+    patterns = [f"{library}", "/usr/lib/python3*", "/usr/lib64/python3*", "/usr/local/lib/python3*"]
+    return sorted(
+        {found for pattern in patterns for name in _FOLDERS_OF_PACKAGES for found in glob.glob(f"{pattern}/{name}")}
+    )
+
+
+def _bound(path: str) -> list[str]:
+    if os.path.islink(path):
+        return ["--symlink", os.readlink(path), path]
+    return ["--ro-bind", path, path] if os.path.exists(path) else []

@@ -1,5 +1,6 @@
 """Engines behind HTTP: many requests in flight, each sample yielded as its answer comes."""
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -60,13 +61,14 @@ class ServerEngine:
         pairs = [(problem, index) for problem in problems for index in range(n)]
         wanted = iter([(problem, index) for problem, index in pairs if (problem.task_id, index) not in skip])
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix=f"generate-{self.name}")
-        flying: set[Future[Sample]] = set()
+        stopping = threading.Event()  # only this thread may call should_stop, which may read a database
+        flying: set[Future[Sample | None]] = set()
         try:
             while True:
                 while len(flying) < self.concurrency and not should_stop() and (item := next(wanted, None)):
                     problem, index = item
                     own_seed = sample_seed(seed, problem.task_id, index)
-                    flying.add(pool.submit(self._sample, problem, index, params, own_seed, should_stop))
+                    flying.add(pool.submit(self._sample, problem, index, params, own_seed, stopping))
                 if not flying:
                     return
                 landed, flying = wait(flying, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -74,6 +76,7 @@ class ServerEngine:
                 if should_stop():
                     return
         finally:
+            stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
     def stream(
@@ -97,13 +100,16 @@ class ServerEngine:
         self.transport.close()
 
     def _sample(
-        self, problem: Problem, index: int, params: SamplingParams, seed: int, should_stop: Callable[[], bool]
-    ) -> Sample:
+        self, problem: Problem, index: int, params: SamplingParams, seed: int, stopping: threading.Event
+    ) -> Sample | None:
+        """One sample; None when it was given up because the user stopped."""
         started = time.perf_counter()
         try:
-            row = self.transport.post(self.dialect.payload(self.protocol.messages(problem), params, seed), should_stop)
-            answer = self._understood(self.dialect.read, row)
+            payload = self.dialect.payload(self.protocol.messages(problem), params, seed)
+            answer = self._understood(self.dialect.read, self.transport.post(payload, stopping.is_set))
         except Overloaded:
+            if stopping.is_set():
+                return None
             answer = Answer("", "error", 0, 0)
         return Sample(
             task_id=problem.task_id,

@@ -60,7 +60,8 @@ class Comparison:
         d = self.difference
         words = f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p = {self.p_value:.2g}: {self.verdict}"
         if self.verdict == "no detectable change":
-            words += f" (smallest detectable gain {self.detectable:.3f})"
+            enough = self.detectable < 1
+            words += f" (smallest detectable gain {self.detectable:.3f})" if enough else " (too few problems for any)"
         return words
 
 

@@ -1,8 +1,7 @@
 """Which samples are trained on: a pure function of samples, verdicts and settings, with a reason for every sample."""
 
-import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from haloforge.config import RaftLoop
 from haloforge.records import Problem, Verdict
 from haloforge.stages.duplicates import normal_form
+from haloforge.stages.seeds import derived_seed
 from haloforge.store import Judged
 
 Reason = Literal[
@@ -43,6 +43,20 @@ def select(samples: Sequence[Judged], problems: Mapping[str, Problem], settings:
     for task_id, group in _by_problem(samples).items():
         reasons |= _select_for(problems[task_id], group, settings, seed)
     return [Choice(s.id, reasons[s.id] == "kept", reasons[s.id]) for s in samples]
+
+
+def pool(kept: Sequence[Judged], problems: Mapping[str, Problem], cap: int) -> list[Judged]:
+    """Kept samples of several cycles as one training set: of equal programs the newest, at most `cap` per problem."""
+    newest_first = sorted(kept, key=lambda judged: -judged.cycle)
+    distinct: dict[tuple[str, str], Judged] = {}
+    room = Counter(dict.fromkeys(problems, cap))
+    for judged in newest_first:
+        task_id = judged.sample.task_id
+        key = task_id, normal_form(judged.sample.code or "", problems[task_id].language)
+        if key not in distinct and room[task_id]:
+            distinct[key] = judged
+            room[task_id] -= 1
+    return sorted(distinct.values(), key=lambda judged: judged.id)
 
 
 def _select_for(problem: Problem, group: Iterable[Judged], settings: RaftLoop, seed: int) -> dict[int, Reason]:
@@ -85,11 +99,11 @@ def _must_pass(problem: Problem, settings: RaftLoop) -> bool:
     return problem.tests.kind != "none" and not settings.keep_partial
 
 
-def _rank(judged: Judged, seed: int) -> tuple[float, int, bytes]:
+def _rank(judged: Judged, seed: int) -> tuple[float, int, int]:
     """Best first: reward, then brevity, then a coin that depends on the sample and not on where it stands."""
     sample, verdict = judged.sample, judged.verdict or Verdict("unscored")
-    name = f"{seed}/{judged.cycle}/{sample.task_id}/{sample.index}".encode()
-    return -verdict.reward, sample.completion_tokens, hashlib.blake2b(name, digest_size=8).digest()
+    coin = derived_seed(seed, judged.cycle, sample.task_id, sample.index)
+    return -verdict.reward, sample.completion_tokens, coin
 
 
 def _by_problem(samples: Iterable[Judged]) -> dict[str, list[Judged]]:

@@ -1,0 +1,37 @@
+"""Benchmark a checkpoint: n samples per problem, verified while more are sampled; pass@k with intervals."""
+
+from contextlib import closing
+
+from haloforge.config import BenchmarkConfig
+from haloforge.stages.compare import compare
+from haloforge.stages.engines import Engines
+from haloforge.stages.judging import verify_settings
+from haloforge.stages.phases import Facts, hold_settings, once
+from haloforge.stages.planning import benchmark_problems, benchmark_work
+from haloforge.stages.planning import plan_benchmark as plan
+from haloforge.stages.results import make_result, summary, write_result
+from haloforge.stages.sampling import sample_and_verify
+from haloforge.store import Report
+from haloforge.verify import open_verifier
+
+__all__ = ["compare", "plan", "run"]
+
+
+def run(config: BenchmarkConfig, report: Report) -> None:
+    """Write `config.output` and the samples beside it. Raises Stopped when the user asked for it."""
+    problems = benchmark_problems(config)
+    work = benchmark_work(config, problems)
+
+    def sample() -> Facts:
+        sample_and_verify(report, work, lambda: engines.at(config.model), verifier)
+        return {"samples": work.size}
+
+    with open_verifier(verify_settings(config.verifier)) as verifier, closing(Engines(report.log)) as engines:
+        verifier.check(problems)
+        hold_settings(report, config, problems)
+        report.store.save_problems(report.run_id, problems, held_out=True)
+        once(report, 0, "sample", sample)
+    result = make_result(config, problems, report)
+    write_result(config, result, problems, report)
+    report.metric("benchmark", 0, {f"pass@{k}": found["value"] for k, found in result["pass_at_k"].items()})
+    report.log(summary(result))

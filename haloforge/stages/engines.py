@@ -1,0 +1,34 @@
+"""The model in memory: one at a time, since a cycle samples from one checkpoint, trains, and goes on with the next."""
+
+import gc
+from collections.abc import Callable
+
+from haloforge.generate.engines import Engine, open_engine
+
+
+class Engines:
+    """Opens the engine of a checkpoint when it is asked for, and closes the one before."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._checkpoint = ""
+        self._engine: Engine | None = None
+
+    def at(self, checkpoint: str) -> Engine:
+        """The engine of a checkpoint, opened only if it is not open already."""
+        if self._engine is None or self._checkpoint != checkpoint:
+            self.close()
+            self._engine, self._checkpoint = open_engine("local", checkpoint, progress=self._progress), checkpoint
+        return self._engine
+
+    def close(self) -> None:
+        """Give the memory back, on a GPU too, where training needs it next."""
+        if self._engine is None:
+            return
+        self._engine.close()
+        self._engine = None
+        gc.collect()
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -1,0 +1,122 @@
+"""What a stage that samples would do and how long it would take, found without weights, network or writing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from haloforge.config import BenchmarkConfig, RaftConfig
+from haloforge.errors import ModelError
+from haloforge.models.checkpoints import resolve
+from haloforge.problems import load_problems
+from haloforge.records import Problem, Run
+from haloforge.stages.cycles import refuse_taken_output
+from haloforge.stages.judging import default_language, verify_settings
+from haloforge.stages.results import samples_path
+from haloforge.stages.sampling import Work, plan_work
+from haloforge.stages.splits import read_split
+from haloforge.store import Store, home
+from haloforge.verify import open_verifier
+
+
+class Pace(NamedTuple):
+    """How fast this machine sampled from a model, and how long its answers were."""
+
+    tokens_per_s: float
+    tokens_per_sample: float
+    run: str
+
+
+def plan_raft(config: RaftConfig) -> list[str]:
+    """What a RAFT run would do. Raises ForgeError for what would stop it."""
+    refuse_taken_output(config, "")
+    split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
+    with open_verifier(verify_settings(config.verifier)) as verifier:
+        verifier.check([*split.train, *split.held_out])
+    loop, train, held_out = config.raft, split.train, split.held_out
+    sampled, judged = len(train) * loop.samples_per_prompt, len(held_out) * config.evaluation.samples_per_prompt
+    total = loop.num_cycles * sampled + (loop.num_cycles + 1) * judged
+    left_out = f"; {split.left_out} left out, as their families are held out" if split.left_out else ""
+    return [
+        _model_line(config.sft_checkpoint),
+        f"problems  {_problems_text(train)} to train on{left_out}",
+        f"held out  {_problems_text(held_out)}" if held_out else "held out  nothing, so no cycle can be judged",
+        f"cycles    {loop.num_cycles}, each samples {sampled} completions, keeps at most "
+        f"{loop.max_per_prompt * len(train)} and tries the held-out problems with {judged}",
+        f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
+        _time_line(config.sft_checkpoint, total, config.generation.max_new_tokens),
+    ]
+
+
+def plan_benchmark(config: BenchmarkConfig) -> list[str]:
+    """What a benchmark would do. Raises ForgeError for what would stop it."""
+    problems = benchmark_problems(config)
+    with open_verifier(verify_settings(config.verifier)) as verifier:
+        verifier.check(problems)
+    work = benchmark_work(config, problems)
+    return [
+        _model_line(config.model),
+        f"problems  {_problems_text(problems)} from {config.prompts}",
+        f"sampling  {config.samples} completions each, {work.size} in {len(work.batches)} batches",
+        f"estimate  {', '.join(f'pass@{k}' for k in config.k)}, with 95 % intervals over problems",
+        f"output    {config.output} and {samples_path(config)}",
+        _time_line(config.model, work.size, config.generation.max_new_tokens),
+    ]
+
+
+def benchmark_problems(config: BenchmarkConfig) -> list[Problem]:
+    """The problems of a benchmark's file, as far as `limit` goes."""
+    return load_problems(config.prompts, default_language=default_language(config.verifier))[: config.limit]
+
+
+def benchmark_work(config: BenchmarkConfig, problems: list[Problem]) -> Work:
+    """All batches of a benchmark."""
+    return plan_work(problems, config.samples, config.generation, cycle=0, purpose="benchmark", seed=config.seed)
+
+
+def _model_line(name: str) -> str:
+    """What the name stands for. Raises ModelError."""
+    model = resolve(name)
+    return f"model     {model.path}" + (f", an adapter on {model.base_model}" if model.is_adapter else "")
+
+
+def _problems_text(problems: Sequence[Problem]) -> str:
+    """How many problems, in how many families and which languages."""
+    languages = ", ".join(sorted({p.language for p in problems}))
+    return f"{len(problems)} problems in {len({p.family for p in problems})} families ({languages})"
+
+
+def _time_line(model: str, samples: int, max_new_tokens: int) -> str:
+    """An estimate from the newest earlier run with the same base model on this machine, or why there is none."""
+    pace = _pace(resolve(model).base_model)
+    if pace is None:
+        return f"time      not known yet: at most {samples * max_new_tokens:,} tokens, and no earlier run to go by"
+    minutes = samples * pace.tokens_per_sample / pace.tokens_per_s / 60
+    return (
+        f"time      about {max(1, round(minutes))} minutes of sampling, by the {pace.tokens_per_s:.0f} tokens per "
+        f"second and {pace.tokens_per_sample:.0f} tokens per sample of run {pace.run}"
+    )
+
+
+def _pace(base_model: str) -> Pace | None:
+    if not (home() / "haloforge.db").is_file():
+        return None
+    with Store() as store:
+        for run in store.runs():
+            if _base_of(run) == base_model and (found := _pace_of(store, run)):
+                return found
+    return None
+
+
+def _base_of(run: Run) -> str:
+    name = run.config.get("sft_checkpoint") or run.config.get("model")
+    try:
+        return resolve(name).base_model if isinstance(name, str) else ""
+    except ModelError:  # a checkpoint that was moved away says nothing about this machine's speed
+        return ""
+
+
+def _pace_of(store: Store, run: Run) -> Pace | None:
+    metrics = [event.data for event in store.events(run.id, kind="metric")]
+    batches = [metric["values"] for metric in metrics if metric["name"].startswith("batch_")]
+    seconds, tokens, samples = (sum(b[name] for b in batches) for name in ("seconds", "tokens", "samples"))
+    return Pace(tokens / seconds, tokens / samples, run.id) if seconds and tokens else None

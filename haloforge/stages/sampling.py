@@ -1,0 +1,163 @@
+"""Sample a list of problems in batches that survive a kill, and verify while sampling goes on.
+
+A batch is stored in one transaction when it is complete, and its seed depends on nothing but its place in the plan.
+So a run that was killed anywhere samples the torn batch again, to the same tokens, and no sample is there twice.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+
+from haloforge.config import SamplingSection
+from haloforge.errors import Stopped
+from haloforge.generate.engines import Engine, SamplingParams
+from haloforge.records import Problem, Purpose, Sample, Verdict
+from haloforge.stages.seeds import derived_seed
+from haloforge.store import Judged, Report
+from haloforge.verify import Verifier
+
+_SAVE_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Problems that are sampled together, `n` completions each."""
+
+    problems: tuple[Problem, ...]
+    n: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to sample: the batches of one cycle and purpose, and how."""
+
+    cycle: int
+    purpose: Purpose
+    batches: tuple[Batch, ...]
+    params: SamplingParams
+
+    @property
+    def size(self) -> int:
+        """How many samples that makes."""
+        return sum(len(batch.problems) * batch.n for batch in self.batches)
+
+
+def plan_work(
+    problems: Sequence[Problem], n: int, settings: SamplingSection, *, cycle: int, purpose: Purpose, seed: int
+) -> Work:
+    """Batches of `settings.batch_size` problems in the order given, each with a seed of its own."""
+    size = settings.batch_size
+    batches = [
+        Batch(tuple(problems[start : start + size]), n, derived_seed(seed, cycle, purpose, start // size))
+        for start in range(0, len(problems), size)
+    ]
+    return Work(cycle, purpose, tuple(batches), sampling_params(settings))
+
+
+def sampling_params(settings: SamplingSection) -> SamplingParams:
+    """The engine's settings."""
+    return SamplingParams(
+        max_new_tokens=settings.max_new_tokens, temperature=settings.temperature, top_p=settings.top_p
+    )
+
+
+def sample_and_verify(report: Report, work: Work, engine: Callable[[], Engine], verifier: Verifier) -> None:
+    """Leave every sample of the work in the store with its verdict; what is there already stays.
+
+    `engine` is called only when there is something to sample. Raises Stopped, with all whole batches and all verdicts
+    so far saved, when the user asked for it.
+    """
+    desk = _VerdictDesk(report, work, verifier)
+    desk.submit_stored()
+    done = 0
+    for batch in work.batches:
+        if not _is_stored(report, work, batch):
+            _stop_if_asked(report, desk)
+            _sample_batch(report, work, batch, engine(), desk)
+            desk.save_done()
+        done += len(batch.problems) * batch.n
+        report.progress("sample", done, work.size, cycle=work.cycle)
+    while left := desk.save_done():
+        report.progress("verify", work.size - left, work.size, cycle=work.cycle)
+        _stop_if_asked(report, desk)
+        desk.wait()
+    report.progress("verify", work.size, work.size, cycle=work.cycle)
+
+
+def sampling_seconds(report: Report, cycle: int, purpose: Purpose) -> float:
+    """Wall time of all batches of a cycle and purpose, over every process that worked on them."""
+    metrics = (event.data for event in report.store.events(report.run_id, kind="metric"))
+    batches = (metric["values"] for metric in metrics if metric["name"] == f"batch_{purpose}")
+    return float(sum(batch["seconds"] for batch in batches if batch["cycle"] == cycle))
+
+
+def _sample_batch(report: Report, work: Work, batch: Batch, engine: Engine, desk: "_VerdictDesk") -> None:
+    """Sample a batch, store it whole, and say how long it took."""
+    started = time.monotonic()
+    samples = _generate(report, work, batch, engine, desk)
+    report.store.save_samples(report.run_id, work.cycle, work.purpose, samples)
+    spent = {"seconds": time.monotonic() - started, "tokens": sum(s.completion_tokens for s in samples)}
+    values = {"cycle": work.cycle, "samples": len(samples), **spent}
+    report.metric(f"batch_{work.purpose}", work.batches.index(batch), values)
+
+
+def _generate(report: Report, work: Work, batch: Batch, engine: Engine, desk: "_VerdictDesk") -> list[Sample]:
+    """All samples of a batch, each handed to the verifier as it comes."""
+    samples = []
+    by_id = {problem.task_id: problem for problem in batch.problems}
+    for sample in engine.generate(batch.problems, batch.n, work.params, batch.seed, report.stop_asked):
+        desk.submit(by_id[sample.task_id], sample)
+        samples.append(sample)
+    if len(samples) < len(batch.problems) * batch.n:
+        _stop_if_asked(report, desk)
+        raise RuntimeError(f"the engine gave {len(samples)} of {len(batch.problems) * batch.n} samples")
+    return samples
+
+
+def _is_stored(report: Report, work: Work, batch: Batch) -> bool:
+    """Any one of its problems tells, since a batch is stored whole."""
+    where = {"cycle": work.cycle, "purpose": work.purpose, "task_id": batch.problems[0].task_id}
+    return report.store.count_samples(report.run_id, **where) > 0
+
+
+def _stop_if_asked(report: Report, desk: "_VerdictDesk") -> None:
+    if report.stop_asked():
+        desk.save_done()
+        raise Stopped
+
+
+@dataclass(slots=True)
+class _VerdictDesk:
+    """Samples that wait for a verdict. A verdict is saved once it is there and its sample is stored."""
+
+    report: Report
+    work: Work
+    verifier: Verifier
+    waiting: dict[tuple[str, int], Future[Verdict]] = field(default_factory=dict)
+
+    def submit(self, problem: Problem, sample: Sample) -> None:
+        """Have a sample judged, stored or not."""
+        self.waiting[sample.task_id, sample.index] = self.verifier.submit(problem, sample.code)
+
+    def submit_stored(self) -> None:
+        """What an earlier process stored and did not live to verify."""
+        problems = {p.task_id: p for batch in self.work.batches for p in batch.problems}
+        for judged in self._unverified():
+            self.submit(problems[judged.sample.task_id], judged.sample)
+
+    def save_done(self) -> int:
+        """Save the verdicts that are there; returns how many stored samples still wait."""
+        rows = [(judged.id, (judged.sample.task_id, judged.sample.index)) for judged in self._unverified()]
+        done = [(row, key) for row, key in rows if self.waiting[key].done()]
+        self.report.store.save_verdicts((row, self.waiting.pop(key).result()) for row, key in done)
+        return len(rows) - len(done)
+
+    def wait(self) -> None:
+        """Until all is done, but not for long: verdicts are saved in groups."""
+        wait(self.waiting.values(), timeout=_SAVE_EVERY_S)
+
+    def _unverified(self) -> list[Judged]:
+        store, work = self.report.store, self.work
+        return store.samples(self.report.run_id, cycle=work.cycle, purpose=work.purpose, verified=False)

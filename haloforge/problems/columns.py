@@ -40,15 +40,23 @@ def whole_number(row: Row, key: str) -> int:
     value = row.get(key)
     try:
         return int(value)  # type: ignore[arg-type]  # None raises TypeError
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f'"{key}" is missing or not a whole number') from error
 
 
-def positive_number(row: Row, key: str) -> float | None:
-    """A column that may be absent or null, and else must hold a number above 0."""
+def number(row: Row, key: str) -> float | None:
+    """A finite number; None where the column is absent or null."""
     value = row.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise DataError(f'"{key}" is not a number above 0')
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e300:
+        raise DataError(f'"{key}" is not a number')
     return float(value)
+
+
+def positive_number(row: Row, key: str) -> float | None:
+    """A finite number above 0; None where the column is absent or null."""
+    value = number(row, key)
+    if value is not None and value <= 0:
+        raise DataError(f'"{key}" is not above 0')
+    return value

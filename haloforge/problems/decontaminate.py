@@ -137,7 +137,12 @@ class Index:
 @cache
 def bundled() -> Index:
     """The index that comes with the package."""
-    ((_, index),) = read_jsonl(_INDEX)
+    return read_index(_INDEX)
+
+
+def read_index(path: Path) -> Index:
+    """The index that `build` wrote."""
+    ((_, index),) = read_jsonl(path)
     return Index(map(_traces, index["traces"]))
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from haloforge.errors import DataError
 from haloforge.problems import humaneval, mbpp
-from haloforge.problems.columns import Row, text, texts, whole_number
+from haloforge.problems.columns import Row, number, text, texts, whole_number
 from haloforge.problems.python_source import statements
 from haloforge.records import Problem, Tests
 
@@ -53,7 +53,7 @@ def adapt_humaneval(row: Row) -> Problem:
         raise DataError('"plus_input" is not a list')
     check = _NATIVE_CHECK.format(
         base_test=humaneval.standing_alone(text(row, "test"), text(row, "prompt"), entry_point),
-        atol=float(row.get("atol") or 0),
+        atol=number(row, "atol") or 0.0,
         inputs=inputs,
         solution=text(row, "prompt") + text(row, "canonical_solution"),
         entry_point=entry_point,
@@ -64,8 +64,8 @@ def adapt_humaneval(row: Row) -> Problem:
 
 def adapt_mbpp(row: Row) -> Problem:
     """One row of MBPP+ in MBPP's columns: `test` calls the function by its name, in a loop at the end."""
-    number, code, asserts = whole_number(row, "task_id"), text(row, "code"), texts(row, "test_list")
-    base = mbpp.problem(number, text(row, "prompt"), code, asserts)
+    code, asserts = text(row, "code"), texts(row, "test_list")
+    base = mbpp.problem(whole_number(row, "task_id"), text(row, "prompt"), code, asserts)
     data, loop, body = text(row, "test").rpartition("\nfor ")
     if not loop or base.entry_point is None:
         raise DataError('"test" is not the loop over inputs that MBPP+ tests end with')
@@ -85,8 +85,8 @@ def adapt_mbpp_native(row: Row) -> Problem:
     setup = "\n".join(
         ["import math", *(line for line in lines if line not in asserts)]
     )  # 120 uses math, imports nothing
-    number = whole_number({"task_id": text(row, "task_id").rpartition("/")[2]}, "task_id")
-    base = mbpp.problem(number, _prose(text(row, "prompt")), text(row, "canonical_solution"), asserts, setup)
+    task_number = whole_number({"task_id": text(row, "task_id").rpartition("/")[2]}, "task_id")
+    base = mbpp.problem(task_number, _prose(text(row, "prompt")), text(row, "canonical_solution"), asserts, setup)
     return replace(
         base,
         entry_point=text(row, "entry_point"),

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import re
+import warnings
 
 EXAMPLE_INTRO = "Your code should pass this test:"
 _LEADING_WHITESPACE = re.compile(r"^[ \t]+", re.MULTILINE)
@@ -26,7 +27,9 @@ def normalised(code: str) -> str:
 def parse(code: str) -> ast.Module | None:
     """The syntax tree, or None where the text is not Python."""
     try:
-        return ast.parse(code)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # foreign code has invalid escapes and the like
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

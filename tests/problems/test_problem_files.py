@@ -96,7 +96,8 @@ MALFORMED = {
     "null code": ('{"prompt": "p", "tests": {"kind": "asserts", "code": null}}', 'line 1: "code" of the tests'),
     "stdio without cases": ('{"prompt": "p", "tests": {"kind": "stdio"}}', 'line 1: .* need "cases"'),
     "hidden numbers": ('{"prompt": "p", "tests": {"kind": "asserts", "hidden": [1]}}', 'line 1: "hidden" of the tests'),
-    "no time": ('{"prompt": "p", "tests": {"time_limit_s": 0}}', 'line 1: "time_limit_s" is not a number above 0'),
+    "no time": ('{"prompt": "p", "tests": {"time_limit_s": 0}}', 'line 1: "time_limit_s" is not above 0'),
+    "endless memory": ('{"prompt": "p", "tests": {"memory_mb": Infinity}}', 'line 1: "memory_mb" is not a number'),
     "meta is text": ('{"prompt": "p", "meta": "x"}', 'line 1: "meta" is not an object'),
     "solution is a number": ('{"prompt": "p", "solution": 3}', 'line 1: "solution" is not text'),
 }

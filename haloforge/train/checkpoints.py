@@ -56,13 +56,15 @@ def state_of(checkpoint: Path) -> dict[str, Any]:
 
 def claim(folder: Path, fingerprint: Mapping[str, Any]) -> None:
     """Record what the checkpoints of `folder` are trained on. Raises RunError when that was something else."""
-    path, now = folder / _FINGERPRINT, json.dumps(fingerprint, sort_keys=True)
+    path = folder / _FINGERPRINT
     if not path.exists():
-        write_text(path, now)
-    elif read_text(path) != now:
-        before = json.loads(read_text(path))
-        changed = ", ".join(key for key in fingerprint if before.get(key) != fingerprint[key])
-        raise RunError(f"the {changed} changed since this run began to train, so it cannot go on; start a new run")
+        write_text(path, json.dumps(fingerprint, indent=2))
+    before = json.loads(read_text(path))
+    changed = [name for name in fingerprint if before.get(name) != fingerprint[name]]
+    if changed:
+        raise RunError(
+            f"the {' and '.join(changed)} changed since this run began to train, so it cannot go on; start a new run"
+        )
 
 
 def refuse_taken(target: Path, run_id: str, *, overwrite: bool) -> None:

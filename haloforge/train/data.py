@@ -70,13 +70,17 @@ def encode_conversation(messages: Sequence[Message], tokenizer: "PreTrainedToken
     """
     ids: list[int] = []
     labels: list[int] = []
-    for text, is_learned in _segments(messages, tokenizer):
+    for text, is_answer in _segments(messages, tokenizer):
         piece = tokenizer(text, add_special_tokens=False)["input_ids"]
-        if is_learned:
-            piece = _up_to_end_token(piece, tokenizer)
+        learned = _length_to_end_token(piece, tokenizer) if is_answer else 0
         ids += piece
-        labels += piece if is_learned else [IGNORED] * len(piece)
-    return Example(tuple(ids), tuple(labels))
+        labels += piece[:learned] + [IGNORED] * (len(piece) - learned)
+    end = _end_token(tokenizer)
+    while labels and labels[-1] == IGNORED:  # what a template writes after the last end token is never generated
+        ids.pop()
+        labels.pop()
+    closing = [] if labels[-1:] == [end] else [end]
+    return Example((*ids, *closing), (*labels, *closing))
 
 
 def split_by_family(rows: Sequence[TrainingRow], share: float, seed: int) -> Split:
@@ -130,11 +134,9 @@ def _render(messages: Sequence[Message], tokenizer: "PreTrainedTokenizerBase", *
     return text
 
 
-def _up_to_end_token(ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """A turn ends with one end token: what a template writes after it (a line feed) is never generated."""
-    end = _end_token(tokenizer)
-    last = len(ids) - 1 - ids[::-1].index(end) if end in ids else len(ids)
-    return [*ids[:last], end]
+def _length_to_end_token(ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> int:
+    """How many ids there are up to and with the last end token; all of them where there is none."""
+    return len(ids) - ids[::-1].index(_end_token(tokenizer)) if _end_token(tokenizer) in ids else len(ids)
 
 
 def _end_token(tokenizer: "PreTrainedTokenizerBase") -> int:

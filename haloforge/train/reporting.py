@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from haloforge.errors import ConfigError
 from haloforge.store import Report
 from haloforge.train.checkpoints import mark_complete
 
@@ -59,8 +60,16 @@ class Reporting(TrainerCallback):
         logs: Mapping[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """One metric event for each thing the Trainer logs, but for its closing summary."""
+        """One metric event for each thing the Trainer logs, but for its closing summary.
+
+        Raises ConfigError when the loss is no number any more: nothing can be learned from there.
+        """
         logs = logs or {}
+        if "loss" in logs and not math.isfinite(logs["loss"]):
+            raise ConfigError(
+                f"the loss is no longer a number at step {state.global_step}; give a lower learning rate "
+                f"(it was {args.learning_rate:g})"
+            )
         if "loss" in logs:
             self._emit("train", state.global_step, logs)
         elif "eval_loss" in logs:

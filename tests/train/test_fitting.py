@@ -1,0 +1,136 @@
+"""From rows to a published model: early stopping, the best checkpoint, what is reported, what is written."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import lessons
+import pytest
+from tiny import save_tiny_adapter
+
+from haloforge.errors import ConfigError
+from haloforge.models.checkpoints import Metadata, read_metadata
+from haloforge.models.loading import load
+from haloforge.store import Report
+from haloforge.train import checkpoints
+from haloforge.train.examples import Example
+from haloforge.train.fitting import Training, fit
+from haloforge.train.machine import cpu_quota, usable_cores
+from haloforge.train.raft import train_on_samples
+from haloforge.train.reporting import evaluations_since_best, is_exhausted
+from haloforge.train.settings import optimizer_steps
+
+TRAIN = [Example(tuple(range(3, 20 + i)), tuple(range(3, 20 + i))).to_row() for i in range(12)]
+OTHER = [Example(tuple(range(120 + i, 90, -1)), tuple(range(120 + i, 90, -1))).to_row() for i in range(4)]
+"""Counting up and counting down: what is learned from the first makes the second worse."""
+
+
+def training(model: str, report: Report, output: Path, **changes: object) -> Training:
+    settings = replace(lessons.SETTINGS, **changes)  # type: ignore[arg-type]
+    return Training(model, settings, report.folder / "training", output / "final_model", stage="sft")
+
+
+def test_the_best_step_is_published_and_training_stops_when_it_only_gets_worse(
+    model: str, report: Report, tmp_path: Path
+) -> None:
+    task = training(model, report, tmp_path, epochs=20, eval_steps=2, patience=3, learning_rate=2e-2)
+    result = fit(task, TRAIN, OTHER, report)
+    losses = [
+        e.data["values"]["loss"] for e in report.store.events(report.run_id, kind="metric") if e.data["name"] == "eval"
+    ]
+    assert result.steps < optimizer_steps(len(TRAIN), task.settings)
+    assert result.eval_loss == min(losses)
+    assert result.best_step == 2 * (losses.index(min(losses)) + 1) < result.steps
+    assert len(losses) == losses.index(min(losses)) + 1 + 3
+
+
+def test_the_model_loads_by_its_folder_and_says_where_it_came_from(model: str, report: Report, tmp_path: Path) -> None:
+    fit(training(model, report, tmp_path, epochs=1), TRAIN, [], report)
+    folder = tmp_path / "final_model"
+    assert read_metadata(folder) == Metadata(base_model=model, parent=model, run=report.run_id, stage="sft")
+    assert load(str(folder), device="cpu").tokenizer.chat_template is not None
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "chat_template.jinja",
+        "haloforge.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    assert not list(report.folder.glob("training/checkpoint-*")), "checkpoints are cleared away"
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_steps_are_counted_as_the_trainer_counts_them(model: str, report: Report, tmp_path: Path) -> None:
+    for number, (rows, epochs) in enumerate([(12, 1.0), (11, 1.5), (3, 0.5), (5, 2.0)]):
+        task = training(model, report, tmp_path / str(number), epochs=epochs)
+        task = replace(task, work=report.folder / str(number))
+        assert fit(task, TRAIN[:rows], [], report).steps == optimizer_steps(rows, task.settings)
+
+
+def test_progress_and_metrics_tell_every_step(model: str, report: Report, tmp_path: Path) -> None:
+    result = fit(training(model, report, tmp_path, epochs=2), TRAIN, OTHER, report)
+    progress = [e.data for e in report.store.events(report.run_id, kind="progress")]
+    assert (progress[0]["done"], progress[-1]["done"], progress[-1]["total"]) == (0, result.steps, result.steps)
+    metrics = [e.data for e in report.store.events(report.run_id, kind="metric")]
+    steps = [m["step"] for m in metrics if m["name"] == "train"]
+    assert steps == list(range(1, result.steps + 1))
+    assert all(
+        m["values"]["learning_rate"] > 0 and m["values"]["grad_norm"] > 0 for m in metrics if m["name"] == "train"
+    )
+    assert [m["step"] for m in metrics if m["name"] == "eval"] == [5, 6]
+    assert result.tokens == 2 * sum(len(row["input_ids"]) for row in TRAIN)
+
+
+def test_an_adapter_without_its_tokenizer_can_be_trained_on(model: str, report: Report, tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(tmp_path / "adapter", model)
+    fit(training(str(adapter), report, tmp_path / "out", epochs=1), TRAIN, [], report)
+    kept = json.loads((tmp_path / "out" / "final_model" / "adapter_config.json").read_text())
+    assert (kept["r"], kept["base_model_name_or_path"]) == (4, model)
+    assert load(str(tmp_path / "out" / "final_model"), device="cpu").checkpoint.parent == str(adapter)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_advice(model: str, report: Report, tmp_path: Path) -> None:
+    task = training(model, report, tmp_path, learning_rate=1.0, max_grad_norm=1e9, epochs=60)
+    rows = [{**row, "weight": 1e38, "log_probs": [0.0] * len(row["labels"])} for row in TRAIN]
+    with pytest.raises(ConfigError, match="the loss is no longer a number at step .*learning rate"):
+        fit(task, rows, [], report)
+
+
+def test_ratio_losses_need_log_probs(model: str, report: Report, tmp_path: Path) -> None:
+    bare = [replace(sample, logprobs=()) for sample in lessons.samples()]
+    with pytest.raises(ConfigError, match="log-probs"):
+        train_on_samples(model, bare, replace(lessons.SETTINGS, loss="raft++"), tmp_path, report, cycle=1)
+
+
+def test_a_torn_checkpoint_is_never_gone_on_from(tmp_path: Path) -> None:
+    for step in (4, 8, 12):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    checkpoints.mark_complete(tmp_path, 4)
+    checkpoints.mark_complete(tmp_path, 8)
+    assert checkpoints.last_checkpoint(tmp_path) == tmp_path / "checkpoint-8"
+    checkpoints.clear_torn(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
+
+
+def test_publishing_replaces_what_was_there_and_what_a_dead_process_left(tmp_path: Path) -> None:
+    checkpoint, target = tmp_path / "checkpoint-1", tmp_path / "final_model"
+    for folder, text in ((checkpoint, "new"), (target, "old"), (tmp_path / ".final_model-new", "torn")):
+        folder.mkdir()
+        (folder / "adapter_model.safetensors").write_text(text)
+    (checkpoint / "optimizer.pt").write_text("large")
+    checkpoints.publish(checkpoint, target, Metadata(base_model="b"))
+    assert (target / "adapter_model.safetensors").read_text() == "new"
+    assert sorted(p.name for p in target.iterdir()) == ["adapter_model.safetensors", "haloforge.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-1", "final_model"]
+
+
+def test_patience_counts_evaluations_since_the_first_of_the_lowest() -> None:
+    history = [{"eval_loss": loss} for loss in (3.0, 2.0, 2.5, 2.0, float("nan"))]
+    assert [evaluations_since_best(history[:n]) for n in range(6)] == [0, 0, 0, 1, 2, 3]
+    assert (is_exhausted(history, 3), is_exhausted(history, 4), is_exhausted(history, 0)) == (True, False, False)
+
+
+def test_a_container_quota_counts_in_cores() -> None:
+    assert (cpu_quota("max 100000\n"), cpu_quota("150000 100000\n")) == (None, 1.5)
+    assert usable_cores() >= 1

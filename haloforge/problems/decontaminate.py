@@ -33,7 +33,7 @@ _INDEX = Path(__file__).with_name("benchmark_index.json.gz")
 
 _WORD = re.compile(r"[a-z0-9]+")
 _ORDER = re.compile(
-    r"^(please )?(write|create|implement|define) (a|an) (python )?(function|program|method)( to| that| which)?\b"
+    r"^(please )?(write|create|implement|define) (a|an) (python |c )?(function|program|method)( to| that| which)?\b"
 )
 _ASSERT = re.compile(r"^\s*assert .*", re.MULTILINE)
 _EXAMPLE = re.compile(

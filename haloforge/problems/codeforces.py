@@ -15,6 +15,26 @@ from haloforge.problems.columns import Row, Unusable, optional_text, positive_nu
 from haloforge.records import Case, Problem, Tests
 
 LICENSE = "CC-BY-4.0"
+_CHECK = """\
+SCRIPT = {script!r}
+
+
+def check(input_text, output_text, expected_text):
+    import contextlib, io, sys
+
+    files = {{"input.txt": input_text, "correct_output.txt": expected_text, "solution_output.txt": output_text}}
+    names = {{"__name__": "__main__", "open": lambda name, *mode, **options: io.StringIO(files[name])}}
+    said, before = io.StringIO(), sys.argv
+    sys.argv = ["checker.py", *files]
+    try:
+        with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+            exec(compile(SCRIPT, "checker.py", "exec"), names)
+    finally:
+        sys.argv = before
+    return said.getvalue().strip() in ("1", "1.0")
+"""
+"""The dataset's checkers are scripts that get three file names and print 1 for a right answer."""
+
 TASK = "Write a C++17 program that reads standard input and writes standard output."
 _FENCE = re.compile(r"```(?:cpp|c\+\+|C\+\+)[^\n]*\n(.*?)```", re.DOTALL)
 
@@ -37,7 +57,7 @@ def adapt(row: Row) -> Problem:
             kind="stdio",
             cases=cases,
             compare="checker" if checker else "tokens",
-            checker=checker,
+            checker=_CHECK.format(script=checker) if checker else "",
             time_limit_s=positive_number(row, "time_limit"),
             memory_mb=int(megabytes) if megabytes else None,
         ),

@@ -38,6 +38,7 @@ class _Undressing(ast.NodeTransformer):
     """Drops what has no part in the algorithm."""
 
     def visit(self, node: ast.AST) -> ast.AST | None:
+        """The node without its types, or None to drop it."""
         if isinstance(node, ast.Import | ast.ImportFrom):
             return None
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -59,6 +60,7 @@ class _Renaming(ast.NodeTransformer):
         self.numbers: dict[str, str] = {}
 
     def visit(self, node: ast.AST) -> ast.AST:
+        """The node under its number."""
         for field in ("id", "arg", "name"):
             name = vars(node).get(field)
             if name in self.bound and not isinstance(node, ast.alias):

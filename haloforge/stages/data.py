@@ -54,9 +54,8 @@ def prepare(config: PrepareConfig, report: Report) -> None:
         raise DataError(f"no problem of {source.name} is left, of {sieve.read:,} read ({sieve.reasons()})")
     write_jsonl(config.output, (problem.to_json() for problem in sieve.kept))
     manifest = write_manifest(config.output, _manifest(config, source, split, revision, sieve))
-    report.artifact("problems", config.output)
+    report.artifact("problems", config.output, rows=len(sieve.kept))
     report.artifact("manifest", manifest)
-    report.metric("rows", 0, {"read": sieve.read, "written": len(sieve.kept)})
     report.log(f"{len(sieve.kept):,} problems of {sieve.read:,} rows; left out: {sieve.reasons()}")
 
 

@@ -216,8 +216,13 @@ def _repeated(values: Iterable[tuple[int, str]]) -> list[Finding]:
 
 
 def _contamination(problems: dict[int, Problem]) -> list[Finding]:
-    hits = ((line, hit) for line, problem in problems.items() for hit in bundled().check(problem) if hit.drop)
-    return [Finding(line, f"{hit.task_id}: {hit.rule}") for line, hit in hits]
+    found = []
+    for line, problem in problems.items():
+        hits = [hit for hit in bundled().check(problem) if hit.drop]
+        if hits:
+            rules = ", ".join(f"{hit.rule} ({hit.task_id})" for hit in hits)
+            found.append(Finding(line, f"{problem.task_id}: {rules}"))
+    return found
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -158,6 +158,20 @@ def test_what_a_plain_program_cannot_be_judged_on_is_named(change: rows.Row, rea
         codeforces.adapt({**rows.CODEFORCES, **change})
 
 
+def test_a_checker_script_of_codeforces_answers_in_our_terms(tmp_path: Path) -> None:
+    script = (
+        "import sys\n\ndef main(given, right, written):\n    wanted = sum(map(int, open(given).read().split()))\n"
+        "    with open(written) as file:\n        print(int(sum(map(int, file.read().split())) == wanted))\n"
+        "    sys.exit(0)\n\nif __name__ == '__main__':\n    main(*sys.argv[1:])\n"
+    )
+    (problem,) = load(tmp_path, {**rows.CODEFORCES, "generated_checker": script})
+    names: dict[str, Any] = {}
+    exec(problem.tests.checker, names)
+    assert problem.tests.compare == "checker"
+    assert names["check"]("1 2\n", "3 0\n", "1 2\n") is True
+    assert names["check"]("1 2\n", "4\n", "1 2\n") is False
+
+
 def test_a_trace_gives_its_last_cpp_program_after_the_thinking() -> None:
     fence = "```cpp\nint main() {{ return {}; }}\n```"
     trace = "<think>\nfirst " + fence.format(1) + "\n</think>\nor " + fence.format(2) + " so\n" + fence.format(3)

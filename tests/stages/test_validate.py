@@ -73,7 +73,7 @@ def test_task_ids_that_repeat_are_errors_and_prompts_that_repeat_are_notes(tmp_p
 def test_rows_of_a_benchmark_are_named(tmp_path: Path) -> None:
     found = examine(tmp_path, GOOD, {**GOOD, "task_id": "HumanEval/3"}, run_solutions=False)
     (hit,) = found.contamination
-    assert hit.line == 2 and hit.text == "HumanEval/3: one of its tasks"
+    assert hit.line == 2 and hit.text == "HumanEval/3: one of its tasks (HumanEval/3)"
 
 
 def test_chats_and_texts_are_rows_to_learn_from_and_no_errors(tmp_path: Path) -> None:

@@ -1,15 +1,16 @@
 """A small world in which RAFT can learn: eight one-line problems and a tiny model that solves them now and then."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from tiny import tiny_model, tiny_tokenizer
 
-from haloforge.config import RaftConfig
+from haloforge.config import BenchmarkConfig, RaftConfig
 from haloforge.files import write_jsonl
 from haloforge.generate.prompts import completion_text, messages
 from haloforge.records import Problem, Tests
-from haloforge.stages import raft
+from haloforge.stages import benchmark, raft
 from haloforge.store import Report, Store
 
 RIGHT = {
@@ -126,3 +127,30 @@ def run_raft(config: RaftConfig, root: Path, run_id: str | None = None) -> str:
         raft.run(config, Report(store, run_id))
         store.finish(run_id, "done")
     return run_id
+
+
+def benchmark_config(model: Path, folder: Path, **changes: Any) -> BenchmarkConfig:
+    """Four samples of every problem of the small world."""
+    settings = {
+        "model": str(model),
+        "prompts": str(write_problems(folder / "problems.jsonl")),
+        "output": str(folder / "result.json"),
+        "samples": 4,
+        "k": [1, 4],
+        "generation.max_new_tokens": 40,
+        "generation.temperature": 1.0,
+        "generation.batch_size": 3,
+        "verifier.workers": 1,
+    }
+    return BenchmarkConfig.load(None, settings | changes)
+
+
+def run_benchmark(config: BenchmarkConfig, root: Path) -> dict[str, Any]:
+    """Run it to its end in the store at `root`; returns the content of the result file."""
+    import torch
+
+    torch.set_num_threads(1)
+    with Store(root) as store:
+        benchmark.run(config, Report(store, store.create_run("benchmark", config.to_json()).id))
+    result: dict[str, Any] = json.loads(Path(config.output).read_text())
+    return result

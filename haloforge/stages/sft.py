@@ -5,6 +5,7 @@ from pathlib import Path
 
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
+from haloforge.files import file_errors
 from haloforge.models.checkpoints import FINAL_MODEL, resolve
 from haloforge.models.embedded import EMBEDDED
 from haloforge.problems.rows import Skipped, TrainingRow, load_training_rows
@@ -27,6 +28,8 @@ def run(config: SftConfig, report: Report) -> None:
 
     target = Path(config.output_dir) / FINAL_MODEL
     refuse_taken(target, report.run_id, overwrite=config.overwrite)
+    with file_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
     split, skipped = read_rows(config)
     tokenizer = load_tokenizer(config.model.name, progress=report.log)
     learned = encode(split.train, tokenizer, config.data.max_seq_length)

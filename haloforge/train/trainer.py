@@ -3,10 +3,13 @@
 from typing import Any
 
 import torch
-from trl import SFTConfig, SFTTrainer
+from safetensors import SafetensorError
+from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
+from haloforge.errors import MachineError
+from haloforge.files import file_errors
 from haloforge.train.losses import objective
 from haloforge.train.scoring import score
 from haloforge.train.settings import Loss
@@ -71,11 +74,18 @@ class ForgeTrainer(SFTTrainer):
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """A checkpoint in work needs no card."""
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Raises MachineError when the disk is full, however the library that noticed says so."""
+        folder = self.args.output_dir
+        try:
+            with file_errors(folder):
+                super()._save_checkpoint(model, trial)
+        except (SafetensorError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise MachineError(f"no checkpoint can be written to {folder} ({reason}); free space and resume") from error
+
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """The adapter and its tokenizer; PEFT's default would ask the Hub whether the base model's vocabulary grew."""
         folder = output_dir or self.args.output_dir
         self.model.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
         self.processing_class.save_pretrained(folder)
-
-
-__all__ = ["Collator", "ForgeTrainer", "SFTConfig"]

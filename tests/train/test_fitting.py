@@ -1,6 +1,7 @@
 """From rows to a published model: early stopping, the best checkpoint, what is reported, what is written."""
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import lessons
 import pytest
 from tiny import save_tiny_adapter
 
-from haloforge.errors import ConfigError
+from haloforge.errors import ConfigError, MachineError
 from haloforge.models.checkpoints import Metadata, read_metadata
 from haloforge.models.loading import load
 from haloforge.store import Report
@@ -95,6 +96,20 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice(model: str, repo
     rows = [{**row, "weight": 1e38, "log_probs": [0.0] * len(row["labels"])} for row in TRAIN]
     with pytest.raises(ConfigError, match="the loss is no longer a number at step .*learning rate"):
         fit(task, rows, [], report)
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(model: str, report: Report, tmp_path: Path) -> None:
+    wide = lessons.SETTINGS.lora.model_copy(update={"r": 64})
+    task = training(model, report, tmp_path, save_steps=1, epochs=1, lora=wide)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        with pytest.raises(MachineError, match=r"no space|checkpoint can be written|disk failed"):
+            fit(task, TRAIN, [], report)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "final_model").exists()
+    assert fit(task, TRAIN, [], report).steps == 3
 
 
 def test_ratio_losses_need_log_probs(model: str, report: Report, tmp_path: Path) -> None:

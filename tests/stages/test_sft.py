@@ -1,0 +1,207 @@
+"""The SFT stage: rows in, a model that loads anywhere out, and one sentence for what is wrong."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import save_tiny_adapter, save_tiny_model
+
+from haloforge.config import SftConfig
+from haloforge.errors import ConfigError, DataError, ModelError, RunError, Stopped
+from haloforge.models.checkpoints import read_metadata, resolve
+from haloforge.models.loading import load
+from haloforge.stages import sft
+from haloforge.store import Report, Store
+
+ROWS: list[Mapping[str, Any]] = [
+    {"task_id": f"t{i}", "prompt": f"Return {i}.", "solution": f"def f():\n    return {i}", "meta": {"family": f"{i}"}}
+    for i in range(10)
+]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_tiny_model(tmp_path_factory.mktemp("models") / "tiny"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def report(store: Store) -> Report:
+    return Report(store, store.create_run("sft", {}).id)
+
+
+def config(folder: Path, model: str, rows: list[Mapping[str, Any]] = ROWS, **overrides: Any) -> SftConfig:
+    data = folder / "train.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    given = {
+        "model.name": model,
+        "data.train_file": str(data),
+        "output_dir": str(folder / "out"),
+        "training.num_train_epochs": 1,
+        "training.gradient_accumulation_steps": 2,
+    }
+    return SftConfig.load(None, given | {name.replace("__", "."): value for name, value in overrides.items()})
+
+
+def said(report: Report) -> str:
+    return "\n".join(e.data["text"] for e in report.store.events(report.run_id, kind="log"))
+
+
+def test_every_form_of_row_is_learned_and_the_rest_is_counted_and_named(
+    model: str, report: Report, tmp_path: Path
+) -> None:
+    rows = [
+        *ROWS,
+        {"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello."}]},
+        {"prompt": "One?", "completion": "1."},
+        {"prompt": "Two?", "response": "2."},
+        {"text": "x = 1"},
+        {"text": "y = 1\n" * 200},
+        {"prompt": "No answer"},
+    ]
+    sft.run(config(tmp_path, model, rows, data__max_seq_length=256), report)
+    counts = next(e.data["values"] for e in report.store.events(report.run_id, kind="metric"))
+    assert counts | {"tokens": 0} == {"rows": 13, "held_out": 1, "skipped": 1, "too_long": 1, "tokens": 0}
+    assert "1 rows of more than 256 tokens are left out: line 15" in said(report)
+    assert "line 16 is left out" in said(report)
+    artifact = report.store.last_event(report.run_id, "artifact")
+    assert artifact is not None
+    assert artifact.data["path"] == str(tmp_path / "out" / "final_model")
+    assert load(artifact.data["path"], device="cpu").checkpoint.run == report.run_id
+
+
+def test_the_output_folder_itself_names_the_model(model: str, report: Report, tmp_path: Path) -> None:
+    sft.run(config(tmp_path, model), report)
+    found = resolve(str(tmp_path / "out"))
+    assert (found.path, found.base_model, found.is_adapter) == (str(tmp_path / "out" / "final_model"), model, True)
+
+
+def test_stopped_and_run_again_it_ends_as_if_nothing_had_been(model: str, store: Store, tmp_path: Path) -> None:
+    whole, broken = (Report(store, store.create_run("sft", {}).id) for _ in range(2))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    sft.run(config(tmp_path / "a", model), whole)
+    store.update_run(broken.run_id, stop="now")
+    with pytest.raises(Stopped):
+        sft.run(config(tmp_path / "b", model), broken)
+    assert not list((tmp_path / "b" / "out").iterdir())
+    store.update_run(broken.run_id, stop="")
+    sft.run(config(tmp_path / "b", model), broken)
+    one, two = ((tmp_path / x / "out/final_model/adapter_model.safetensors").read_bytes() for x in "ab")
+    assert one == two
+
+
+def test_a_finished_run_run_again_changes_nothing(model: str, report: Report, tmp_path: Path) -> None:
+    settings = config(tmp_path, model)
+    sft.run(settings, report)
+    weights = tmp_path / "out" / "final_model" / "adapter_model.safetensors"
+    before = weights.stat().st_mtime_ns
+    sft.run(settings, report)
+    assert weights.stat().st_mtime_ns == before
+
+
+def test_data_that_changed_since_the_run_began_is_refused(
+    model: str, store: Store, report: Report, tmp_path: Path
+) -> None:
+    store.update_run(report.run_id, stop="now")
+    with pytest.raises(Stopped):
+        sft.run(config(tmp_path, model), report)
+    with pytest.raises(RunError, match="training data and held-out data changed|training data changed"):
+        sft.run(config(tmp_path, model, ROWS[:6]), report)
+
+
+def test_the_model_of_another_run_is_kept_unless_told_otherwise(model: str, store: Store, tmp_path: Path) -> None:
+    first, second = (Report(store, store.create_run("sft", {}).id) for _ in range(2))
+    sft.run(config(tmp_path, model), first)
+    for refused in (lambda: sft.plan(config(tmp_path, model)), lambda: sft.run(config(tmp_path, model), second)):
+        with pytest.raises(ConfigError, match=f"was made by run {first.run_id}; .*--overwrite"):
+            refused()
+    sft.run(config(tmp_path, model, overwrite=True), second)
+    assert read_metadata(tmp_path / "out" / "final_model").run == second.run_id
+
+
+def test_an_adapter_goes_on(model: str, report: Report, tmp_path: Path) -> None:
+    adapter = str(save_tiny_adapter(tmp_path / "adapter", model))
+    settings = config(tmp_path, adapter)
+    assert sft.plan(settings)[0] == f"model    {adapter}, whose adapter goes on"
+    sft.run(settings, report)
+    metadata = read_metadata(tmp_path / "out" / "final_model")
+    assert (metadata.base_model, metadata.parent) == (model, adapter)
+
+
+def test_a_validation_file_leaves_all_rows_to_learn_from(model: str, report: Report, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"prompt": "Five?", "completion": "5."}) + "\n")
+    sft.run(config(tmp_path, model, data__validation_file=str(other)), report)
+    assert "10 rows to learn from, 1 held out" in said(report)
+
+
+def test_the_plan_says_what_would_happen_and_does_nothing(model: str, tmp_path: Path) -> None:
+    rows = [*ROWS, {"prompt": "No answer"}]
+    settings = config(tmp_path, model, rows, training__num_train_epochs=3)
+    before = sorted(tmp_path.rglob("*"))
+    text = "\n".join(sft.plan(settings))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert "9 rows to learn from, 1 held out, 1 that cannot be used: line 11" in text
+    assert "at most 9 (3 epochs)" in text
+    assert str(tmp_path / "out" / "final_model") in text
+
+
+def test_the_plan_needs_no_hub_for_a_hub_model(tmp_path: Path) -> None:
+    assert "from the Hub" in sft.plan(config(tmp_path, "Qwen/Qwen2.5-Coder-7B"))[0]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "sentence"),
+    [
+        ({"data__train_file": "missing.jsonl"}, DataError, "missing.jsonl does not exist"),
+        ({"model__name": "no such model"}, ModelError, "Unknown model"),
+        ({"output_dir": "/dev/null/out"}, ConfigError, "/dev/null is no folder"),
+        ({"data__max_seq_length": 16}, DataError, "every row has more than 16 tokens"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(
+    overrides: dict[str, Any], error: type[Exception], sentence: str, model: str, report: Report, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=sentence):
+        settings = config(tmp_path, model, **overrides)
+        sft.plan(settings)
+        sft.run(settings, report)
+
+
+def test_an_empty_file_is_refused(model: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing to learn from"):
+        sft.plan(config(tmp_path, model, []))
+
+
+@pytest.mark.slow
+def test_the_embedded_model_learns_eight_rows_and_loads_from_elsewhere(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(
+        tmp_path,
+        "smollm2-135m",
+        ROWS[:8],
+        data__validation_split=0,
+        training__num_train_epochs=2,
+        training__gradient_accumulation_steps=1,
+        training__per_device_train_batch_size=4,
+        training__learning_rate=1e-3,
+    )
+    sft.run(settings, report)
+    losses = [e.data["values"] for e in report.store.events(report.run_id, kind="metric") if e.data["name"] == "train"]
+    assert losses[-1]["loss"] < 0.8 * losses[0]["loss"]
+    assert losses[-1]["token_accuracy"] > losses[0]["token_accuracy"]
+
+    (tmp_path / "elsewhere").mkdir()
+    moved = (tmp_path / "out" / "final_model").rename(tmp_path / "elsewhere" / "model")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert json.loads((moved / "adapter_config.json").read_text())["base_model_name_or_path"] == "smollm2-135m"
+    assert load("./model", device="cpu").checkpoint.base_model == "smollm2-135m"

@@ -11,7 +11,7 @@ from haloforge.errors import ConfigError
 from haloforge.store import Store
 from haloforge.ui import space, theme
 from haloforge.ui.page import Page
-from haloforge.ui.tabs import benchmark, data, raft, runs, sft
+from haloforge.ui.tabs import benchmark, compare, data, playground, raft, runs, sft
 from haloforge.ui.widgets import header
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -21,6 +21,8 @@ _TABS = {
     "sft": ("SFT", sft.build),
     "raft": ("RAFT", raft.build),
     "benchmark": ("Benchmark", benchmark.build),
+    "compare": ("Compare", compare.build),
+    "playground": ("Playground", playground.build),
 }
 
 

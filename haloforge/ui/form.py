@@ -27,6 +27,8 @@ SECTIONS = {
     "evaluation": "Held-out evaluation",
 }
 """What the groups of settings are called."""
+EXAMPLES = {"output": "data/train.jsonl", "split": "train", "language": "python", "limit": "all"}
+"""What an empty field may hold."""
 _AMBIGUOUS = ("name", "type")
 
 
@@ -50,7 +52,11 @@ class Form:
         missing = [heading(s) for s, v in zip(self.settings, values, strict=True) if s.required and clean(s, v) is None]
         if missing:
             raise ConfigError(f"Still to fill in: {', '.join(missing)}.")
-        return self.cls.parse(nested({s.path: clean(s, v) for s, v in zip(self.settings, values, strict=True)}))
+        return self.cls.parse(nested(self.flat(values)))
+
+    def flat(self, values: Sequence[Any]) -> dict[str, Any]:
+        """Dotted path -> value, None where nothing is typed."""
+        return {s.path: clean(s, v) for s, v in zip(self.settings, values, strict=True)}
 
     def show(self, flat: Mapping[str, Any]) -> list[Any]:
         """Updates that put these values (dotted path -> value) into the form, with today's choices."""
@@ -72,10 +78,10 @@ class Form:
                 pane(value=h("h3", SECTIONS.get(section, label(section)), cls="group"))
             with gr.Row(elem_classes="fields"):
                 for s in group:
-                    fields[s.path] = component(s, self.choices)
+                    fields[s.path] = component(s, self.choices, self.cls.stage)
 
 
-def component(s: Setting, choices: Choices) -> Any:
+def component(s: Setting, choices: Choices, stage: str) -> Any:
     """The component for one setting: kind of input from its type, help and bounds beneath the label."""
     look: dict[str, Any] = {
         "label": heading(s),
@@ -83,7 +89,7 @@ def component(s: Setting, choices: Choices) -> Any:
         "value": shown(s, s.default),
         "interactive": True,
         "min_width": 200,
-        "elem_id": f"field-{s.path.replace('.', '-')}",
+        "elem_id": f"{stage}-{s.path.replace('.', '-')}",
     }
     if s.choices:
         return gr.Dropdown(list(s.choices), **look)
@@ -91,11 +97,9 @@ def component(s: Setting, choices: Choices) -> Any:
         return gr.Dropdown(list(choices(s.kind)), allow_custom_value=True, **look)
     if s.type is bool:
         return gr.Checkbox(**look)
-    if s.type is int:
-        return gr.Number(precision=0, **look)
-    if s.type is float:
-        return gr.Number(**look)
-    return gr.Textbox(max_lines=4, **look)
+    if s.type in (int, float) and not s.optional:  # a Number cannot be empty: it shows 0
+        return gr.Number(precision=0 if s.type is int else None, **look)
+    return gr.Textbox(max_lines=4, placeholder=EXAMPLES.get(s.path, ""), **look)
 
 
 def heading(s: Setting) -> str:
@@ -123,9 +127,9 @@ def shown(s: Setting, value: Any) -> Any:
     """A setting's value as its component holds it."""
     if isinstance(value, list | tuple):
         return (", " if s.path == "k" else " ").join(map(str, value))
-    if value is None and s.type not in (int, float) and not s.choices:
-        return "" if s.type is not bool else False
-    return value
+    if value is None and not s.choices:
+        return ""
+    return str(value) if s.optional and s.type in (int, float) else value
 
 
 def clean(s: Setting, value: Any) -> Any:

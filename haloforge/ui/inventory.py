@@ -5,6 +5,7 @@ from pathlib import Path
 
 from haloforge.models.checkpoints import find_checkpoints
 from haloforge.models.embedded import EMBEDDED
+from haloforge.problems.manifest import manifest_path
 from haloforge.store import Store
 
 _FOLDERS = ("data", "models", "results")
@@ -21,7 +22,7 @@ def choices(kind: str, root: Path | None = None, here: Path | None = None) -> Se
 
 def models(root: Path | None, here: Path) -> list[str]:
     """Every checkpoint under models/ and where runs wrote theirs, relative to the working folder if they are in it."""
-    folders = {here / "models", *(here / made for made in _made_folders(root))}
+    folders = {here / "models", *_made_folders(root)}
     return [_relative(checkpoint.path, here) for checkpoint in find_checkpoints(sorted(folders))]
 
 
@@ -29,19 +30,14 @@ def data_files(here: Path) -> list[str]:
     """JSON Lines files under data/, those with a manifest first, then the newest."""
     folder = here / "data"
     found = [p for p in folder.rglob("*") if p.name.endswith(_FILES) and p.is_file()] if folder.is_dir() else []
-    found.sort(key=lambda p: (not manifest(p).is_file(), -p.stat().st_mtime))
+    found.sort(key=lambda p: (not manifest_path(p).is_file(), -p.stat().st_mtime))
     return [_relative(str(p), here) for p in found]
 
 
-def manifest(path: Path) -> Path:
-    """Where the manifest of a data file lies."""
-    return path.with_name(path.name + ".manifest.json")
-
-
-def _made_folders(root: Path | None) -> set[str]:
+def _made_folders(root: Path | None) -> set[Path]:
     with Store(root) as store:
-        dirs = {run.config.get("output_dir") for run in store.runs(limit=10_000)}
-    return {folder for folder in dirs if isinstance(folder, str) and folder}
+        runs = store.runs(limit=10_000)
+    return {Path(run.cwd, str(run.config["output_dir"])) for run in runs if run.config.get("output_dir")}
 
 
 def _relative(path: str, here: Path) -> str:

@@ -11,6 +11,7 @@ import gradio as gr
 from haloforge.errors import ForgeError
 from haloforge.store import Store
 from haloforge.ui import live
+from haloforge.ui.form import Form
 from haloforge.ui.pane import pane as new_pane
 from haloforge.ui.view import TABS, View, parse, query
 
@@ -29,6 +30,8 @@ class Page:
         self.fills: list[live.Fill] = []
         self.actions: dict[str, Action] = {}
         self.events: list[Any] = []
+        self.forms: dict[str, Form] = {}
+        self._later: list[Callable[[], None]] = []
         self.view = gr.State({"tab": TABS[0]})
         self.seen = gr.State(live.Seen())
         self.watch = live.Watch(self.store)
@@ -55,8 +58,14 @@ class Page:
         """An event of a form that changes the store: what it changed is shown at once, not at the next tick."""
         self.events.append(event)
 
+    def later(self, connect: Callable[[], None]) -> None:
+        """Connect events that need components of tabs that are not built yet."""
+        self._later.append(connect)
+
     def wire(self, demo: gr.Blocks, tabs: gr.Tabs, each: Mapping[str, gr.Tab]) -> None:
         """Connect load, the one timer, links and actions, and the tab strip."""
+        for connect in self._later:
+            connect()
         bus = gr.HTML(
             "", html_template="<div></div>", js_on_load="haloBus(element, props, watch, trigger)", elem_id="bus"
         )

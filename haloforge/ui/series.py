@@ -7,6 +7,7 @@ from haloforge.records import Event, Run, Status
 from haloforge.store import Store
 from haloforge.ui.wording import number, percent
 
+HELD_OUT = "held-out pass@1, 95 % interval"
 Points = list[tuple[float, float]]
 
 
@@ -35,7 +36,7 @@ def cycle_rates(events: Iterable[Event]) -> dict[str, list[tuple[float, float, f
             held_out[step] = (step, values["eval_pass@1"], values.get("eval_low"), values.get("eval_high"))
         if values.get("train_pass_rate") is not None:
             training[step] = (step, values["train_pass_rate"], None, None)
-    found = {"held-out pass@1, 95 % interval": held_out, "training samples": training}
+    found = {HELD_OUT: held_out, "training samples": training}
     return {name: [points[step] for step in sorted(points)] for name, points in found.items() if points}
 
 
@@ -70,6 +71,7 @@ def key_figure(store: Store, run: Run) -> str:
 _KEY_FIGURES = {
     "sft": ("train", "loss", "loss {}"),
     "raft": ("cycle", "eval_pass@1", "pass@1 {}"),
+    "data-prepare": ("rows", "written", "{} problems"),
     "benchmark": ("benchmark", "pass@1", "pass@1 {}"),
 }
 """Stage -> the metric, its value, and how it is said."""

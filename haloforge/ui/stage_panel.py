@@ -31,7 +31,7 @@ def stage_form(page: Page, tab: str, stage: str) -> Form:
     pane(value=h("p", cls.__doc__ or "", cls="muted"))
     form = Form(cls, lambda kind: inventory.choices(kind, page.root))
     said = pane(f"{stage}-said")
-    with gr.Row(elem_classes="actions"):
+    with gr.Row(elem_classes=["actions", "floor"]):
         start_button = gr.Button(
             "Start", variant="primary", size="md", elem_id=f"{stage}-start", interactive=not page.read_only
         )
@@ -52,6 +52,7 @@ def stage_form(page: Page, tab: str, stage: str) -> Form:
     dry_button.click(lambda *v: dry_run(form, v), fields, said, **quiet)
     load_button.upload(lambda path: load_yaml(form, path), load_button, [said, *fields], **quiet)
     page.started(start_button.click(lambda *v: start(page, form, v), fields, said, **quiet))
+    page.forms[stage] = form
     page.fill(tab, [preview_pane, *fields], lambda store, view: opened(form, store, view))
     return form
 

@@ -55,6 +55,7 @@ def label(path: str) -> str:
 
 _ABBREVIATIONS = {
     "r": "rank",
+    "sft": "SFT",
     "num": "number of",
     "mb": "MB",
     "s": "(s)",

@@ -7,6 +7,7 @@ from haloforge.store import Store
 from haloforge.ui import charts, series
 from haloforge.ui.markup import Child, Html, h, join, table
 from haloforge.ui.view import View
+from haloforge.ui.widgets import result
 from haloforge.ui.widgets.chips import ago
 from haloforge.ui.wording import number, percent
 
@@ -22,7 +23,9 @@ def render(store: Store, run: Run, view: View) -> Html:
 
 def figures(store: Store, run: Run) -> Html | None:
     """The few numbers that tell how the run went."""
-    values = series.newest(store, run.id, "cycle" if run.stage == "raft" else run.stage)
+    if run.stage == "benchmark":
+        return result.figures(run) if run.status == "done" else None
+    values = series.newest(store, run.id, _METRICS.get(run.stage, run.stage))
     shown = [
         h("div", h("b", percent(values[name]) if share else number(values[name])), h("span", words), cls="figure")
         for name, words, share in _FIGURES.get(run.stage, ())
@@ -63,7 +66,9 @@ def artifacts(events: Sequence[Event]) -> Html | None:
     return table(heads, rows, label="Artifacts")
 
 
+_METRICS = {"raft": "cycle", "data-prepare": "rows"}
 _FIGURES = {
+    "data-prepare": (("written", "problems written", False), ("read", "rows read", False)),
     "raft": (
         ("eval_pass@1", "held-out pass@1", True),
         ("train_pass_rate", "training samples passed", True),

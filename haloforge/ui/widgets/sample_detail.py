@@ -25,7 +25,8 @@ REASONS = {
 def detail(judged: Judged, problem: Problem | None) -> Html:
     """Everything that is known of a sample."""
     sample = judged.sample
-    to_playground = query({"tab": "playground", "from": f"sample:{judged.run}:{judged.id}"})
+    sent = {"from": "sample", "run": judged.run, "task": sample.task_id, "sample": str(judged.id)}
+    to_playground = query({"tab": "playground", **sent})
     return h(
         "article",
         h(

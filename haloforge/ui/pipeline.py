@@ -1,0 +1,66 @@
+"""data → benchmark → SFT → RAFT → benchmark, as configs that fit together: what one click queues."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, SftConfig
+from haloforge.problems import SOURCES
+from haloforge.settings import StageConfig
+from haloforge.ui.form import nested
+
+Flat = Mapping[str, Any]
+"""Dotted path -> value, for one stage."""
+
+SMALL: dict[str, Flat] = {
+    "sft": {
+        "data.max_seq_length": 512,
+        "training.num_train_epochs": 1,
+        "training.per_device_train_batch_size": 8,
+        "training.gradient_accumulation_steps": 1,
+    },
+    "raft": {
+        "raft.num_cycles": 2,
+        "raft.samples_per_prompt": 4,
+        "raft.keep_top_percent": 1.0,
+        "generation.max_new_tokens": 96,
+        "generation.batch_size": 24,
+        "training.epochs": 2,
+        "training.batch_size": 8,
+        "training.gradient_accumulation_steps": 1,
+        "training.learning_rate": 5e-4,
+    },
+    "benchmark": {"samples": 4, "generation.max_new_tokens": 96, "generation.batch_size": 24},
+}
+"""Settings with which the embedded model goes through everything on two CPU cores in about a quarter of an hour."""
+
+
+def datasets() -> list[str]:
+    """Datasets that can be trained on and have a test split to be judged by."""
+    return [
+        s.name for s in SOURCES.values() if {"train", "test"} <= s.splits.keys() and {"sft", "raft"} <= {*s.purposes}
+    ]
+
+
+def chain(dataset: str, language: str, model: str, folder: str, typed: Mapping[str, Flat]) -> list[StageConfig]:
+    """The configs in their order; `typed` has the other settings of each stage. Raises ConfigError."""
+    here = Path(folder.strip() or "models/pipeline")
+    train, test = str(here / "train.jsonl"), str(here / "test.jsonl")
+    data = {"dataset": dataset, "language": language.strip() or None}
+    before, after = str(here / "before.json"), str(here / "after.json")
+    parts: Sequence[tuple[type[StageConfig], Flat]] = (
+        (PrepareConfig, {**data, "output": train, "split": "train"}),
+        (PrepareConfig, {**data, "output": test, "split": "test", "for_training": False}),
+        (BenchmarkConfig, {"model": model, "prompts": test, "output": before}),
+        (SftConfig, {"model.name": model, "data.train_file": train, "output_dir": str(here / "sft")}),
+        (
+            RaftConfig,
+            {
+                "sft_checkpoint": str(here / "sft" / "final_model"),
+                "prompts": train,
+                "output_dir": str(here / "raft"),
+            },
+        ),
+        (BenchmarkConfig, {"model": str(here / "raft"), "prompts": test, "output": after}),
+    )
+    return [cls.parse(nested({**typed.get(cls.stage, {}), **linked})) for cls, linked in parts]

@@ -99,10 +99,13 @@ def _compilers() -> Iterator[Check]:
 
 
 def _sandbox() -> Check:
-    from haloforge.verify import isolation
+    from haloforge.verify.isolation import UNSAFE
+    from haloforge.verify.probe import isolation
 
     level = isolation()
-    return Check("sandbox", "ok" if level.accepted else "missing", f"{level.name}: {level.reason}", level.hint)
+    refused = level.name == UNSAFE
+    hint = "model-written code is refused without --allow-unsafe: apt-get install bubblewrap" if refused else ""
+    return Check("sandbox", "missing" if refused else "ok", f"{level.name}: {level.reason}", hint)
 
 
 def _embedded() -> Check:

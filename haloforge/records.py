@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 from haloforge.errors import DataError
 
@@ -321,6 +322,28 @@ class Event:
     time: float
     kind: EventKind
     data: Mapping[str, Any]
+
+
+class Reporter(Protocol):
+    """What long work says of its run, and how it learns that it should stop; `store.Report` records it."""
+
+    run_id: str
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder, for what only this run needs."""
+
+    def progress(self, phase: str, done: int, total: int, *, cycle: int | None = None, unit: str = "") -> None:
+        """Where the work stands."""
+
+    def metric(self, name: str, step: float, values: Mapping[str, float | None]) -> None:
+        """Numbers at a step of one series."""
+
+    def log(self, text: str) -> None:
+        """A line for people."""
+
+    def stop_asked(self, at_cycle_end: bool = False) -> bool:
+        """True when the user asked to stop now, or (`at_cycle_end`) after this cycle."""
 
 
 def dumps(row: Mapping[str, Any]) -> str:

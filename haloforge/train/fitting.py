@@ -18,7 +18,7 @@ from haloforge.errors import Stopped
 from haloforge.files import read_text, write_text
 from haloforge.models.checkpoints import Metadata, read_metadata, resolve
 from haloforge.models.loading import load
-from haloforge.store import Report
+from haloforge.records import Reporter
 from haloforge.train import checkpoints
 from haloforge.train.examples import Row
 from haloforge.train.machine import limit_threads
@@ -57,7 +57,7 @@ class TrainResult:
     eval_loss: float | None
 
 
-def fit(training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Report) -> TrainResult:
+def fit(training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Reporter) -> TrainResult:
     """Train to the end and publish the model; goes on from the last checkpoint, and does nothing when it is done.
 
     Raises Stopped (with everything saved) when the user asks, RunError when rows or settings changed half-way.
@@ -76,7 +76,9 @@ def fit(training: Training, rows: Sequence[Row], held_out: Sequence[Row], report
     return done
 
 
-def _train(training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Report, last: Path | None) -> None:
+def _train(
+    training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Reporter, last: Path | None
+) -> None:
     settings, has_gpu = training.settings, torch.cuda.is_available()
     in_bf16 = settings.bf16 and has_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
     limit_threads()
@@ -150,7 +152,7 @@ def _new_adapter(settings: TrainSettings) -> LoraConfig:
     )
 
 
-def _publish(training: Training, report: Report, began: float) -> TrainResult:
+def _publish(training: Training, report: Reporter, began: float) -> TrainResult:
     last = checkpoints.last_checkpoint(training.work)
     assert last is not None, "the Trainer saves its last step"
     state = checkpoints.state_of(last)
@@ -172,7 +174,7 @@ def _publish(training: Training, report: Report, began: float) -> TrainResult:
     return result
 
 
-def _finished(training: Training, report: Report) -> TrainResult | None:
+def _finished(training: Training, report: Reporter) -> TrainResult | None:
     """The result of a training that this run has published before."""
     path = training.work / _RESULT
     if not path.exists() or not training.target.is_dir():

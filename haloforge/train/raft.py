@@ -5,7 +5,7 @@ from pathlib import Path
 
 from haloforge.errors import ConfigError
 from haloforge.models.checkpoints import FINAL_MODEL
-from haloforge.store import Report
+from haloforge.records import Reporter
 from haloforge.train.examples import TrainSample
 from haloforge.train.fitting import Training, TrainResult, fit
 from haloforge.train.settings import TrainSettings
@@ -16,7 +16,7 @@ def train_on_samples(
     samples: Sequence[TrainSample],
     settings: TrainSettings,
     output: Path,
-    report: Report,
+    report: Reporter,
     *,
     cycle: int,
 ) -> TrainResult:

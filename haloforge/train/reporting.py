@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from haloforge.errors import ConfigError
-from haloforge.store import Report
+from haloforge.records import Reporter
 from haloforge.train.checkpoints import mark_complete
 
 SECONDS_BETWEEN_CHECKPOINTS = 300.0
@@ -34,7 +34,7 @@ class Reporting(TrainerCallback):
     After a resume the steps since the last checkpoint are reported again; the later event of a step counts.
     """
 
-    def __init__(self, report: Report, *, patience: int, cycle: int | None) -> None:
+    def __init__(self, report: Reporter, *, patience: int, cycle: int | None) -> None:
         self.report, self.patience, self.cycle = report, patience, cycle
         self.stopped_by_user = False
         self._last_save = time.monotonic()

@@ -99,13 +99,11 @@ def _compilers() -> Iterator[Check]:
 
 
 def _sandbox() -> Check:
-    from haloforge.verify.isolation import UNSAFE
     from haloforge.verify.probe import isolation
 
     level = isolation()
-    refused = level.name == UNSAFE
-    hint = "model-written code is refused without --allow-unsafe: apt-get install bubblewrap" if refused else ""
-    return Check("sandbox", "missing" if refused else "ok", f"{level.name}: {level.reason}", hint)
+    hint = "" if level.accepted else "model-written code is refused without --allow-unsafe: apt-get install bubblewrap"
+    return Check("sandbox", "ok" if level.accepted else "missing", f"{level.name}: {level.reason}", hint)
 
 
 def _embedded() -> Check:

@@ -16,23 +16,23 @@ class Stage(NamedTuple):
 def load(name: str) -> Stage:
     """The stage of that name, imported only now. Raises ConfigError for an unknown name."""
     if name == "data-prepare":
-        from haloforge.stages import data
+        import haloforge.stages.data as data
 
         return Stage(data.prepare, data.plan)
     if name == "data-generate":
-        from haloforge.stages import generate
+        import haloforge.stages.generate as generate
 
         return Stage(generate.run, generate.plan)
     if name == "sft":
-        from haloforge.stages import sft
+        import haloforge.stages.sft as sft
 
         return Stage(sft.run, sft.plan)
     if name == "raft":
-        from haloforge.stages import raft
+        import haloforge.stages.raft as raft
 
         return Stage(raft.run, raft.plan)
     if name == "benchmark":
-        from haloforge.stages import benchmark
+        import haloforge.stages.benchmark as benchmark
 
         return Stage(benchmark.run, benchmark.plan)
     raise ConfigError(f"there is no stage {name!r}")

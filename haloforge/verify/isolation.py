@@ -53,6 +53,11 @@ class Level:
     name: str
     reason: str
 
+    @property
+    def accepted(self) -> bool:
+        """False where model-written code is refused unless running without a sandbox is asked for."""
+        return self.name != UNSAFE
+
 
 @dataclass(frozen=True)
 class Plan:

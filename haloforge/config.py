@@ -151,16 +151,34 @@ class RaftLoop(Section):
     """Share of each problem's eligible samples that is kept, best first."""
     max_per_prompt: int = setting(4, ge=1, le=1024)
     """At most this many samples of one problem are trained on in a cycle."""
+    strategy: Literal["top_percent", "all_passing", "best_of_n"] = setting("top_percent", advanced=True)
+    """top_percent: keep_top_percent of each problem's eligible samples; all_passing: all; best_of_n: the best one."""
     keep_partial: bool = setting(False, advanced=True)
     """Also keep samples that fail some tests but reach the threshold."""
+    keep_solved: float = setting(1.0, gt=0, le=1, advanced=True)
+    """Share of the problems solved by all their samples that is still trained on; the model can do those already."""
+    retry_unsolved: int = setting(1, ge=1, le=16, advanced=True)
+    """Problems that no sample solved in the cycle before get this many times as many samples."""
+    curriculum: Literal["none", "easy_first"] = setting("none", advanced=True)
+    """easy_first: of the problems solved at all, cycle c of N trains on the easiest c / N, by the pass rate measured."""
+    final_threshold: float | None = setting(None, ge=0, le=1, advanced=True)
+    """The reward threshold of the last cycle; it moves there in equal steps. By default it does not move."""
+    final_temperature: float | None = setting(None, gt=0, le=2, advanced=True)
+    """The sampling temperature of the last cycle; it moves there in equal steps. By default it does not move."""
     lr_decay_per_cycle: float = setting(0.85, flag="lr-decay", gt=0, le=1, advanced=True)
     """Learning rate of cycle c is learning_rate times this to the power c - 1."""
     start: Literal["continue", "restart"] = setting("continue", advanced=True)
     """continue: every cycle trains the last adapter on; restart: from the first checkpoint, on all kept samples."""
     min_kept: int = setting(1, ge=1, advanced=True)
-    """A cycle that keeps fewer samples than this does not train, and the run says so and ends."""
+    """A cycle that keeps fewer samples than this does not train, and says so."""
+    too_little: Literal["stop", "go_on"] = setting("stop", advanced=True)
+    """After such a cycle the run ends, or goes on with fresh samples of the same model."""
     patience: int = setting(0, ge=0, advanced=True)
     """Cycles without a better held-out pass@1 before the run ends; 0 runs them all."""
+    rollback: bool = setting(False, advanced=True)
+    """Go on from the best cycle so far instead of the last, at half the learning rate for every cycle in between."""
+    control: Literal["none", "unverified", "shuffled_rewards"] = setting("none", advanced=True)
+    """Show what verification is worth: as many samples, chosen without it, or by rewards dealt out at random."""
 
 
 class SamplingSection(Section):
@@ -190,6 +208,8 @@ class RaftTraining(Section):
 
     epochs: float = setting(1, gt=0, le=20)
     """Passes over the kept samples."""
+    loss: Literal["raft", "raft++", "reinforce_rej"] = setting("raft", advanced=True)
+    """raft: likelihood; raft++: clipped importance ratio; reinforce_rej: the same, and failures push back."""
     batch_size: int = setting(2, ge=1, le=1024)
     """Samples per step."""
     gradient_accumulation_steps: int = setting(16, flag="gradient-accumulation", ge=1, le=4096)
@@ -238,6 +258,15 @@ class RaftConfig(StageConfig):
     evaluation: EvaluationSection = EvaluationSection()
     seed: int = setting(42, ge=0, advanced=True)
     """Every random choice of the run derives from it."""
+
+    @model_validator(mode="after")
+    def _loss_fits_start(self) -> Self:
+        if self.training.loss != "raft" and self.raft.start == "restart":
+            raise ValueError(
+                f"training.loss {self.training.loss} weighs samples against the model that gave them, so it needs "
+                "raft.start continue"
+            )
+        return self
 
 
 class BenchmarkConfig(StageConfig):

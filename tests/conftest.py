@@ -24,3 +24,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of original benchmark files is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model whose samples of the small world of `worlds` pass now and then; made once."""
+    from worlds import save_taught_model
+
+    return save_taught_model(tmp_path_factory.mktemp("models") / "taught")

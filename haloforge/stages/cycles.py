@@ -9,6 +9,8 @@ from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.files import write_text
 from haloforge.models.checkpoints import FINAL_MODEL, Metadata, resolve, write_metadata
+from haloforge.stages.curriculum import last_trained, plan_cycle
+from haloforge.stages.health import raise_alarms, signal
 from haloforge.stages.sampling import sampling_seconds
 from haloforge.stages.scores import pass_at, sample_metrics, tally
 from haloforge.stages.splits import Split
@@ -36,24 +38,15 @@ def refuse_taken_output(config: RaftConfig, run_id: str) -> None:
         refuse_taken(folder, run_id, overwrite=config.overwrite)
 
 
-def learning_rate(config: RaftConfig, cycle: int) -> float:
-    """Peak learning rate of a cycle."""
-    return config.training.learning_rate * config.raft.lr_decay_per_cycle ** (cycle - 1)
-
-
-def last_trained(report: Report) -> int:
-    """The newest cycle whose training is done; 0 when there is none."""
-    done = [p["cycle"] for p in report.store.phases(report.run_id) if (p["phase"], p["status"]) == ("train", "done")]
-    return max(done, default=0)
-
-
 def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> None:
     """Emit the metrics of a cycle and say what it brought."""
-    values = {**_training_metrics(report, config, cycle), **_evaluation_metrics(report, config, split, cycle)}
-    if values:
-        report.metric("cycle", cycle, values)
+    values = {**_training_metrics(report, config, split, cycle), **_evaluation_metrics(report, config, split, cycle)}
+    if not values:
+        return
+    report.metric("cycle", cycle, values)
+    raise_alarms(report, cycle, report.store.samples(report.run_id, cycle=cycle))
     found = standings(report, split.held_out, cycle, config.seed)
-    if found:
+    if found and found[-1].cycle == cycle:
         report.log(sentence(found[-1], found[0]))
 
 
@@ -101,7 +94,7 @@ def _claim(winner: Standing, base: Standing) -> dict[str, Any]:
     }
 
 
-def _training_metrics(report: Report, config: RaftConfig, cycle: int) -> dict[str, float | None]:
+def _training_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, float | None]:
     samples = report.store.samples(report.run_id, cycle=cycle, purpose="train")
     scored = [s.verdict for s in samples if s.verdict and s.verdict.status != "unscored"]
     if not scored:
@@ -111,9 +104,10 @@ def _training_metrics(report: Report, config: RaftConfig, cycle: int) -> dict[st
     return {
         "train_pass_rate": sum(v.passed for v in scored) / len(scored),
         "train_mean_reward": sum(v.reward for v in scored) / len(scored),
+        "mixed_share": signal([t for t in tally(split.train, samples) if t.scored])["mixed"],
         "kept": kept,
         "kept_share": kept / len(samples),
-        "learning_rate": learning_rate(config, cycle),
+        "learning_rate": plan_cycle(report, config, split, cycle).learning_rate,
         "seconds_sample": sampling_seconds(report, cycle, "train"),
         "seconds_verify": sum(v.cpu_s for v in scored),
         "seconds_train": phase["data"].get("seconds") if phase else None,

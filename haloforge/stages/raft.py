@@ -8,21 +8,24 @@ was and ends with the same selection.
 
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haloforge.config import RaftConfig
 from haloforge.errors import Stopped
-from haloforge.records import Purpose
 from haloforge.stages import cycles
+from haloforge.stages.controls import select_as_asked
+from haloforge.stages.curriculum import CyclePlan, plan_cycle
 from haloforge.stages.engines import Engines
+from haloforge.stages.health import headroom
 from haloforge.stages.judging import default_language, verify_settings
+from haloforge.stages.lessons import lessons
 from haloforge.stages.phases import Facts, hold_settings, once
 from haloforge.stages.planning import plan_raft as plan
-from haloforge.stages.sampling import plan_work, sample_and_verify
-from haloforge.stages.selection import pool, select
+from haloforge.stages.sampling import Work, plan_work, sample_and_verify
+from haloforge.stages.selection import pool
 from haloforge.stages.splits import Split, read_split
-from haloforge.store import Judged, Report
+from haloforge.store import Report
 from haloforge.train.examples import TrainSample
 from haloforge.train.settings import cycle_settings
 from haloforge.verify import Verifier, open_verifier
@@ -59,74 +62,91 @@ def forge(loop: Loop) -> None:
     evaluate(loop, 0)
     decide(loop, 0)
     for cycle in range(1, loop.config.raft.num_cycles + 1):
-        sample(loop, cycle)
-        kept = choose(loop, cycle)
-        if not is_enough(loop, cycle, kept):
+        plan = plan_cycle(loop.report, loop.config, loop.split, cycle)
+        sample(loop, cycle, plan)
+        chosen = choose(loop, cycle, plan)
+        if is_enough(loop, cycle, chosen):
+            train(loop, cycle, plan, chosen)
+            evaluate(loop, cycle)
+        elif loop.config.raft.too_little == "stop":
             break
-        train(loop, cycle, kept)
-        evaluate(loop, cycle)
         if not decide(loop, cycle):
             break
     cycles.conclude(loop.report, loop.config, loop.split)
 
 
-def sample(loop: Loop, cycle: int) -> None:
-    """Let the model of the cycle before try the training problems."""
-    once(loop.report, cycle, "sample", lambda: _sample(loop, cycle, "train", cycle - 1))
+def sample(loop: Loop, cycle: int, plan: CyclePlan) -> None:
+    """Let the model that the cycle starts from try the training problems."""
+    config, n = loop.config, loop.config.raft.samples_per_prompt
+    warmth = config.generation.model_copy(update={"temperature": plan.temperature})
+    work = plan_work(
+        loop.split.train, n, warmth, cycle=cycle, purpose="train", seed=config.seed, more=plan.more_samples
+    )
+    once(loop.report, cycle, "sample", lambda: _sample(loop, work, plan.start))
 
 
 def evaluate(loop: Loop, cycle: int) -> None:
     """Let the cycle's own model try the held-out problems."""
+    config, n = loop.config, loop.config.evaluation.samples_per_prompt
+    work = plan_work(loop.split.held_out, n, config.generation, cycle=cycle, purpose="eval", seed=config.seed)
     if loop.split.held_out:
-        once(loop.report, cycle, "evaluate", lambda: _sample(loop, cycle, "eval", cycle))
+        once(loop.report, cycle, "evaluate", lambda: _sample(loop, work, cycle))
 
 
-def choose(loop: Loop, cycle: int) -> list[Judged]:
+def choose(loop: Loop, cycle: int, plan: CyclePlan) -> list[TrainSample]:
     """Give every sample of the cycle its reason to be kept or not; returns what to train on."""
-    config, report, problems = loop.config, loop.report, {p.task_id: p for p in loop.split.train}
+    config, store, run_id = loop.config, loop.report.store, loop.report.run_id
+    problems = {p.task_id: p for p in loop.split.train}
+    settings = config.raft.model_copy(update={"reward_threshold": plan.threshold})
 
     def work() -> Facts:
-        samples = report.store.samples(report.run_id, cycle=cycle, purpose="train")
-        choices = select(samples, problems, config.raft, config.seed)
-        report.store.save_selections((c.sample_id, c.kept, c.reason) for c in choices)
+        samples = store.samples(run_id, cycle=cycle, purpose="train")
+        choices = select_as_asked(samples, problems, settings, config.seed, easiest=plan.easiest)
+        store.save_selections((c.sample_id, c.kept, c.reason) for c in choices)
         reasons = Counter(str(c.reason) for c in choices)
-        report.metric("selection", cycle, {**reasons})
+        loop.report.metric("selection", cycle, {**reasons})
+        if cycle == 1:
+            shares, sentence = headroom(loop.split.train, samples)
+            loop.report.metric("headroom", cycle, shares)
+            loop.report.log(sentence)
         return reasons
 
-    once(report, cycle, "select", work)
+    once(loop.report, cycle, "select", work)
+    samples = [s for s in store.samples(run_id, purpose="train") if s.cycle <= cycle]
     first = 1 if config.raft.start == "restart" else cycle
-    kept = report.store.samples(report.run_id, purpose="train", kept=True)
-    return pool([k for k in kept if first <= k.cycle <= cycle], problems, config.raft.max_per_prompt)
+    kept = pool([s for s in samples if s.kept and s.cycle >= first], problems, config.raft.max_per_prompt)
+    return lessons(kept, [s for s in samples if s.cycle == cycle], config.training.loss, config.seed)
 
 
-def is_enough(loop: Loop, cycle: int, kept: list[Judged]) -> bool:
+def is_enough(loop: Loop, cycle: int, chosen: list[TrainSample]) -> bool:
     """False, and said so, when a cycle kept too little: nothing is ever trained on failures to fill it up."""
-    new, wanted = sum(k.cycle == cycle for k in kept), loop.config.raft.min_kept
-    if new < wanted:
-        samples = loop.report.store.count_samples(loop.report.run_id, cycle=cycle, purpose="train")
+    store, run_id, wanted = loop.report.store, loop.report.run_id, loop.config.raft.min_kept
+    kept, sampled = (store.count_samples(run_id, cycle=cycle, purpose="train", kept=k) for k in (True, None))
+    enough = kept >= wanted and bool(chosen)
+    if not enough:
         loop.report.log(
-            f"cycle {cycle} kept {new} of {samples} samples and needs {wanted}, so nothing was trained and the run "
-            "ends: give easier problems, more samples per problem, or a model that solves some of them"
+            f"cycle {cycle} kept {kept} of {sampled} samples and needs {wanted}, so nothing was trained: give easier "
+            "problems, more samples per problem, or a model that solves some of them"
         )
-    return new >= wanted
+    return enough
 
 
-def train(loop: Loop, cycle: int, kept: list[Judged]) -> None:
-    """Fine-tune on what was kept: the model of the cycle before, or (`restart`) the one the run started from."""
+def train(loop: Loop, cycle: int, plan: CyclePlan, chosen: list[TrainSample]) -> None:
+    """Fine-tune the model that sampled, or (`start: restart`) the one that the run started from."""
     from haloforge.train.raft import train_on_samples
 
     config, report = loop.config, loop.report
+    start = cycles.checkpoint(config, 0 if config.raft.start == "restart" else plan.start)
+    folder = Path(config.output_dir, f"cycle_{cycle}")
+    settings = replace(cycle_settings(config, cycle), learning_rate=plan.learning_rate, loss=config.training.loss)
 
     def work() -> Facts:
         loop.engines.close()
-        start = cycles.checkpoint(config, 0 if config.raft.start == "restart" else cycle - 1)
-        folder = Path(config.output_dir, f"cycle_{cycle}")
-        settings = cycle_settings(config, cycle)
-        trained = train_on_samples(start, [_lesson(k) for k in kept], settings, folder, report, cycle=cycle)
-        return {"steps": trained.steps, "loss": trained.loss, "tokens": trained.tokens, "rows": len(kept)}
+        trained = train_on_samples(start, chosen, settings, folder, report, cycle=cycle)
+        report.artifact("checkpoint", cycles.checkpoint(config, cycle), cycle=cycle)
+        return {"steps": trained.steps, "loss": trained.loss, "tokens": trained.tokens, "rows": len(chosen)}
 
     once(report, cycle, "train", work)
-    report.artifact("checkpoint", cycles.checkpoint(config, cycle), cycle=cycle)
 
 
 def decide(loop: Loop, cycle: int) -> bool:
@@ -146,17 +166,7 @@ def decide(loop: Loop, cycle: int) -> bool:
     return True
 
 
-def _lesson(judged: Judged) -> TrainSample:
-    sample = judged.sample
-    return TrainSample(sample.task_id, sample.prompt_ids, sample.token_ids, sample.logprobs)
-
-
-def _sample(loop: Loop, cycle: int, purpose: Purpose, model_of: int) -> Facts:
-    config = loop.config
-    evaluates = purpose == "eval"
-    problems = loop.split.held_out if evaluates else loop.split.train
-    n = config.evaluation.samples_per_prompt if evaluates else config.raft.samples_per_prompt
-    work = plan_work(problems, n, config.generation, cycle=cycle, purpose=purpose, seed=config.seed)
-    checkpoint = cycles.checkpoint(config, model_of)
+def _sample(loop: Loop, work: Work, model_of: int) -> Facts:
+    checkpoint = cycles.checkpoint(loop.config, model_of)
     sample_and_verify(loop.report, work, lambda: loop.engines.at(checkpoint), loop.verifier)
     return {"samples": work.size, "checkpoint": checkpoint}

@@ -5,7 +5,7 @@ So a run that was killed anywhere samples the torn batch again, to the same toke
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
@@ -45,13 +45,26 @@ class Work:
 
 
 def plan_work(
-    problems: Sequence[Problem], n: int, settings: SamplingSection, *, cycle: int, purpose: Purpose, seed: int
+    problems: Sequence[Problem],
+    n: int,
+    settings: SamplingSection,
+    *,
+    cycle: int,
+    purpose: Purpose,
+    seed: int,
+    more: Mapping[str, int] | None = None,
 ) -> Work:
-    """Batches of `settings.batch_size` problems in the order given, each with a seed of its own."""
+    """Batches of `settings.batch_size` problems in the order given, each with a seed of its own.
+
+    `more` names the problems that are sampled another number of times than `n`; they come after the others.
+    """
+    counts = {problem.task_id: (more or {}).get(problem.task_id, n) for problem in problems}
+    groups = [[p for p in problems if counts[p.task_id] == count] for count in sorted(set(counts.values()))]
     size = settings.batch_size
+    chunks = [group[start : start + size] for group in groups for start in range(0, len(group), size)]
     batches = [
-        Batch(tuple(problems[start : start + size]), n, derived_seed(seed, cycle, purpose, start // size))
-        for start in range(0, len(problems), size)
+        Batch(tuple(chunk), counts[chunk[0].task_id], derived_seed(seed, cycle, purpose, number))
+        for number, chunk in enumerate(chunks)
     ]
     return Work(cycle, purpose, tuple(batches), sampling_params(settings))
 

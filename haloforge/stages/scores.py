@@ -82,6 +82,7 @@ def sample_metrics(samples: Sequence[Judged], problems: Mapping[str, Problem]) -
     surprise = -sum(sum(s.sample.logprobs) for s in samples)
     return {
         "compile_rate": sum(v.status not in _DOES_NOT_COMPILE for v in verdicts) / max(1, len(verdicts)),
+        "timeout_share": sum(v.status == "timeout" for v in verdicts) / max(1, len(verdicts)),
         "truncated_share": sum(s.sample.finish_reason == "length" for s in samples) / len(samples),
         "duplicates_share": 1 - len(distinct) / len(passing) if passing else 0.0,
         "distinct_solutions": len(distinct),

@@ -34,7 +34,13 @@ _STARTS = {
     "rust": re.compile(r"\s*(use|fn|pub|mod|struct|enum|impl|trait|const|static|#!?\[)\b"),
     "go": re.compile(r"\s*(package|import|func|type|var|const)\b"),
 }
+_CONTINUES = re.compile(r"(else|elif|except|finally)\b|[)\]}]")
+"""Lines that are not indented and yet belong to the statement before."""
+
 _LONGEST_TEXT = 200_000
+_MOST_LINES = 2_000
+_MOST_JOINED = 12
+"""Bounds on the work that a hostile or endless answer can cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ def extract_code(text: str, problem: Problem) -> str | None:
     text = text[:_LONGEST_TEXT].replace("\r\n", "\n")
     blocks = _in_language(_blocks(text), problem.language)
     code = _from_blocks(blocks, problem) if blocks else _from_prose(text, problem)
-    code = code.strip("\n") if code else ""
-    return code + "\n" if code.strip() else None
+    code = code.lstrip("\n").rstrip() if code else ""
+    return code + "\n" if code else None
 
 
 def _blocks(text: str) -> list[_Block]:
@@ -163,46 +169,47 @@ def _with_starter(code: str, problem: Problem) -> str:
     starter = problem.starter_code
     if not starter or not problem.entry_point or _defines_entry(code, problem):
         return code
-    bodies = (code, textwrap.indent(textwrap.dedent(code), "    "))
-    wholes = [f"{starter.rstrip()}\n{body}" for body in bodies]
-    return next((whole for whole in wholes if _parsed(whole)), code)
+    body = code if code.lstrip("\n")[:1].isspace() else textwrap.indent(code, "    ")
+    whole = f"{starter.rstrip()}\n{body}"
+    return whole if _parsed(whole) else code
 
 
 def _finished_statements(code: str, problem: Problem) -> str:
     """Cut the unfinished last statement off an answer that was cut; keep it when nothing useful would be left."""
+    if _parsed(code):
+        return code
     lines = code.split("\n")
-    end = _parsable_end(lines, 0)
-    finished = "\n".join(lines[:end])
+    finished = next((span for span in _spans(lines, re.compile(""))), "")
     is_enough = _defines_entry(finished, problem) if problem.entry_point else _is_program(finished)
-    at_top_level = end == len(lines) or not lines[end][:1].isspace()
-    return finished if is_enough and at_top_level else code
+    return finished if is_enough and code.lstrip("\n").startswith(finished) else code
 
 
-def _parsable_end(lines: Sequence[str], start: int) -> int:
-    """The largest end for which lines[start:end] parse; `start` when none does. Jumps to where the parser failed."""
-    end = len(lines)
-    while end > start:
-        try:
-            ast.parse("\n".join(lines[start:end]))
-        except SyntaxError as error:
-            end = min(end - 1, start + max((error.lineno or 1) - 1, 0))
-        except (ValueError, RecursionError, MemoryError):
-            end -= 1
+def _spans(lines: Sequence[str], start: re.Pattern[str]) -> list[str]:
+    """The longest runs of whole top-level statements, each of whose first lines looks like `start`.
+
+    A statement is taken to end before a line that is not indented; where that does not parse (an open bracket, a
+    string over several lines, a decorator) a few more are added. So every line is parsed a bounded number of times.
+    """
+    heads = [i for i, line in enumerate(lines) if line[:1].strip() and not _CONTINUES.match(line)]
+    bounds = [*heads, len(lines)]
+    runs: list[tuple[int, int]] = []
+    at = 0
+    while at < len(heads):
+        ends = bounds[at + 1 : at + 1 + _MOST_JOINED] if start.match(lines[heads[at]]) else []
+        end = next((end for end in ends if _parsed("\n".join(lines[heads[at] : end]))), None)
+        if end is None:
+            at += 1
         else:
-            return end
-    return start
+            goes_on = bool(runs) and runs[-1][1] == heads[at]
+            runs.append((runs.pop()[0] if goes_on else heads[at], end))
+            at = bounds.index(end, at)
+    return ["\n".join(lines[first:end]) for first, end in runs]
 
 
 def _python_in_prose(text: str, problem: Problem) -> str | None:
     """Code without a fence: the span that defines the entry point, else the longest, with the imports before it."""
-    lines = textwrap.dedent(text).split("\n")
-    spans: list[str] = []
-    at = 0
-    while at < len(lines):
-        end = _parsable_end(lines, at) if _STARTS["python"].match(lines[at]) else at
-        if end > at and _is_program(span := "\n".join(lines[at:end])):
-            spans.append(span)
-        at = max(end, at + 1)
+    lines = textwrap.dedent(text).split("\n")[:_MOST_LINES]
+    spans = [span for span in _spans(lines, _STARTS["python"]) if _is_program(span)]
     continued = _with_starter(_body(text), problem)
     if not any(_defines_entry(span, problem) for span in spans) and _defines_entry(continued, problem):
         return continued
@@ -210,8 +217,13 @@ def _python_in_prose(text: str, problem: Problem) -> str | None:
         return _cut_definition(lines)
     wished = [span for span in spans if _defines_entry(span, problem)]
     chosen = wished[-1] if wished else max(spans, key=len)
-    imports = [s for s in spans[: spans.index(chosen)] if re.match(r"(import|from)\b", s) and _definitions(s) == []]
+    imports = [s.rstrip("\n") for s in spans[: spans.index(chosen)] if _only_imports(s)]
     return "\n".join([*imports, chosen])
+
+
+def _only_imports(code: str) -> bool:
+    tree = _parsed(code)
+    return tree is not None and all(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
 
 
 def _body(text: str) -> str:

@@ -40,12 +40,11 @@ def _pick_nucleus(
         inside = reached - probabilities < top_p
         target = uniforms * (probabilities * inside).sum(-1)
         is_settled = reached[:, -1] >= top_p
-        last = inside.sum(-1) - 1
     else:
         target = uniforms
         is_settled = reached[:, -1] > uniforms
-        last = values.new_full((len(values),), width - 1, dtype=order.dtype)
-    column = (reached <= target[:, None]).sum(-1).minimum(last)
+        inside = probabilities > 0
+    column = (reached <= target[:, None]).sum(-1).minimum(inside.sum(-1) - 1)
     ids = order.gather(-1, column[:, None])[:, 0]
     if not top_k and width < vocabulary and not bool(is_settled.all()):
         unsettled = ~is_settled

@@ -228,4 +228,8 @@ def build(files: Sequence[Path], output: Path = _INDEX) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(
+            "give the benchmarks' original files: HumanEval.jsonl.gz mbpp.jsonl sanitized-mbpp.json MbppPlus.jsonl.gz"
+        )
     print(f"{build([Path(name) for name in sys.argv[1:]])} tasks in {_INDEX}")

@@ -26,7 +26,9 @@ def rows(source: Source, split: str, language: str | None, revision: str | None)
         path = f"hf://datasets/{source.hub}@{revision}/{source.data_files.format(config=config)}"
         return _stream(source.hub, "json", split="train", data_files=path)
     options: dict[str, Any] = {"columns": list(source.columns)} if source.columns else {}
-    return _stream(source.hub, source.hub, name=config, split=source.splits[split], revision=revision, **options)
+    return _stream(
+        source.hub, source.hub, name=config, split=source.splits[split], revision=revision or None, **options
+    )
 
 
 def answers(source: Source) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,8 @@ class Source:
     """Path inside the repository of JSON Lines to read, where the Hub has no tables; {config} is its configuration."""
     answers: tuple[str, str] | None = None
     """Hub id and configuration of a second dataset, with solutions to these problems."""
+    answer_rows: int = 0
+    """About how many rows that one has."""
     noncommercial: bool = False
 
     @property
@@ -116,6 +118,7 @@ SOURCES: dict[str, Source] = {
             hub="open-r1/codeforces",
             configs={"cpp": "verifiable"},
             answers=("open-r1/codeforces-cots", "solutions_decontaminated"),
+            answer_rows=40_700,
         ),
         Source(
             name="multipl_e",

@@ -1,7 +1,8 @@
 """`data prepare`: from a dataset to a problem file with a manifest, kept clear of what models are judged by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from haloforge.config import PrepareConfig, VerifierSection
 from haloforge.errors import DataError, Stopped
@@ -16,6 +17,7 @@ from haloforge.store import Report
 
 __all__ = ["plan", "prepare", "validate"]
 
+_T = TypeVar("_T")
 _Rows = Iterator[tuple[int, Problem | DataError]]
 
 
@@ -46,8 +48,8 @@ def prepare(config: PrepareConfig, report: Report) -> None:
     sieve = Sieve(None if source.is_bundled else source.name, split, config.language, index)
     _fill(sieve, config, _rows(config, source, split, revision), report)
     if source.answers and not config.from_file:
-        report.log(f"reading answers from {source.answers[0]}")
-        sieve.kept = list(codeforces.with_answers(sieve.kept, hub.answers(source)))
+        rows = _watched(hub.answers(source), report, "read answers", source.answer_rows)
+        sieve.kept = list(codeforces.with_answers(sieve.kept, rows))
     if config.check_solutions:
         _drop_failing(sieve, report)
     if not sieve.kept:
@@ -101,10 +103,7 @@ def _fill(sieve: Sieve, config: PrepareConfig, rows: _Rows, report: Report) -> N
     """Read until the rows or the limit end. A row that is unsound stops the work; one of no use is counted."""
     source = SOURCES[config.dataset]
     where = f"{config.from_file} line" if config.from_file else f"{source.hub or source.name} row"
-    total = config.limit or source.rows
-    for number, problem in rows:
-        if number % 100 == 0 and report.stop_asked():
-            raise Stopped
+    for number, problem in _watched(rows, report, "read", config.limit or source.rows):
         try:
             if isinstance(problem, Unusable):
                 sieve.reject(str(problem))
@@ -114,22 +113,27 @@ def _fill(sieve: Sieve, config: PrepareConfig, rows: _Rows, report: Report) -> N
                 sieve.add(problem)
         except DataError as error:
             raise DataError(f"{where} {number}: {error}") from error
-        done = len(sieve.kept) if config.limit else sieve.read
-        report.progress("read", done, max(total, done), unit="rows")
         if len(sieve.kept) == config.limit:
             break
 
 
+def _watched(rows: Iterable[_T], report: Report, phase: str, total: int) -> Iterator[_T]:
+    """The rows, with progress; raises Stopped when somebody asked for it."""
+    for done, row in enumerate(rows, start=1):
+        if done % 100 == 0 and report.stop_asked():
+            raise Stopped
+        report.progress(phase, done, max(total, done), unit="rows")
+        yield row
+
+
 def _drop_failing(sieve: Sieve, report: Report) -> None:
     kept = []
-    for done, (problem, verdict) in enumerate(judge_solutions(sieve.kept, VerifierSection()), start=1):
-        report.progress("check solutions", done, len(sieve.kept), unit="problems")
+    judged = judge_solutions(sieve.kept, VerifierSection())
+    for problem, verdict in _watched(judged, report, "check solutions", len(sieve.kept)):
         if verdict is None or verdict.passed:
             kept.append(problem)
         else:
             sieve.dropped[f"its solution does not pass its tests: {verdict.status}"] += 1
-        if report.stop_asked():
-            raise Stopped
     sieve.kept = kept
 
 

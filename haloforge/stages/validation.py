@@ -90,8 +90,10 @@ class Validation:
             ("solutions that fail", self.failed_solutions),
         ):
             lines += _section(name, findings)
-        ran = self.passed_solutions + len(self.failed_solutions)
-        lines.append(self.unjudged or f"solutions that pass their own tests: {self.passed_solutions:,} of {ran:,}")
+        if ran := self.passed_solutions + len(self.failed_solutions):
+            lines.append(f"solutions that pass their own tests: {self.passed_solutions:,} of {ran:,}")
+        if self.unjudged:
+            lines.append(self.unjudged)
         return "\n".join([*lines, "ok" if self.ok else "not ok"])
 
     def _groups(self) -> tuple[tuple[str, dict[str, int]], ...]:
@@ -163,6 +165,8 @@ def _judged(problems: dict[int, Problem], settings: VerifierSection) -> _Judged:
                 failed.append(Finding(line, f"{problem.task_id}: {verdict.status} {verdict.detail}".strip()))
     except VerifierError as error:
         return _Judged(passed, failed, f"solutions were not run: {error}")
+    if not (passed or failed or unscored):
+        return _Judged(0, [], "no problem has both a solution and tests to run it against")
     return _Judged(passed, failed, f"{unscored} solutions could not be judged" if unscored else "")
 
 

@@ -76,18 +76,27 @@ def test_a_compiler_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_verifier_that_does_not_fit_the_language(tmp_path: Path) -> None:
     write(tmp_path / "p.jsonl", PROBLEM)
-    refused(halo_forge(*RAFT, "--verifier", "gcc", cwd=tmp_path), "gcc", "python")
+    refused(halo_forge(*RAFT, "--verifier", "gcc", cwd=tmp_path), "gcc", "Python")
 
 
-@pytest.mark.parametrize("model", ["models/nothing/final_model", "./nowhere", "nobody/no-such-model-0b"])
+@pytest.mark.parametrize("model", ["models/nothing/final_model", "./nowhere", "no such model"])
 def test_an_unknown_model(model: str, tmp_path: Path) -> None:
     write(tmp_path / "p.jsonl", PROBLEM)
     refused(halo_forge("benchmark", "run", "--model", model, "--prompts", "p.jsonl", cwd=tmp_path), model)
 
 
+def test_a_model_that_only_a_hub_out_of_reach_could_have(tmp_path: Path) -> None:
+    write(tmp_path / "p.jsonl", PROBLEM)
+    words = ("benchmark", "run", "--model", "nobody/no-such-model-0b", "--prompts", "p.jsonl")
+    result = halo_forge(*words, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "nobody/no-such-model-0b" in next(line for line in result.stdout.splitlines() if line.startswith("error: "))
+
+
 def test_an_empty_dataset(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text("\n\n")
-    refused(halo_forge(*RAFT, cwd=tmp_path), "p.jsonl", "empty")
+    refused(halo_forge(*RAFT, cwd=tmp_path), "p.jsonl", "holds no problems")
 
 
 def test_a_k_above_the_number_of_samples(tmp_path: Path) -> None:
@@ -130,13 +139,12 @@ def full_disk(tmp_path: Path) -> Path:
 
 def test_a_full_disk_is_the_machines_fault_and_loses_nothing(full_disk: Path, tmp_path: Path) -> None:
     write(full_disk / "kept.jsonl", PROBLEM)
+    (full_disk / "filler").write_bytes(bytes(1000 * 1024))
     before = (full_disk / "kept.jsonl").read_text()
     output = ("--output", str(full_disk / "kept.jsonl"))
     result = halo_forge(
         "data", "prepare", "--dataset", "starter-easy", *output, cwd=tmp_path, HALOFORGE_RUNS=str(tmp_path / "r")
     )
-    if result.returncode == 0:
-        pytest.fail("the starter set fits on the full disk: make the disk smaller")
     assert result.returncode == 1
     assert "Traceback" not in result.stderr + result.stdout
     assert "space" in result.stderr + result.stdout

@@ -4,7 +4,7 @@ The bundled index knows HumanEval, MBPP's test split and MBPP+ by their hashes o
 benchmark text on. `python -m haloforge.problems.decontaminate FILE...` builds it anew from the original files.
 
 A problem is dropped when it is one of their tasks; when its prompt is equal or shares ten words in a row (a prompt
-of fewer than ten words: when four fifths of its word pairs are the same); when an assert or two test cases are the
+of fewer than twelve words: when four fifths of its word pairs are the same); when an assert or two test cases are the
 same; or when its solution is the same program but for names and of at least 25 syntax nodes. Eight words in a row and
 smaller programs are common idiom: such problems are kept and counted.
 """
@@ -27,6 +27,7 @@ from haloforge.problems.same_program import nameless_form
 from haloforge.records import Problem
 
 DROP_GRAM, FLAG_GRAM = 10, 8
+SHORT_PROMPT = 12
 SHORT_SIMILARITY = 0.8
 SMALL_PROGRAM = 25
 _INDEX = Path(__file__).with_name("benchmark_index.json.gz")
@@ -125,13 +126,15 @@ class Index:
             yield Hit("same prompt", task, True)
         elif task := _first(trace.drop_grams, self._drop_grams):
             yield Hit(f"shares {DROP_GRAM} words in a row", task, True)
+        elif task := self._nearly_same(trace):
+            yield Hit("nearly the same short prompt", task, True)
         elif task := _first(trace.flag_grams, self._flag_grams):
             yield Hit(f"shares {FLAG_GRAM} words in a row", task, False)
-        elif trace.pairs:
-            pairs = frozenset(trace.pairs)
-            near = (task for other, task in self._short if _jaccard(pairs, other) >= SHORT_SIMILARITY)
-            if task := next(near, ""):
-                yield Hit("nearly the same short prompt", task, True)
+
+    def _nearly_same(self, trace: Traces) -> str:
+        pairs = frozenset(trace.pairs)
+        near = (task for other, task in self._short if pairs and _jaccard(pairs, other) >= SHORT_SIMILARITY)
+        return next(near, "")
 
 
 @cache
@@ -162,7 +165,7 @@ def traces_of(problem: Problem) -> Traces:
         prompt=_hash(" ".join(words)) if words else "",
         drop_grams=_grams(words, DROP_GRAM),
         flag_grams=_grams(words, FLAG_GRAM),
-        pairs=_grams(words, 2) if len(words) < DROP_GRAM + 2 else (),
+        pairs=_grams(words, 2) if len(words) < SHORT_PROMPT else (),
         asserts=tuple(sorted({_hash(text) for text in _asserts(problem)})),
         cases=tuple(sorted({_hash(f"{c.input.split()} -> {c.output.split()}") for c in problem.tests.cases})),
         program=_hash(form) if form else "",

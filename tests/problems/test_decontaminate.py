@@ -36,6 +36,7 @@ BENCHMARK = [
     Problem(
         "Bench/4", "Add.", "cpp", Tests("stdio", cases=(Case("1 2\n", "3\n"), Case("5 5", "10"), Case("7 1", "8")))
     ),
+    Problem("Bench/5", "Write a function to tell whether a text reads the same backwards."),
 ]
 INDEX = Index.from_problems(BENCHMARK)
 CLEAN = Problem(
@@ -81,6 +82,10 @@ def test_a_short_prompt_is_compared_by_its_word_pairs() -> None:
     near = replace(CLEAN, prompt="reverse the words")
     assert rules(near) == [("same prompt", True)]
     assert rules(replace(CLEAN, prompt="reverse all letters")) == []
+    assert rules(replace(CLEAN, prompt="Tell whether some text reads the other way round.")) == []
+    assert rules(replace(CLEAN, prompt="Do tell whether a text reads the same backwards.")) == [
+        ("nearly the same short prompt", True)
+    ]
 
 
 def test_the_docstring_is_what_counts_of_a_prompt_that_is_code() -> None:

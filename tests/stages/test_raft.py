@@ -189,3 +189,46 @@ def test_a_file_of_test_rows_is_not_trained_on(taught: Path, tmp_path: Path) -> 
     write_jsonl(config.prompts, [p.to_json() | {"split": "test"} for p in problems()])
     with pytest.raises(DataError, match="no problem to train on"):
         raft.plan(config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["raft++", "reinforce_rej"])
+def test_the_ratio_losses_train_too(loss: str, taught: Path, tmp_path: Path) -> None:
+    config = raft_config(taught, tmp_path, **{"raft.num_cycles": 1, "training.loss": loss, "training.epochs": 3})
+    run_id = run_raft(config, tmp_path / "runs")
+    with Store(tmp_path / "runs") as store:
+        phase = store.phase(run_id, 1, "train")
+        kept = store.count_samples(run_id, purpose="train", kept=True)
+    assert phase is not None
+    assert phase["data"]["rows"] > kept if loss == "reinforce_rej" else phase["data"]["rows"] == kept
+    assert resolve(f"{config.output_dir}/cycle_1/final_model").is_adapter
+
+
+@pytest.mark.slow
+def test_the_unverified_control_trains_on_as_many_samples_and_not_only_on_passing_ones(
+    taught: Path, tmp_path: Path
+) -> None:
+    kept = {}
+    for control in ("none", "unverified"):
+        (tmp_path / control).mkdir()
+        settings = {"raft.num_cycles": 1, "raft.control": control, "raft.samples_per_prompt": 12}
+        config = raft_config(taught, tmp_path / control, **settings)
+        run_id = run_raft(config, tmp_path / control / "runs")
+        with Store(tmp_path / control / "runs") as store:
+            kept[control] = store.samples(run_id, purpose="train", kept=True)
+    assert Counter(s.sample.task_id for s in kept["none"]) == Counter(s.sample.task_id for s in kept["unverified"])
+    assert all(s.verdict and s.verdict.passed for s in kept["none"])
+    assert not all(s.verdict and s.verdict.passed for s in kept["unverified"])
+
+
+@pytest.mark.slow
+def test_a_run_can_go_on_after_a_cycle_that_kept_too_little(taught: Path, tmp_path: Path) -> None:
+    config = raft_config(taught, tmp_path, **{"raft.min_kept": 1000, "raft.too_little": "go_on"})
+    run_id = run_raft(config, tmp_path / "runs")
+    with Store(tmp_path / "runs") as store:
+        models = [p["data"]["checkpoint"] for p in store.phases(run_id) if p["phase"] == "sample"]
+        first, second = (
+            [s.sample.token_ids for s in store.samples(run_id, cycle=cycle, purpose="train")] for cycle in (1, 2)
+        )
+    assert models == [str(taught), str(taught)]
+    assert first != second

@@ -162,3 +162,34 @@ def test_every_sample_has_exactly_one_reason(samples: list[Judged], loop: RaftLo
     choices = select(samples, PROBLEMS, loop, 0)
     assert [c.sample_id for c in choices] == [s.id for s in samples]
     assert all(c.kept == (c.reason == "kept") for c in choices)
+
+
+def test_all_passing_keeps_all_and_best_of_n_one() -> None:
+    samples = [judged(i, tokens=9 - i) for i in range(4)]
+    assert reasons(samples, strategy="all_passing") == ["kept"] * 4
+    assert reasons(samples, strategy="best_of_n") == ["not_top"] * 3 + ["kept"]
+
+
+def many(count: int, passing: int) -> tuple[list[Judged], dict[str, Problem]]:
+    """`count` problems with two samples each; of the first `passing` both pass, of the others one."""
+    problems = {f"p{i}": Problem(f"p{i}", "Do it.", tests=TESTED.tests) for i in range(count)}
+    samples = []
+    for i, problem in enumerate(problems.values()):
+        samples += [judged(2 * i, problem), judged(2 * i + 1, problem, status="passed" if i < passing else "timeout")]
+    return samples, problems
+
+
+def test_problems_that_all_samples_solve_are_thinned() -> None:
+    samples, problems = many(20, passing=10)
+    choices = select(samples, problems, RaftLoop(keep_top_percent=1.0, keep_solved=0.3), 1)
+    kept = {c.sample_id // 2 for c in choices if c.kept}
+    assert len([p for p in kept if p < 10]) == 3
+    assert {p for p in kept if p >= 10} == set(range(10, 20))
+    assert Counter(c.reason for c in choices)["solved_already"] == 14
+
+
+def test_easy_problems_come_first() -> None:
+    samples, problems = many(10, passing=5)
+    choices = select(samples, problems, RaftLoop(), 1, easiest=0.5)
+    assert {c.sample_id // 2 for c in choices if c.kept} == set(range(5))
+    assert Counter(c.reason for c in choices)["too_hard_yet"] == 5

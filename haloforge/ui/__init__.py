@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import Thread
 
 import gradio as gr
 
@@ -13,6 +14,8 @@ from haloforge.ui import space, theme
 from haloforge.ui.page import Page
 from haloforge.ui.tabs import benchmark, compare, data, playground, raft, runs, sft
 from haloforge.ui.widgets import header
+from haloforge.verify import isolation
+from haloforge.verify.box.seccomp import hide_from_debuggers
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _TABS = {
@@ -46,6 +49,8 @@ def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
     check_address(config)
     with Store() as store:
         root = store.root
+    hide_from_debuggers()  # else model-written code of the same user could read our environment in /proc
+    Thread(target=isolation, name="probe of the sandbox", daemon=True).start()
     trainer = None if space.is_space() else jobs.Trainer(root)
     if trainer:
         trainer.start()

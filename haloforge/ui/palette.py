@@ -24,16 +24,16 @@ VERDICTS: dict[Status, Look] = {
     "compile_error": Look("compile error", "#6d28d9", "#c4b5fd", "#8b6be0"),
     "timeout": Look("timeout", "#1d4ed8", "#93c5fd", "#4f86e8"),
     "memory_limit": Look("memory limit", "#0e7490", "#67e8f9", "#2aa5bf"),
-    "output_limit": Look("output limit", "#4d7c0f", "#bef264", "#8fae35"),
+    "output_limit": Look("output limit", "#3f6212", "#bef264", "#8fae35"),
     "violation": Look("violation", "#a21caf", "#f0abfc", "#c450d4"),
     "exited_early": Look("exited early", "#9d174d", "#f9a8d4", "#d9679f"),
     "no_code": Look("no code", "#475569", "#cbd5e1", "#7c8aa0"),
-    "unscored": Look("unscored", "#64748b", "#94a3b8", "#b4bfcc"),
+    "unscored": Look("unscored", "#57657a", "#94a3b8", "#b4bfcc"),
 }
 
 RUNS: dict[RunStatus, Look] = {
     "queued": Look("queued", "#475569", "#cbd5e1", "#7c8aa0"),
-    "running": Look("running", "#c2410c", "#fb923c", "#ea6a2a"),
+    "running": Look("running", "#b23a0a", "#fb923c", "#ea6a2a"),
     "done": Look("done", "#166534", "#4ade80", "#22a35a"),
     "failed": Look("failed", "#be123c", "#fb7185", "#e0506f"),
     "stopped": Look("stopped", "#1e293b", "#e2e8f0", "#64748b"),

@@ -1,7 +1,5 @@
 """The line above everything: what this is, how safely it runs code, what it is doing now."""
 
-from functools import lru_cache
-
 from haloforge.store import Store
 from haloforge.ui import progress, space
 from haloforge.ui.markup import Html, h, join, link, note
@@ -9,6 +7,7 @@ from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, open_run
 from haloforge.ui.widgets import chips
 from haloforge.ui.wording import count, duration, title
+from haloforge.verify import isolation
 
 
 def render(store: Store, view: View) -> Html:
@@ -17,20 +16,17 @@ def render(store: Store, view: View) -> Html:
     return join(
         [
             h("p", "halo-forge", cls="brand"),
-            h("span", f"sandbox: {isolation()}", cls="muted"),
+            sandbox(),
             h("div", _now(store), cls="now"),
             banner,
         ]
     )
 
 
-@lru_cache(maxsize=1)
-def isolation() -> str:
-    """How model-written code is kept in, probed once by doing."""
-    from haloforge.verify import VerifySettings, open_verifier
-
-    with open_verifier(VerifySettings()) as verifier:
-        return verifier.isolation
+def sandbox() -> Html:
+    """How model-written code is kept in on this machine, as it was probed."""
+    level = isolation()
+    return h("span", f"sandbox: {level.name}", cls="bad" if level.name == "none" else "muted", title=level.reason)
 
 
 def _now(store: Store) -> list[Html | str]:

@@ -93,7 +93,7 @@ def phase_strip(store: Store, run: Run) -> Html:
         for phase in found
     ]
     if not lines and live:
-        lines = [h("span", "starting: loading libraries and the model", cls="muted")]
+        lines = [h("span", "at work, nothing counted yet: loading the model, or in its first batch", cls="muted")]
     return h("div", lines, cls="stack", style="gap:6px") if lines else Html("")
 
 

@@ -8,18 +8,18 @@ from haloforge.ui.widgets.code import code, plain
 from haloforge.ui.widgets.verdict import verdict_box
 from haloforge.ui.wording import count
 
-REASONS = {
-    "kept": "kept",
+_REASONS = {
     "unscored": "not scored",
     "forgeable": "could be forged",
     "truncated": "cut off",
-    "failed": "failed",
-    "below_threshold": "below threshold",
-    "duplicate": "duplicate",
     "not_top": "not in the top share",
     "capped": "over the cap",
 }
-"""Why a sample was kept or not, in a few words."""
+
+
+def reason_words(reason: str) -> str:
+    """Why a sample was kept or not, in a few words."""
+    return _REASONS.get(reason, reason.replace("_", " "))
 
 
 def detail(judged: Judged, problem: Problem | None) -> Html:
@@ -61,7 +61,7 @@ def _about(judged: Judged) -> list[tuple[str, str]]:
         ("Seed", str(sample.seed)),
     ]
     if judged.kept is not None:
-        about.insert(0, ("Trained on", "yes" if judged.kept else f"no: {REASONS.get(judged.reason, judged.reason)}"))
+        about.insert(0, ("Trained on", "yes" if judged.kept else f"no: {reason_words(judged.reason)}"))
     return about
 
 

@@ -10,7 +10,7 @@ from haloforge.ui.palette import VERDICTS
 from haloforge.ui.view import View, number, query
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.pager import PAGE, pager
-from haloforge.ui.widgets.sample_detail import REASONS, detail
+from haloforge.ui.widgets.sample_detail import detail, reason_words
 from haloforge.ui.wording import number as written
 
 _FILTERS = ("cycle", "purpose", "status", "kept", "problem")
@@ -27,9 +27,9 @@ def render(store: Store, run: Run, view: View) -> Html:
     heads = (
         "Problem",
         "Verdict",
-        h("th", "Reward", scope="col", cls="num"),
+        h("th", "Reward", scope="col", cls="num wide"),
         h("th", "Tests", scope="col", cls="num"),
-        "Kept",
+        h("th", "Kept", scope="col", cls="wide"),
     )
     body = [_row(judged, view, on=judged.id == chosen.id) for judged in rows]
     listing = h("div", table(heads, body, label="Samples", cls="walk"), pager(view, "page", page, total))
@@ -101,9 +101,13 @@ def _row(judged: Judged, view: View, *, on: bool) -> Html:
         "tr",
         h("td", name, cls="mono clip"),
         h("td", chips.verdict(verdict.status if verdict else None)),
-        h("td", written(verdict.reward) if verdict else "", cls="num"),
+        h("td", written(verdict.reward) if verdict else "", cls="num wide"),
         h("td", tests, cls="num"),
-        h("td", {True: "kept", False: REASONS.get(judged.reason, judged.reason), None: ""}[judged.kept], cls="muted"),
+        h(
+            "td",
+            {True: "kept", False: reason_words(judged.reason), None: ""}[judged.kept],
+            cls="muted wide",
+        ),
         data_row=True,
         cls="on" if on else None,
     )

@@ -7,6 +7,7 @@ from haloforge.ui.markup import Html, facts, h
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import plain
 from haloforge.ui.wording import count, number
+from haloforge.verify.rewards import COMPILES, PASSES, RUNS
 
 _SHOWN_TESTS = 200
 
@@ -49,23 +50,29 @@ def tests_list(outcomes: tuple[str, ...]) -> Html:
 
 def reward_words(verdict: Verdict) -> str:
     """Why the reward is what it is."""
-    if verdict.status == "unscored":
-        return "our own machinery failed; excluded from every score"
     if verdict.status == "passed":
-        return "all tests passed" if verdict.tests_total else "everything that was asked of it worked"
-    for least, words in _REWARDS:
-        if verdict.reward >= least:
-            return words
-    return "worth nothing"
+        untested = next((words for least, words in _UNTESTED if verdict.reward < least), "")
+        return untested or "all tests passed"
+    if verdict.status == "wrong_answer":
+        return "runs, and passes a share of its tests" if verdict.reward > RUNS else "runs, but its answers are wrong"
+    if verdict.reward:
+        return "compiles, but does not come to a right end"
+    return _WORTHLESS.get(verdict.status, "only a pass is worth anything here")
 
 
 def _folded(summary: str, content: Html) -> Html:
     return h("details", h("summary", summary), content, id=summary.split(":")[0].lower().replace(" ", "-"), open=True)
 
 
-_REWARDS = (
-    (0.701, "runs, and passes a share of the tests"),
-    (0.7, "compiles and runs without a crash, but does not pass"),
-    (0.5, "compiles without warnings, but does not run well"),
-    (0.3, "compiles with warnings"),
+_UNTESTED = (
+    (COMPILES, "compiles, with warnings; there are no tests"),
+    (RUNS, "compiles without warnings; there are no tests"),
+    (PASSES, "compiles and runs to a clean exit; there are no tests"),
 )
+_WORTHLESS = {
+    "unscored": "our own machinery failed; excluded from every score",
+    "compile_error": "does not compile",
+    "no_code": "there is no code to judge",
+    "violation": "breaks a rule of the sandbox",
+    "exited_early": "ends before its tests do",
+}

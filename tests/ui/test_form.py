@@ -1,0 +1,99 @@
+"""Forms are made from the settings, and say the same as command line and YAML."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+from haloforge.config import STAGES
+from haloforge.errors import ConfigError
+from haloforge.settings import StageConfig, settings, values
+from haloforge.ui.form import Form, explain, is_picked, nested
+
+REQUIRED: dict[str, dict[str, Any]] = {
+    "data-prepare": {"output": "data/x.jsonl"},
+    "data-generate": {"prompts": "data/prompts.txt", "model": "m"},
+    "sft": {"model.name": "smollm2-135m", "data.train_file": "data/x.jsonl"},
+    "raft": {"prompts": "data/x.jsonl"},
+    "benchmark": {"model": "m", "prompts": "data/x.jsonl"},
+}
+
+
+def form(stage: str) -> Form:
+    import gradio as gr
+
+    with gr.Blocks(analytics_enabled=False):
+        return Form(STAGES[stage], lambda kind: [f"a {kind}"])
+
+
+def typed(made: Form, flat: dict[str, Any]) -> list[Any]:
+    """What the components hold after `flat` was put into them."""
+    return [update.get("value") for update in made.show(flat)]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_setting_has_one_field_with_its_help(stage: str) -> None:
+    made = form(stage)
+    assert len(made.components) == len(settings(STAGES[stage]))
+    assert all(component.label and component.info for component in made.components)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_untouched_form_says_the_defaults(stage: str) -> None:
+    made = form(stage)
+    assert made.parse(typed(made, REQUIRED[stage])) == STAGES[stage].parse(nested(REQUIRED[stage]))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_recipe_goes_through_the_form_unchanged(path: Path) -> None:
+    stage = path.stem.split("-")[0]
+    if stage not in STAGES:
+        pytest.skip(f"{path.name} is not of one stage")
+    config: StageConfig = STAGES[stage].load(path)
+    made = form(stage)
+    assert made.parse(typed(made, values(config))) == config
+
+
+def test_the_elements_of_two_forms_never_share_a_name() -> None:
+    names = [component.elem_id for stage in STAGES for component in form(stage).components]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_missing_is_named_as_its_field_is() -> None:
+    with pytest.raises(ConfigError, match="Still to fill in: Model name, Train file"):
+        made = form("sft")
+        made.parse(typed(made, {}))
+
+
+def test_a_value_out_of_bounds_is_one_sentence() -> None:
+    made = form("sft")
+    with pytest.raises(ConfigError, match=r"^lora\.r should be greater than or equal to 1 \(not 0\)$"):
+        made.parse(typed(made, {**REQUIRED["sft"], "lora.r": 0}))
+
+
+def test_an_optional_number_may_be_left_empty() -> None:
+    made = form("benchmark")
+    assert values(made.parse(typed(made, {**REQUIRED["benchmark"], "limit": None})))["limit"] is None
+    assert values(made.parse(typed(made, {**REQUIRED["benchmark"], "limit": 5})))["limit"] == 5
+
+
+def test_several_k_are_written_with_commas() -> None:
+    made = form("benchmark")
+    config = made.parse(typed(made, {**REQUIRED["benchmark"], "k": (1, 5), "samples": 20}))
+    assert values(config)["k"] == (1, 5)
+
+
+def test_fields_for_what_exists_offer_it_and_take_anything() -> None:
+    made = form("raft")
+    picked = [c for s, c in zip(made.settings, made.components, strict=True) if is_picked(s)]
+    assert len(picked) == 3 and all(c.allow_custom_value for c in picked)
+
+
+def test_files_that_are_written_are_typed() -> None:
+    assert not any(is_picked(s) for s in settings(STAGES["benchmark"]) if s.path == "output")
+
+
+def test_bounds_stand_beside_the_help() -> None:
+    rank = next(s for s in settings(STAGES["sft"]) if s.path == "lora.r")
+    assert explain(rank) == "Rank of the adapter matrices. (1 to 1\u202f024)"

@@ -282,6 +282,10 @@ class BenchmarkConfig(StageConfig):
     """Result file; the samples are written beside it."""
     samples: int = setting(10, ge=1, le=1024)
     """Completions per problem (n)."""
+    protocol: Literal["halo", "evalplus"] = setting("halo")
+    """How the model is asked: halo as RAFT asks, evalplus word for word as that harness does."""
+    aliased: bool = setting(False, advanced=True)
+    """Also score Python answers as if their first function had the requested name: is a gain more than the name?"""
     k: Ints = setting((1,))
     """The k of pass@k, with commas; none may exceed the number of samples."""
     limit: int | None = setting(None, ge=1)
@@ -319,8 +323,8 @@ class PrepareConfig(StageConfig):
     """Keep only problems in this language."""
     from_file: str | None = setting(None, flag="from", kind="file")
     """Read this file in the dataset's original format instead of asking the Hub."""
-    for_training: bool = setting(True, advanced=True)
-    """The file is meant to be trained on: benchmark test splits are refused and contaminated rows dropped."""
+    purpose: Literal["auto", "training", "benchmark"] = setting("auto", advanced=True)
+    """training keeps clear of the benchmarks and drops contaminated rows; auto trains on all but test splits."""
     check_solutions: bool = setting(False, advanced=True)
     """Run every reference solution against its own tests and drop the problems that fail."""
 

@@ -25,7 +25,7 @@ def stages(folder: Path, language: str, cycles: int) -> Iterator[tuple[str, Stag
     train, test = str(folder / "train.jsonl"), str(folder / "test.jsonl")
     for split, path in (("train", train), ("test", test)):
         data = {"dataset": "starter-easy", "output": path, "split": split, "language": language}
-        yield f"prepare {split}", config.PrepareConfig.parse(data | {"for_training": split == "train"})
+        yield f"prepare {split}", config.PrepareConfig.parse(data)
     yield "benchmark before", _benchmark(MODEL, test, folder / "before.json")
     sft = {
         "model": {"name": MODEL},

@@ -63,6 +63,16 @@ def write_manifest(output: StrPath, manifest: Manifest) -> Path:
     return path
 
 
+def refuse_benchmark(data_file: StrPath) -> None:
+    """Raises DataError for a file that was prepared from a benchmark's test split: nobody may train on that."""
+    manifest = read_manifest(data_file) if Path(data_file).is_file() else None
+    if manifest and manifest["is_benchmark_test"]:
+        raise DataError(
+            f"{data_file} is the test split of {manifest['dataset']}, and a model trained on it could not be judged "
+            "by it; train on another file"
+        )
+
+
 def read_manifest(output: StrPath) -> dict[str, Any] | None:
     """The manifest of a data file; None where there is none, or where the file has changed since it was written."""
     path = manifest_path(output)

@@ -24,14 +24,14 @@ _Rows = Iterator[tuple[int, Problem | DataError]]
 def plan(config: PrepareConfig) -> list[str]:
     """What `prepare` would do. Raises DataError for a split, language or file that is not there, or may not be used."""
     source = SOURCES[config.dataset]
-    split = _split(config, source)
+    split, for_training = _split(config, source)
     lines = [
         f"read {source.name} (about {source.rows:,} rows, {source.license}) from {_origin(config, source)}",
         f"keep the split {split!r}" + (f", {config.language} only" if config.language else ""),
     ]
     if source.noncommercial:
         lines.append(f"its licence, {source.license}, forbids commercial use")
-    if config.for_training:
+    if for_training:
         known = len(decontaminate.bundled().tasks)
         lines.append(f"drop what comes from HumanEval, MBPP's test split or MBPP+ ({known} tasks)")
     if config.check_solutions:
@@ -42,9 +42,9 @@ def plan(config: PrepareConfig) -> list[str]:
 def prepare(config: PrepareConfig, report: Report) -> None:
     """Write the problem file and its manifest; an old file stays when no row is left. Raises DataError, Stopped."""
     source = SOURCES[config.dataset]
-    split = _split(config, source)
+    split, for_training = _split(config, source)
     revision = hub.newest_revision(source) if source.hub and not config.from_file else ""
-    index = decontaminate.bundled() if config.for_training else None
+    index = decontaminate.bundled() if for_training else None
     sieve = Sieve(None if source.is_bundled else source.name, split, config.language, index)
     _fill(sieve, config, _rows(config, source, split, revision), report)
     if source.answers and not config.from_file:
@@ -55,30 +55,31 @@ def prepare(config: PrepareConfig, report: Report) -> None:
     if not sieve.kept:
         raise DataError(f"no problem of {source.name} is left, of {sieve.read:,} read ({sieve.reasons()})")
     write_jsonl(config.output, (problem.to_json() for problem in sieve.kept))
-    manifest = write_manifest(config.output, _manifest(config, source, split, revision, sieve))
+    manifest = write_manifest(config.output, _manifest(config, source, split, revision, sieve, for_training))
     report.artifact("problems", config.output, rows=len(sieve.kept))
     report.artifact("manifest", manifest)
     report.log(f"{len(sieve.kept):,} problems of {sieve.read:,} rows; left out: {sieve.reasons()}")
 
 
-def _split(config: PrepareConfig, source: Source) -> str:
-    """The split to keep, after everything about the request that can be refused has been."""
+def _split(config: PrepareConfig, source: Source) -> tuple[str, bool]:
+    """The split to keep, and whether to train on it, after all that can be refused about the request has been."""
     if config.from_file and source.is_bundled:
         raise DataError(f"{source.name} comes with the package; leave --from out")
     if config.from_file and not Path(config.from_file).is_file():
         raise DataError(f"there is no file {config.from_file}; --from takes {source.name} in its original format")
     if config.language and config.language not in source.languages:
         raise DataError(f"{source.name} has no {config.language} problems; it has {', '.join(source.languages)}")
-    usual = "train" if config.for_training or not source.is_benchmark else "test"
+    usual = "test" if source.is_benchmark and config.purpose == "benchmark" else "train"
     split = config.split or (usual if usual in source.splits else next(iter(source.splits)))
     if split not in (ALL_SPLITS, *source.splits):
         raise DataError(f"{source.name} has no split {split!r}; it has {', '.join(source.splits)}, or {ALL_SPLITS}")
-    if config.for_training and source.is_benchmark and split in ("test", ALL_SPLITS):
+    for_training = config.purpose == "training" or (config.purpose == "auto" and split != "test")
+    if for_training and source.is_benchmark and split in ("test", ALL_SPLITS):
         raise DataError(
             f"the test split of {source.name} is a benchmark, and a model trained on it could not be judged by it; "
-            "to prepare it as a benchmark, give --no-for-training"
+            "to prepare it as a benchmark, give --purpose benchmark"
         )
-    return split
+    return split, for_training
 
 
 def _origin(config: PrepareConfig, source: Source) -> str:
@@ -137,7 +138,9 @@ def _drop_failing(sieve: Sieve, report: Report) -> None:
     sieve.kept = kept
 
 
-def _manifest(config: PrepareConfig, source: Source, split: str, revision: str, sieve: Sieve) -> Manifest:
+def _manifest(
+    config: PrepareConfig, source: Source, split: str, revision: str, sieve: Sieve, for_training: bool
+) -> Manifest:
     tests = sum(problem.split == "test" for problem in sieve.kept)
     return Manifest(
         dataset=source.name,
@@ -148,7 +151,7 @@ def _manifest(config: PrepareConfig, source: Source, split: str, revision: str, 
         noncommercial=source.noncommercial,
         split=split,
         language=config.language or "",
-        for_training=config.for_training,
+        for_training=for_training,
         is_benchmark_test=source.is_benchmark and tests > 0,
         rows_in=sieve.read,
         rows_out=len(sieve.kept),

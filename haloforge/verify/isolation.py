@@ -76,6 +76,7 @@ def plan(role: str, level: str, scratch: Path | None = None) -> Plan:
         "landlock": level in ("ns", "landlock") and landlock.version() > 0,
         "noopen": level == "noopen",
         "reach": asdict(reach),
+        "reach_of_programs": asdict(_PROGRAM_REACH),
         "packages": list(packages),
         "package_paths": sorted({str(Path(paths[0]).parent) for paths in packages.values()}),
     }
@@ -124,6 +125,10 @@ def _tool_reach() -> landlock.Reach:
             *toolchain_folders(),
         ),
     )
+
+
+_PROGRAM_REACH = landlock.Reach(readable=("/etc/ld.so.cache",), executable=("/lib", "/lib64", "/usr/lib", "/usr/lib64"))
+"""For a compiled program: the shared libraries, and nothing else that could be executed."""
 
 
 def _bubblewrap(tops: tuple[str, ...], packages: dict[str, list[str]], scratch: Path | None) -> list[str]:

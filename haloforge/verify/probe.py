@@ -37,7 +37,7 @@ _KILLER = "import ctypes; ctypes.CDLL(None).ptrace(16, 1, 0, 0); print('could ca
 
 @functools.cache
 def isolation() -> Level:
-    """The strongest level that holds on this machine; `none`, with the reasons, where none does. Half a second, once."""
+    """The strongest level that holds on this machine; `none`, with the reasons, where none does. Half a second."""
     reasons: list[str] = []
     for name in LEVELS:
         flaw = _flaw(name)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 from typing import Any
 
@@ -103,7 +104,10 @@ def _status(report: dict[str, Any], solution: Exit, limits: Limits) -> tuple[Sta
     if end == "broken":
         return "unscored", detail
     if end == "gone":
-        return violent_end(solution, limits.cpu_s) or ("exited_early", detail)
+        killed_by_us = (
+            solution.signal == signal.SIGKILL and not solution.by_wall_clock and solution.cpu_s < limits.cpu_s
+        )
+        return (None if killed_by_us else violent_end(solution, limits.cpu_s)) or ("exited_early", detail)
     if report["errors"]:
         status = {"wrong": "wrong_answer", "memory": "memory_limit", "error": "runtime_error"}[report["errors"][0]]
         return status, summary_of(report["outcomes"])  # type: ignore[return-value]

@@ -88,6 +88,7 @@ def _warm_up(config: dict[str, Any]) -> None:
 
 def _confine(config: dict[str, Any]) -> None:
     """Give up, for this process and all its children, whatever Python does not need."""
+    seccomp.hide_from_debuggers()
     if config["landlock"]:
         landlock.restrict(landlock.Reach(**config["reach"]))
     if config["seccomp"]:
@@ -163,7 +164,7 @@ class _Zygote:
         limits.apply(limits.Limits(**request["limits"]))
         compiling = request["box"] == "compile"
         if self._config["landlock"]:
-            reach = landlock.Reach(**self._config["reach"])
+            reach = landlock.Reach(**self._config["reach" if compiling else "reach_of_programs"])
             own = (request["directory"],)
             more = {"writable": own} if compiling else {"executable": (*reach.executable, *own)}
             landlock.restrict(dataclasses.replace(reach, **more))

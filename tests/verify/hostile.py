@@ -1,0 +1,83 @@
+"""Hostile programs, and the means to run them at any level of isolation, as any user: python hostile.py LEVEL...
+
+A program prints LEAK when it got what it wanted. Those marked `dies` must not live to their end.
+"""
+
+import json
+import sys
+
+from cheats import sections
+
+from haloforge.records import Case, Problem, Tests
+from haloforge.verify import VerifySettings
+from haloforge.verify.box.limits import Limits
+from haloforge.verify.streams import run
+from haloforge.verify.worker import Worker
+from haloforge.verify.zygote import Zygote
+
+LIMITS = Limits(cpu_s=1, wall_s=2, memory_mb=512)
+HONEST = "print(sum(map(int, input().split())))"
+
+
+def flaw(zygote: Zygote, code: str, dies: bool) -> str | None:
+    """What went wrong when this program ran, or in the honest one after it; None when it was contained."""
+    ran = run(zygote, {"mode": "program", "code": code}, LIMITS, output_limit=1 << 20)
+    if b"LEAK" in ran.stdout:
+        return ran.stdout.decode(errors="replace")[:200]
+    lived = ran.end.code == 0 and not ran.flooded
+    if dies and lived:
+        return f"it lived to its end: {ran.end}"
+    after = run(zygote, {"mode": "program", "code": HONEST}, LIMITS, b"20 22\n")
+    return None if after.stdout == b"42\n" else f"the next honest program ended so: {after.end} {after.stderr!r}"
+
+
+def flaws(level: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
+    """Names of the programs that one level did not contain, and why; all of them run in the same warm process."""
+    zygote = Zygote("solution", level)
+    try:
+        found = {name: flaw(zygote, code, "dies" in words) for name, (words, code) in programs.items()}
+    finally:
+        zygote.close()
+    return {name: what for name, what in found.items() if what}
+
+
+ADDS = '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 2) printf("%d\\n", a + b); }\n'
+ANSWER = Problem("sum", "", language="cpp", tests=Tests("stdio", cases=(Case("20 22\n", "42\n"),)))
+
+
+def compiled_flaw(worker: Worker, code: str, words: list[str]) -> str | None:
+    """As `flaw`, for a C++ program: it is expected to print nothing, so LEAK shows in the difference."""
+    silent = Problem("silent", "", language="cpp", tests=Tests("stdio", cases=(Case("", "nothing"),)))
+    found = worker.judge(silent, code, LIMITS)
+    text = f"{found.detail}\n{found.diagnostics}"
+    if "LEAK" in found.detail or "root:" in text or "PRIVATE KEY" in text:
+        return text[:300]
+    if found.status in ("passed", "unscored"):
+        return f"{found.status}: {found.detail}"
+    if ("compile_error" in words) != (found.status == "compile_error") and words:
+        return f"it ended as {found.status}: {found.detail}"
+    if "runtime" in words and found.status == "wrong_answer":
+        return "it lived to its end"
+    after = worker.judge(ANSWER, ADDS, LIMITS)
+    return None if after.status == "passed" else f"the next honest program: {after}"
+
+
+def compiled_flaws(level: str, name: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
+    """As `flaws`, for C++ programs under the verifier `name`."""
+    worker = Worker(VerifySettings(name=name), level)
+    try:
+        found = {title: compiled_flaw(worker, code, words) for title, (words, code) in programs.items()}
+    finally:
+        worker.close()
+    return {title: what for title, what in found.items() if what}
+
+
+def main(levels: list[str]) -> dict[str, dict[str, str]]:
+    """Everything at these levels, compilers where a level allows them."""
+    python, cpp = sections("hostile_python.txt"), sections("hostile_cpp.txt")
+    found = {f"{level} python": flaws(level, python) for level in levels}
+    return found | {f"{level} gcc": compiled_flaws(level, "gcc", cpp) for level in levels if level != "noopen"}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1:])))

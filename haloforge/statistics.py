@@ -187,6 +187,18 @@ def smallest_detectable_gain(
     return (_student_quantile((1 + LEVEL) / 2, units - 1) + _Z(POWER)) * error
 
 
+def planned_gain(problems: int, samples: int, change: float, rate: float = 0.4) -> float:
+    """The gain in pass@1 that a paired benchmark of this size will detect with power 0.8 at the 5 % level.
+
+    Assumes pass rates over problems as Beta(rate, 1 - rate), which real models are close to, and a true gain that
+    varies from problem to problem by `change` on the logit scale (0.5 little, 1.0 much).
+    """
+    mixed = rate * (1 - rate)
+    sampling = 2 * (mixed / 2) / samples
+    varying = change**2 * mixed * (1 + rate) * (2 - rate) / 24  # change^2 E[(p (1 - p))^2]
+    return (_Z((1 + LEVEL) / 2) + _Z(POWER)) * math.sqrt((sampling + varying) / problems)
+
+
 def verdict(difference: Estimate, p_value: float) -> Verdict:
     """`better` or `worse` where the interval excludes 0 and the test agrees, else `no detectable change`."""
     if p_value > 1 - LEVEL or difference.low <= 0 <= difference.high:

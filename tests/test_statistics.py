@@ -17,6 +17,7 @@ from haloforge.statistics import (
     mcnemar,
     mean_estimate,
     pass_at_k,
+    planned_gain,
     sign_flip,
     smallest_detectable_gain,
     verdict,
@@ -129,6 +130,12 @@ def test_a_real_gain_of_the_detectable_size_is_found_four_times_in_five() -> Non
     for _ in range(400):
         found += bootstrap(rng.normal(gain, noise, size)).low > 0
     assert found / 400 == pytest.approx(0.8, abs=0.07)
+
+
+@pytest.mark.parametrize(("samples", "low", "high"), [(1, 0.09, 0.11), (4, 0.05, 0.06), (8, 0.035, 0.05)])
+def test_planned_gains_agree_with_simulations_of_164_problems(samples: int, low: float, high: float) -> None:
+    assert planned_gain(164, samples, 0.5) == pytest.approx(low, abs=0.02)
+    assert planned_gain(164, samples, 1.0) == pytest.approx(high, abs=0.015)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from haloforge.stages.judging import default_language, verify_settings
 from haloforge.stages.results import samples_path
 from haloforge.stages.sampling import Work, plan_work
 from haloforge.stages.splits import read_split
+from haloforge.statistics import planned_gain
 from haloforge.store import Store, home
 from haloforge.verify import open_verifier
 
@@ -40,6 +41,7 @@ def plan_raft(config: RaftConfig) -> list[str]:
         _model_line(config.sft_checkpoint),
         f"problems  {_problems_text(train)} to train on{left_out}",
         f"held out  {_problems_text(held_out)}" if held_out else "held out  nothing, so no cycle can be judged",
+        *([_detects_line(held_out, config.evaluation.samples_per_prompt)] if held_out else []),
         f"cycles    {loop.num_cycles}, each samples {sampled} completions, keeps at most "
         f"{loop.max_per_prompt * len(train)} and tries the held-out problems with {judged}",
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
@@ -58,6 +60,7 @@ def plan_benchmark(config: BenchmarkConfig) -> list[str]:
         f"problems  {_problems_text(problems)} from {config.prompts}",
         f"sampling  {config.samples} completions each, {work.size} in {len(work.batches)} batches",
         f"estimate  {', '.join(f'pass@{k}' for k in config.k)}, with 95 % intervals over problems",
+        _detects_line(problems, config.samples),
         f"output    {config.output} and {samples_path(config)}",
         _time_line(config.model, work.size, config.generation.max_new_tokens),
     ]
@@ -83,6 +86,13 @@ def _problems_text(problems: Sequence[Problem]) -> str:
     """How many problems, in how many families and which languages."""
     languages = ", ".join(sorted({p.language for p in problems}))
     return f"{len(problems)} problems in {len({p.family for p in problems})} families ({languages})"
+
+
+def _detects_line(problems: Sequence[Problem], samples: int) -> str:
+    """What a paired comparison on these problems can show; variants of one problem count as one."""
+    families = len({p.family for p in problems})
+    low, high = (planned_gain(families, samples, change) for change in (0.5, 1.0))
+    return f"detects   a gain of about {low:.2f} to {high:.2f} in pass@1, four times out of five"
 
 
 def _time_line(model: str, samples: int, max_new_tokens: int) -> str:

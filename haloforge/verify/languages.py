@@ -3,6 +3,7 @@
 import functools
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +150,16 @@ def compiler_version(language: Language) -> str:
     argument = "version" if language.family == "go" else "--version"
     asked = subprocess.run([path, argument], capture_output=True, text=True, timeout=60, check=False)
     return (asked.stdout or asked.stderr).strip().partition("\n")[0]
+
+
+def toolchain(name: str, language: str) -> str:
+    """What exactly verifier `name` runs a language by: an interpreter's or compiler's version and its arguments."""
+    if name == "custom":
+        return name
+    chosen = language_for(name, language)
+    if chosen is None:
+        return sys.version
+    return f"{compiler_version(chosen)} {' '.join(chosen.build)}"
 
 
 def compilers_available() -> dict[str, str]:

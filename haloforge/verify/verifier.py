@@ -13,8 +13,9 @@ from types import TracebackType
 from haloforge.errors import DataError, VerifierError
 from haloforge.records import Problem, Verdict
 from haloforge.verify.box.limits import Limits
+from haloforge.verify.cache import OutcomeCache, key_of
 from haloforge.verify.compare import comparison
-from haloforge.verify.languages import VERIFIERS, Language, compiler_path, language_for
+from haloforge.verify.languages import VERIFIERS, Language, compiler_path, language_for, toolchain
 from haloforge.verify.outcome import Outcome, verdict_of
 from haloforge.verify.probe import chosen_level
 from haloforge.verify.settings import VerifySettings, usable_cores
@@ -31,26 +32,35 @@ _log = logging.getLogger(__name__)
 
 
 def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verifier":
-    """A verifier to use in a `with` block. Raises VerifierError for a name or a sandbox that is not there."""
+    """A verifier to use in a `with` block; `cache` is a file that remembers verdicts between runs.
+
+    Raises VerifierError for a name or a sandbox that is not there.
+    """
     if settings.name not in VERIFIERS:
         raise VerifierError(f"unknown verifier {settings.name!r}; use one of {', '.join(VERIFIERS)}")
-    return Verifier(settings, chosen_level(allow_unsafe=settings.allow_unsafe))
+    level = chosen_level(allow_unsafe=settings.allow_unsafe)
+    return Verifier(settings, level, OutcomeCache(cache) if cache else None)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    future: "Future[Verdict]"
+    key: str
     problem: Problem
     code: str
+    waiting: "list[Future[Verdict]]"
+    """Everyone who asked for this same thing while it was on its way."""
 
 
 class Verifier:
     """Judges solutions in warm sandboxes. Bad solutions are verdicts, never exceptions."""
 
-    def __init__(self, settings: VerifySettings, isolation: str) -> None:
+    def __init__(self, settings: VerifySettings, isolation: str, cache: OutcomeCache | None) -> None:
         self.isolation = isolation
         """The level of the sandbox; stands in every verdict."""
         self._settings = settings
+        self._cache = cache
+        self._in_flight: dict[str, _Task] = {}
+        self._problem_keys: dict[int, tuple[Problem, str]] = {}
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -80,7 +90,13 @@ class Verifier:
             future.set_result(Verdict(status="no_code", detail="no code in the answer", isolation=self.isolation))
             return future
         self._start()
-        self._tasks.put(_Task(future, problem, code))
+        task = _Task(self._key(problem, code), problem, code, [future])
+        with self._lock:
+            earlier = self._in_flight.setdefault(task.key, task)
+            if earlier is not task:
+                earlier.waiting.append(future)
+                return future
+        self._tasks.put(task)
         return future
 
     def verify(self, problem: Problem, code: str | None) -> Verdict:
@@ -105,6 +121,8 @@ class Verifier:
             self._tasks.put(None)
         for thread in threads:
             thread.join()
+        if self._cache:
+            self._cache.close()
 
     @property
     def _workers(self) -> int:
@@ -121,18 +139,45 @@ class Verifier:
         worker = Worker(self._settings, self.isolation)
         try:
             while (task := self._tasks.get()) is not None:
-                if task.future.set_running_or_notify_cancel():
-                    task.future.set_result(self._judged(worker, task.problem, task.code))
+                verdict = verdict_of(self._remembered(worker, task), self._settings, self.isolation)
+                with self._lock:
+                    del self._in_flight[task.key]
+                for future in task.waiting:
+                    if future.set_running_or_notify_cancel():
+                        future.set_result(verdict)
         finally:
             worker.close()
 
-    def _judged(self, worker: Worker, problem: Problem, code: str) -> Verdict:
+    def _remembered(self, worker: Worker, task: _Task) -> Outcome:
+        found = self._cache.get(task.key) if self._cache else None
+        if found is None:
+            found = self._judged(worker, task.problem, task.code)
+            if self._cache:
+                self._cache.put(task.key, found)
+        return found
+
+    def _key(self, problem: Problem, code: str) -> str:
+        """Of everything that decides the outcome; the problem's part is worked out once."""
+        known = self._problem_keys.get(id(problem))
+        if known is None or known[0] is not problem:
+            known = problem, self._problem_key(problem)
+            self._problem_keys[id(problem)] = known
+        return key_of(known[1], code)
+
+    def _problem_key(self, problem: Problem) -> str:
+        settings = dataclasses.asdict(self._settings)
+        for name in ("reward", "partial", "workers", "allow_unsafe"):
+            del settings[name]  # they change no outcome, only what is made of it
+        about = problem.tests.to_json(), problem.language, problem.entry_point, problem.starter_code, problem.solution
+        return key_of(settings, self.isolation, toolchain(self._settings.name, problem.language), about)
+
+    def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         limits = limits_for(problem, self._settings)
         outcome = self._tried(worker, problem, code, limits)
         if outcome.status == "timeout":
             again = self._second_limits(worker, problem, outcome, limits)
             outcome = self._tried(worker, problem, code, again) if again else outcome
-        return verdict_of(outcome, self._settings, self.isolation)
+        return outcome
 
     def _second_limits(self, worker: Worker, problem: Problem, outcome: Outcome, limits: Limits) -> Limits | None:
         """More room where the first try may have been unfair: a starved machine, or a reference that is slow itself."""

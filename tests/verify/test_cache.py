@@ -1,0 +1,93 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from haloforge.errors import VerifierError
+from haloforge.records import Problem, Tests
+from haloforge.verify import VerifySettings, open_verifier
+
+SQUARE = Problem("sq", "", tests=Tests("asserts", code=("assert f(3) == 9", "assert f(4) == 16")), entry_point="f")
+CODES = ["def f(x): return x * x", "def f(x): return 9", "def f(x): raise ValueError", "def f(x", "def f(x): exit()"]
+
+
+def verdicts(cache, **settings):
+    with open_verifier(VerifySettings(workers=2, **settings), cache) as verifier:
+        return list(verifier.verify_many((SQUARE, code) for code in CODES))
+
+
+def test_a_second_run_gives_the_same_verdicts_from_the_cache(tmp_path):
+    first = verdicts(tmp_path / "cache.db")
+    assert verdicts(tmp_path / "cache.db") == first  # to the last digit of their CPU time: nothing ran again
+
+
+def test_rewards_are_made_anew_from_cached_outcomes(tmp_path):
+    verdicts(tmp_path / "cache.db")
+    assert [v.reward for v in verdicts(tmp_path / "cache.db", partial=True)][:2] == [1.0, 0.85]
+
+
+def test_another_time_limit_is_another_question(tmp_path):
+    first = verdicts(tmp_path / "cache.db")
+    assert [v.cpu_s for v in verdicts(tmp_path / "cache.db", time_limit_s=3.0)] != [v.cpu_s for v in first]
+
+
+def test_identical_samples_on_their_way_are_run_once():
+    slow = "import time\ndef f(x):\n    time.sleep(0.2)\n    return x * x"
+    with open_verifier(VerifySettings(workers=1)) as verifier:
+        found = list(verifier.verify_many([(SQUARE, slow)] * 8))
+    assert len(set(found)) == 1 and found[0].passed
+
+
+def test_a_file_that_is_no_cache_is_refused_in_one_sentence(tmp_path):
+    wrong = tmp_path / "cache.db"
+    wrong.write_text("not a database, but long enough to be looked at as one " * 20)
+    with pytest.raises(VerifierError, match="cannot be used"):
+        open_verifier(VerifySettings(), wrong)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from haloforge.records import Problem, Tests
+from haloforge.verify import VerifySettings, open_verifier
+
+problem = Problem("n", "", tests=Tests("asserts", code=("assert f(1) == 2",)), entry_point="f")
+codes = [f"def f(x): return x + {n % 3}  # {n}" for n in range(int(sys.argv[2]))]
+with open_verifier(VerifySettings(workers=2), Path(sys.argv[1])) as verifier:
+    for verdict in verifier.verify_many((problem, code) for code in codes):
+        print(verdict.status, verdict.cpu_s, flush=True)
+"""
+
+
+def warm_processes():
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if b"from box import serve" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_engine_leaves_nothing_behind_and_a_rerun_goes_on_from_the_cache(tmp_path):
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "cache.db"), "2000"]
+    before = warm_processes()
+    killed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    early = [killed.stdout.readline() for _ in range(500)]
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    deadline = time.monotonic() + 20
+    while warm_processes() - before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert warm_processes() <= before
+    again = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines(keepends=True)
+    assert again[:500] == early  # their CPU times too: they were not run again
+    assert [line.split()[0] for line in again] == [
+        ["wrong_answer", "passed", "wrong_answer"][n % 3] for n in range(2000)
+    ]

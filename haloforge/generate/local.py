@@ -10,6 +10,7 @@ import torch
 from haloforge.generate.batches import run_batches
 from haloforge.generate.engines import SamplingParams, never, sample_seed
 from haloforge.generate.extraction import extract_code
+from haloforge.generate.packing import pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages
 from haloforge.generate.rows import Ending, Row
 from haloforge.generate.sampling import pick
@@ -26,7 +27,8 @@ _BATCH = 16
 
 
 class LocalEngine:
-    """Samples from a loaded model; an adapter is merged in place until `close`, so close before training it on.
+    """Samples from a loaded model. Until `close` the model is borrowed: its adapter is merged in place, and on a CPU
+    its weights are laid out anew, so neither train nor save it before.
 
     Every sample has a random stream of its own, so the same seed and the same problems on the same machine give the
     same tokens; in another batch only floating-point noise in the model's numbers can change them.
@@ -38,6 +40,7 @@ class LocalEngine:
         self.tokenizer = loaded.tokenizer
         self.protocol = protocol
         self.model, self._undo_merge = merge_in_place(loaded.model)
+        self._undo_packing = pack_linears(self.model)
         self.was_training = loaded.model.training
         self.loaded = loaded
         self.slots = slots
@@ -90,7 +93,8 @@ class LocalEngine:
                 said = text
 
     def close(self) -> None:
-        """Give the adapter and the training mode back as they were."""
+        """Give the model back as it was."""
+        self._undo_packing()
         self._undo_merge()
         self.loaded.model.train(self.was_training)
 

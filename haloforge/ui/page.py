@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from haloforge.errors import ForgeError
+from haloforge.errors import ForgeError, RunError
 from haloforge.store import Store
 from haloforge.ui import live
 from haloforge.ui.form import Form
@@ -111,6 +111,8 @@ class Page:
             gr.Warning("This demo is read-only: install halo-forge to run and change things.", duration=5)
             return None
         try:
+            if name not in self.actions:
+                raise RunError(f"this page has no action {name!r}; reload it")
             with self.store() as store:
                 return self.actions[name](store, view, value)
         except ForgeError as error:

@@ -49,8 +49,8 @@ def chain(dataset: str, language: str, model: str, folder: str, typed: Mapping[s
     data = {"dataset": dataset, "language": language.strip() or None}
     before, after = str(here / "before.json"), str(here / "after.json")
     parts: Sequence[tuple[type[StageConfig], Flat]] = (
-        (PrepareConfig, {**data, "output": train, "split": "train"}),
-        (PrepareConfig, {**data, "output": test, "split": "test"}),
+        (PrepareConfig, {**data, "output": train, "split": "train", "purpose": "training"}),
+        (PrepareConfig, {**data, "output": test, "split": "test", "purpose": "benchmark"}),
         (BenchmarkConfig, {"model": model, "prompts": test, "output": before}),
         (SftConfig, {"model.name": model, "data.train_file": train, "output_dir": str(here / "sft")}),
         (

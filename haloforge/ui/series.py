@@ -56,8 +56,17 @@ def newest(store: Store, run_id: str, name: str) -> Mapping[str, Any]:
     return {}
 
 
+def made_rows(store: Store, run: Run) -> int | None:
+    """How many problems a finished preparation wrote."""
+    rows = [event.data.get("rows") for event in store.events(run.id, kind="artifact")]
+    return next((row for row in rows if row is not None), None)
+
+
 def key_figure(store: Store, run: Run) -> str:
     """The one number that tells how a run stands, for a line of a list."""
+    if run.stage == "data-prepare":
+        rows = made_rows(store, run)
+        return "" if rows is None else f"{number(rows)} problems"
     wanted = _KEY_FIGURES.get(run.stage)
     if wanted is None:
         return ""
@@ -71,7 +80,6 @@ def key_figure(store: Store, run: Run) -> str:
 _KEY_FIGURES = {
     "sft": ("train", "loss", "loss {}"),
     "raft": ("cycle", "eval_pass@1", "pass@1 {}"),
-    "data-prepare": ("rows", "written", "{} problems"),
     "benchmark": ("benchmark", "pass@1", "pass@1 {}"),
 }
 """Stage -> the metric, its value, and how it is said."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from haloforge.records import Event, Run
 from haloforge.store import Store
 from haloforge.ui import charts, series
-from haloforge.ui.markup import Child, Html, h, join, table
+from haloforge.ui.markup import Child, Html, h, join, note, table
 from haloforge.ui.view import View
 from haloforge.ui.widgets import result
 from haloforge.ui.widgets.chips import ago
@@ -18,7 +18,18 @@ def render(store: Store, run: Run, view: View) -> Html:
     made = artifacts(store.events(run.id, kind="artifact"))
     if not (numbers or boxes or made):
         return h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
-    return join([numbers, h("div", boxes, cls="grid2") if boxes else None, made])
+    return join([notes(store, run), numbers, h("div", boxes, cls="grid2") if boxes else None, made])
+
+
+def notes(store: Store, run: Run) -> list[Html]:
+    """What a run warns of in its newest cycle, and how it ended."""
+    lines = [str(event.data["text"]) for event in store.events(run.id, kind="log")]
+    alarms = [line for line in lines if line.startswith(_ALARM)]
+    newest = alarms[-1].partition(":")[0] if alarms else ""
+    out = [note(line[:1].upper() + line[1:], "error") for line in alarms if line.startswith(f"{newest}:")]
+    if run.status == "done" and lines:
+        out.append(note(lines[-1][:1].upper() + lines[-1][1:], "good"))
+    return out
 
 
 def figures(store: Store, run: Run) -> Html | None:
@@ -66,9 +77,9 @@ def artifacts(events: Sequence[Event]) -> Html | None:
     return table(heads, rows, label="Artifacts")
 
 
-_METRICS = {"raft": "cycle", "data-prepare": "rows"}
+_METRICS = {"raft": "cycle"}
+_ALARM = "alarm in cycle"
 _FIGURES = {
-    "data-prepare": (("written", "problems written", False), ("read", "rows read", False)),
     "raft": (
         ("eval_pass@1", "held-out pass@1", True),
         ("train_pass_rate", "training samples passed", True),

@@ -1,0 +1,110 @@
+"""What the page's few events do: links, actions, ticks, tabs."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from rows import make_run
+
+from haloforge import ui
+from haloforge.store import Store
+from haloforge.ui.live import Seen
+from haloforge.ui.page import Page
+from haloforge.ui.tabs import runs
+
+
+@pytest.fixture
+def page(store: Store) -> Page:
+    with gr.Blocks(analytics_enabled=False):
+        made = Page(store.root)
+        made.pane("", lambda store, view: f"{len(store.runs())} runs")
+        made.action("stop", runs.stop)
+        made.action("delete", runs.delete)
+    return made
+
+
+def tick(page: Page, view: dict[str, str], seen: Seen) -> Any:
+    return asyncio.run(page._tick(view, seen))
+
+
+def message(**data: str) -> gr.EventData:
+    return gr.EventData(None, data)
+
+
+def test_a_tick_with_nothing_new_is_skipped(store: Store) -> None:
+    async def two_ticks() -> Any:
+        with gr.Blocks(analytics_enabled=False):
+            page = Page(store.root)
+        _, seen, *_ = await page._tick({"tab": "runs"}, Seen())
+        return await page._tick({"tab": "runs"}, seen)
+
+    assert asyncio.run(two_ticks()) == gr.skip()
+
+
+def test_a_tick_that_raced_with_a_click_is_made_good_by_the_next(store: Store) -> None:
+    """The answer of an old tick may land after a click: what was sent then is not what the address says."""
+
+    async def race() -> Any:
+        with gr.Blocks(analytics_enabled=False):
+            page = Page(store.root)
+        _, seen, *_ = await page._tick({"tab": "runs"}, Seen())
+        return await page._tick({"tab": "data"}, seen)
+
+    assert asyncio.run(race()) != gr.skip()
+
+
+def test_a_link_opens_its_address(page: Page) -> None:
+    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(go="?tab=sft&run=x")))
+    assert view == {"tab": "sft", "run": "x"}
+
+
+def test_a_stop_button_stops_the_run_it_was_made_for(page: Page, store: Store) -> None:
+    first, second = make_run(store, status="queued"), make_run(store, status="queued")
+    asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="stop", value=f"now {first.id}")))
+    assert (store.run(first.id).status, store.run(second.id).status) == ("stopped", "queued")
+
+
+def test_what_cannot_be_done_changes_nothing_and_raises_nothing(page: Page, store: Store) -> None:
+    run = make_run(store, status="running")
+    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="delete", value=run.id)))
+    assert view == {"tab": "runs"} and store.run(run.id).status == "running"
+
+
+def test_deleting_needs_the_whole_id(page: Page, store: Store) -> None:
+    run = make_run(store, status="done")
+    asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="delete", value=run.id[:6])))
+    assert store.run(run.id)
+    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="delete", value=run.id)))
+    assert store.runs() == [] and view == {"tab": "runs"}
+
+
+def test_a_read_only_page_refuses_every_action(page: Page, store: Store) -> None:
+    page.read_only = True
+    run = make_run(store, status="queued")
+    asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="stop", value=f"now {run.id}")))
+    assert store.run(run.id).status == "queued"
+
+
+def test_an_action_nobody_offers_is_refused(page: Page) -> None:
+    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="format-the-disk")))
+    assert view == {"tab": "runs"}
+
+
+def test_the_tab_strip_keeps_the_run_that_was_looked_at(page: Page) -> None:
+    seen = Seen(view={"tab": "runs", "run": "x"})
+    view, *_ = asyncio.run(page._open("sft", {"tab": "runs", "run": "x"}, seen))
+    assert view == {"tab": "sft", "run": "x"}
+
+
+def test_every_output_of_the_whole_page_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wired event returns as many values as it has outputs, on every tab."""
+    monkeypatch.chdir(tmp_path)
+    with Store(tmp_path / "runs") as store:
+        make_run(store, status="done")
+    demo = ui.build(tmp_path / "runs")
+    dispatch = next(fn for fn in demo.fns.values() if fn.name == "_dispatch")
+    for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "playground"):
+        sent = asyncio.run(dispatch.fn({"tab": "runs"}, Seen(), message(go=f"?tab={tab}")))
+        assert len(sent) == len(dispatch.outputs), tab

@@ -177,6 +177,8 @@ class RaftLoop(Section):
     """Cycles without a better held-out pass@1 before the run ends; 0 runs them all."""
     rollback: bool = setting(False, advanced=True)
     """Go on from the best cycle so far instead of the last, at half the learning rate for every cycle in between."""
+    sweep: bool = setting(False, advanced=True)
+    """After the last cycle, try the best adapter at 50 and 75 % of its strength on the held-out problems."""
     control: Literal["none", "unverified", "shuffled_rewards"] = setting("none", advanced=True)
     """Show what verification is worth: as many samples, chosen without it, or by rewards dealt out at random."""
 

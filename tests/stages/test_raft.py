@@ -232,3 +232,20 @@ def test_a_run_can_go_on_after_a_cycle_that_kept_too_little(taught: Path, tmp_pa
         )
     assert models == [str(taught), str(taught)]
     assert first != second
+
+
+@pytest.mark.slow
+def test_the_best_adapter_is_tried_at_part_of_its_strength(taught: Path, tmp_path: Path) -> None:
+    config = raft_config(taught, tmp_path, **{"raft.num_cycles": 1, "raft.sweep": True})
+    run_id = run_raft(config, tmp_path / "runs")
+    with Store(tmp_path / "runs") as store:
+        tried = [e.data["step"] for e in store.events(run_id, kind="metric") if e.data["name"] == "strength"]
+        counted = Counter(s.cycle for s in store.samples(run_id, purpose="benchmark"))
+    folder = Path(config.output_dir, "cycle_1")
+    alphas = [
+        json.loads((folder / name / "adapter_config.json").read_text())["lora_alpha"]
+        for name in ("strength_50", "strength_75", "final_model")
+    ]
+    assert tried == [50, 75]
+    assert counted == {50: 12, 75: 12}
+    assert alphas == [16, 24, 32]

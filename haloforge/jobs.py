@@ -30,6 +30,10 @@ RUNGS = ("cycle", "now", "kill")
 """The stop ladder: after this cycle; now, with everything saved; at once, losing at most the batch in work."""
 
 
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads of arithmetic that wait sleep instead of spinning: on a busy machine spinning costs most of the time."""
+
+
 def submit(store: Store, config: configs.StageConfig, *, parent: str | None = None, name: str = "") -> Run:
     """Queue a run. A run with a parent waits until the parent is done."""
     run = store.create_run(config.stage, config.to_json(), parent=parent, name=name)
@@ -118,6 +122,7 @@ def start_worker(store: Store, run_id: str) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             cwd=run.cwd,
+            env=PATIENT_THREADS | os.environ,
             start_new_session=True,
         )
 

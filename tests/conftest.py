@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from haloforge.store import Store
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from places import ROOT
 from tiny import save_tiny_model
 
 pytestmark = pytest.mark.slow

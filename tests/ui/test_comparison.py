@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rows import BENCHMARK, add_cycles, make_run, problem
+from seeded import BENCHMARK, add_cycles, make_run, problem
 
 from haloforge.records import Run, Sample, Verdict
 from haloforge.settings import values

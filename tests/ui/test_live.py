@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rows import make_run
+from seeded import make_run
 
 from haloforge.store import Store
 from haloforge.ui.live import Pane, Seen, Watch, refresh

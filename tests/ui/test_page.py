@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from rows import make_run
+from seeded import make_run
 
 from haloforge import ui
 from haloforge.store import Store

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from rows import add_samples, make_run
+from seeded import add_samples, make_run
 from tiny import save_tiny_model
 
 from haloforge.errors import DataError

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from rows import make_run, problem
+from seeded import make_run, problem
 
 from haloforge.errors import DataError
 from haloforge.files import write_jsonl

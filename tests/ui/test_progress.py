@@ -1,7 +1,7 @@
 """Phases, shares and time left, from a run's events alone."""
 
 import pytest
-from rows import RAFT, add_cycles, make_run
+from seeded import RAFT, add_cycles, make_run
 
 from haloforge.records import Event
 from haloforge.store import Report, Store

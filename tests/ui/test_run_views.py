@@ -1,7 +1,7 @@
 """The list of runs and one run in detail: functions of the store."""
 
 import pytest
-from rows import BENCHMARK, PREPARE, SFT, add_cycles, add_samples, make_run
+from seeded import BENCHMARK, PREPARE, SFT, add_cycles, add_samples, make_run
 
 from haloforge import jobs
 from haloforge.records import RunStatus

@@ -1,7 +1,7 @@
 """The samples of a run: filters, pages, and one sample with everything that is known of it."""
 
 import pytest
-from rows import add_samples, make_run, problem
+from seeded import add_samples, make_run, problem
 
 from haloforge.records import STATUSES, Status, Verdict
 from haloforge.stages.selection import Reason

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import gradio as gr
 import pytest
-from rows import RAFT, SFT, add_cycles, make_run
+from seeded import RAFT, SFT, add_cycles, make_run
 
 from haloforge.config import BenchmarkConfig
 from haloforge.settings import StageConfig, values

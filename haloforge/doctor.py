@@ -67,9 +67,10 @@ def _python() -> Iterator[Check]:
 def _machine() -> Iterator[Check]:
     import torch
 
+    from haloforge.verify.settings import usable_cores
+
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(_existing(str(home().absolute())))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Check("cpu", "ok", f"{cores} usable cores")
+    yield Check("cpu", "ok", f"{usable_cores()} usable cores")
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
         yield Check("gpu", "ok", ", ".join(f"{p.name} ({p.total_memory / 2**30:.0f} GiB)" for p in names))

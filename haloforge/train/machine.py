@@ -1,11 +1,8 @@
 """How many threads arithmetic may use: no more than this process is given cores."""
 
-import os
-from pathlib import Path
-
 import torch
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+from haloforge.verify.settings import usable_cores
 
 
 def limit_threads() -> None:
@@ -15,16 +12,3 @@ def limit_threads() -> None:
     threads, which wait for each other most of the time.
     """
     torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
-
-
-def usable_cores() -> int:
-    """Cores by affinity and by the container's CPU quota; at least 1."""
-    cores = len(os.sched_getaffinity(0)) if "sched_getaffinity" in dir(os) else os.cpu_count() or 1
-    quota = cpu_quota(_QUOTA.read_text()) if _QUOTA.exists() else None
-    return max(1, min(cores, int(quota))) if quota else cores
-
-
-def cpu_quota(text: str) -> float | None:
-    """Cores that a cgroup's cpu.max grants ("200000 100000" is 2.0); None without a limit."""
-    limit, _, period = text.partition(" ")
-    return None if limit == "max" else int(limit) / int(period)

@@ -31,13 +31,13 @@ class VerifySettings:
 def usable_cores() -> int:
     """Cores this process may run on, no more than its container's CPU quota; at least 1."""
     cores = len(os.sched_getaffinity(0))
-    quota = _quota()
+    quota = cpu_quota()
     return max(1, cores if quota is None else min(cores, int(quota)))
 
 
-def _quota() -> float | None:
+def cpu_quota(group: Path = Path("/sys/fs/cgroup")) -> float | None:
     """CPUs granted by the control group, version 2 or 1; None when there is no quota."""
-    unified, fraction = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+    unified, fraction = group / "cpu.max", group / "cpu" / "cpu.cfs_quota_us"
     try:
         if unified.is_file():
             granted, period = unified.read_text().split()

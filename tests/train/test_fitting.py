@@ -16,7 +16,6 @@ from haloforge.store import Report
 from haloforge.train import checkpoints
 from haloforge.train.examples import Example
 from haloforge.train.fitting import Training, fit
-from haloforge.train.machine import cpu_quota, usable_cores
 from haloforge.train.raft import train_on_samples
 from haloforge.train.reporting import evaluations_since_best, is_exhausted
 from haloforge.train.settings import optimizer_steps
@@ -144,8 +143,3 @@ def test_patience_counts_evaluations_since_the_first_of_the_lowest() -> None:
     history = [{"eval_loss": loss} for loss in (3.0, 2.0, 2.5, 2.0, float("nan"))]
     assert [evaluations_since_best(history[:n]) for n in range(6)] == [0, 0, 0, 1, 2, 3]
     assert (is_exhausted(history, 3), is_exhausted(history, 4), is_exhausted(history, 0)) == (True, False, False)
-
-
-def test_a_container_quota_counts_in_cores() -> None:
-    assert (cpu_quota("max 100000\n"), cpu_quota("150000 100000\n")) == (None, 1.5)
-    assert usable_cores() >= 1

@@ -1,6 +1,7 @@
-"""What a cycle leaves behind: its checkpoint, its numbers, and what can be claimed of it."""
+"""What a cycle leaves behind: its checkpoint, its numbers, what can be claimed of it; in the end the best of them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,12 @@ from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.files import write_text
 from haloforge.models.checkpoints import FINAL_MODEL, Metadata, resolve, write_metadata
-from haloforge.stages.curriculum import last_trained, plan_cycle
-from haloforge.stages.health import raise_alarms, signal
-from haloforge.stages.sampling import sampling_seconds
-from haloforge.stages.scores import pass_at, sample_metrics, tally
+from haloforge.stages.curriculum import last_trained
+from haloforge.stages.cycle_metrics import cycle_metrics
+from haloforge.stages.health import raise_alarms
 from haloforge.stages.splits import Split
-from haloforge.stages.standings import Standing, best, sentence, standings
-from haloforge.store import Judged, Report
+from haloforge.stages.standings import Standing, against_best, best, changes, sentence, standings
+from haloforge.store import Report
 from haloforge.train.checkpoints import refuse_taken
 
 BEST_FILE = "best.json"
@@ -38,49 +38,54 @@ def refuse_taken_output(config: RaftConfig, run_id: str) -> None:
         refuse_taken(folder, run_id, overwrite=config.overwrite)
 
 
-def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> None:
-    """Emit the metrics of a cycle and say what it brought."""
-    values = {**_training_metrics(report, config, split, cycle), **_evaluation_metrics(report, config, split, cycle)}
-    if not values:
-        return
-    report.metric("cycle", cycle, values)
-    raise_alarms(report, cycle, report.store.samples(report.run_id, cycle=cycle))
-    found = standings(report, split.held_out, cycle, config.seed)
-    if found and found[-1].cycle == cycle:
-        report.log(sentence(found[-1], found[0]))
+def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, Any]:
+    """Emit the metrics of a cycle and say what it brought.
 
-
-def cycles_since_best(report: Report, config: RaftConfig, split: Split, cycle: int) -> int:
-    """How many cycles up to this one brought no better held-out pass@1."""
+    Returns how many cycles ago the best was, and which held-out problems were gained and lost since the start.
+    """
+    values = cycle_metrics(report, config, split, cycle)
+    if values:
+        report.metric("cycle", cycle, values)
+        raise_alarms(report, cycle, report.store.samples(report.run_id, cycle=cycle))
     found = standings(report, split.held_out, cycle, config.seed)
-    return cycle - best(found).cycle if found else 0
+    if not found:
+        return {"cycles_since_best": 0, "gained": [], "lost": []}
+    gained, lost = changes(found[-1], found[0])
+    if found[-1].cycle == cycle:
+        for line in (sentence(found[-1], found[0]), against_best(found, config.seed), _named(gained, lost)):
+            if line:
+                report.log(line)
+    return {"cycles_since_best": cycle - best(found).cycle, "gained": gained, "lost": lost}
 
 
 def conclude(report: Report, config: RaftConfig, split: Split) -> None:
     """Name the best cycle, in OUTPUT/best.json, in the events, and in the metadata that makes OUTPUT itself a model."""
     last = last_trained(report)
     found = standings(report, split.held_out, last, config.seed)
-    winner = best(found) if found else None
-    cycle = winner.cycle if winner else last
-    content: dict[str, Any] = {"run": report.run_id, "cycle": cycle, "path": checkpoint(config, cycle)}
-    content |= _claim(winner, found[0]) if winner else {"verdict": None, "sentence": "nothing was held out to judge by"}
-    output = Path(config.output_dir)
-    write_text(output / BEST_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    trained = max((s for s in found if s.cycle), key=lambda s: (s.score.value, -s.cycle), default=None)
-    use = trained.cycle if trained else last
-    base = resolve(config.sft_checkpoint).base_model
-    name = f"cycle_{use}/{FINAL_MODEL}" if use else ""
-    write_metadata(output, Metadata(base, config.sft_checkpoint, report.run_id, "raft", best=name))
-    report.artifact("best", content["path"], cycle=cycle)
-    if winner and winner.gain:
-        gain = winner.gain
-        report.metric("best", cycle, {**asdict(gain.difference), "method": None, "p_value": gain.p_value})
-    report.log(
-        f"best is cycle {cycle}; {content['sentence']}" if cycle else f"no cycle is better; {content['sentence']}"
-    )
+    cycle = best(found).cycle if found else last
+    path, claim = checkpoint(config, cycle), _claim(found)
+    content = {"run": report.run_id, "cycle": cycle, "path": path, **claim}
+    write_text(Path(config.output_dir, BEST_FILE), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    _make_output_a_model(report, config, found, last)
+    report.artifact("best", path, cycle=cycle)
+    if found:
+        report.metric("best", cycle, {"pass@1": best(found).score.value, "base_pass@1": found[0].score.value})
+    report.log(f"best is cycle {cycle}; {claim['sentence']}" if cycle else f"no cycle is better; {claim['sentence']}")
 
 
-def _claim(winner: Standing, base: Standing) -> dict[str, Any]:
+def _make_output_a_model(report: Report, config: RaftConfig, found: Sequence[Standing], last: int) -> None:
+    """The output folder stands for its best trained cycle, even where the starting model is better still."""
+    trained = [standing for standing in found if standing.cycle]
+    use = best(trained).cycle if trained else last
+    base, start = resolve(config.sft_checkpoint).base_model, config.sft_checkpoint
+    chosen = f"cycle_{use}/{FINAL_MODEL}" if use else ""
+    write_metadata(config.output_dir, Metadata(base, start, report.run_id, "raft", best=chosen))
+
+
+def _claim(found: Sequence[Standing]) -> dict[str, Any]:
+    if not found:
+        return {"verdict": None, "sentence": "nothing was held out to judge by"}
+    winner, base = best(found), found[0]
     gain = winner.gain
     return {
         "pass@1": asdict(winner.score),
@@ -94,45 +99,10 @@ def _claim(winner: Standing, base: Standing) -> dict[str, Any]:
     }
 
 
-def _training_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, float | None]:
-    samples = report.store.samples(report.run_id, cycle=cycle, purpose="train")
-    scored = [s.verdict for s in samples if s.verdict and s.verdict.status != "unscored"]
-    if not scored:
-        return {}
-    kept = sum(bool(s.kept) for s in samples)
-    phase = report.store.phase(report.run_id, cycle, "train")
-    return {
-        "train_pass_rate": sum(v.passed for v in scored) / len(scored),
-        "train_mean_reward": sum(v.reward for v in scored) / len(scored),
-        "mixed_share": signal([t for t in tally(split.train, samples) if t.scored])["mixed"],
-        "kept": kept,
-        "kept_share": kept / len(samples),
-        "learning_rate": plan_cycle(report, config, split, cycle).learning_rate,
-        "seconds_sample": sampling_seconds(report, cycle, "train"),
-        "seconds_verify": sum(v.cpu_s for v in scored),
-        "seconds_train": phase["data"].get("seconds") if phase else None,
-    }
-
-
-def _evaluation_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, float | None]:
-    problems = {p.task_id: p for p in [*split.train, *split.held_out]}
-    evaluated = report.store.samples(report.run_id, cycle=cycle, purpose="eval")
-    trained_on = report.store.samples(report.run_id, cycle=cycle, purpose="train")
-    if not evaluated and not trained_on:
-        return {}
-    values: dict[str, float | None] = {**sample_metrics(evaluated or trained_on, problems)}
-    tallies = tally(split.held_out, evaluated)
-    score, k = pass_at(tallies, 1, seed=config.seed), config.evaluation.samples_per_prompt
-    if score:
-        wide = pass_at(tallies, k, seed=config.seed)
-        values |= {"eval_pass@1": score.value, "eval_low": score.low, "eval_high": score.high}
-        values |= {f"eval_pass@{k}": wide.value if wide else None}
-        values["seconds_eval"] = sampling_seconds(report, cycle, "eval")
-    values["useful_tokens_per_s"] = _speed(report, cycle, [*evaluated, *trained_on])
-    return values
-
-
-def _speed(report: Report, cycle: int, samples: list[Judged]) -> float | None:
-    """Sampled tokens, up to and with the end token, per second of sampling."""
-    seconds = sampling_seconds(report, cycle, "train") + sampling_seconds(report, cycle, "eval")
-    return sum(s.sample.completion_tokens for s in samples) / seconds if seconds else None
+def _named(gained: Sequence[str], lost: Sequence[str]) -> str:
+    parts = [
+        f"{word} {len(names)}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
+        for word, names in (("gained", gained), ("lost", lost))
+        if names
+    ]
+    return f"held-out problems {'; '.join(parts)}" if parts else ""

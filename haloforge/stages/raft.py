@@ -14,7 +14,7 @@ from haloforge.stages import cycles
 from haloforge.stages.curriculum import plan_cycle
 from haloforge.stages.engines import Engines
 from haloforge.stages.judging import default_language, verify_settings
-from haloforge.stages.phases import Facts, hold_settings, once
+from haloforge.stages.phases import hold_settings, once
 from haloforge.stages.planning import plan_raft as plan
 from haloforge.stages.splits import read_split
 from haloforge.stages.steps import Loop, choose, evaluate, sample, train, try_strengths
@@ -74,12 +74,8 @@ def is_enough(loop: Loop, cycle: int, chosen: list[TrainSample]) -> bool:
 def decide(loop: Loop, cycle: int) -> bool:
     """Report the cycle; False when the run is over. Raises Stopped when the user asked for it at the end of a cycle."""
     config, report = loop.config, loop.report
-
-    def work() -> Facts:
-        cycles.report_cycle(report, config, loop.split, cycle)
-        return {"cycles_since_best": cycles.cycles_since_best(report, config, loop.split, cycle)}
-
-    waited = once(report, cycle, "decide", work)["cycles_since_best"]
+    facts = once(report, cycle, "decide", lambda: cycles.report_cycle(report, config, loop.split, cycle))
+    waited = facts["cycles_since_best"]
     if 0 < config.raft.patience <= waited:
         report.log(f"no better held-out pass@1 for {waited} cycles, so the run ends here (patience)")
         return False

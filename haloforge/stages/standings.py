@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from haloforge.records import Problem
-from haloforge.stages.scores import Tally, paired, pass_at, tally
+from haloforge.stages.scores import Tally, paired, pass_at, solved, tally
 from haloforge.statistics import Comparison, Estimate, holm
 from haloforge.store import Report
 
@@ -47,6 +47,19 @@ def sentence(standing: Standing, base: Standing) -> str:
         f"held-out pass@1 of cycle {standing.cycle}: {standing.score} on {problems}, against {base.score.value:.3f} "
         f"of the starting model: {standing.gain.sentence()}"
     )
+
+
+def against_best(found: Sequence[Standing], seed: int) -> str:
+    """The last cycle against the best before it, in words; empty where that is the starting model."""
+    before = best(found[:-1]) if len(found) > 1 else found[0]
+    change = paired(before.tallies, found[-1].tallies, seed=seed) if before.cycle else None
+    return f"cycle {found[-1].cycle} against cycle {before.cycle}: {change.sentence()}" if change else ""
+
+
+def changes(standing: Standing, base: Standing) -> tuple[list[str], list[str]]:
+    """Held-out problems that a cycle solves and the starting model does not, and the other way round."""
+    old, new = solved(base.tallies), solved(standing.tallies)
+    return [t for t in new if t not in old], [t for t in old if t not in new]
 
 
 def _with_gains(found: list[Standing], seed: int) -> list[Standing]:

@@ -1,0 +1,147 @@
+"""What verification is worth: RAFT against the same loop that trains on as many samples chosen without the verifier.
+
+Run: python benchmarks/verification_gain.py --output runs/verification-gain
+
+Every seed holds out another share of the operations of starter-easy; nothing of a held-out operation is trained on. All
+scores are on the same samples of the same held-out problems, strict and with the requested function name granted
+(aliased); intervals are paired and clustered by operation. It can be stopped and started again: finished cells stay.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from haloforge.config import PrepareConfig, RaftConfig
+from haloforge.errors import ForgeError
+from haloforge.files import read_jsonl, write_jsonl
+from haloforge.stages import data, raft
+from haloforge.stages.aliasing import rescued
+from haloforge.stages.scores import Tally, paired, tally
+from haloforge.store import Report, Store
+from haloforge.verify import VerifySettings, open_verifier
+
+ARMS = {"RAFT": "none", "unverified": "unverified", "shuffled rewards": "shuffled_rewards"}
+
+
+class Cell(NamedTuple):
+    """One seed and arm: rows trained on, and the held-out passes before and after, strict and aliased."""
+
+    rows: int
+    before: list[Tally]
+    after: list[Tally]
+    aliased_before: list[Tally]
+    aliased_after: list[Tally]
+
+
+def main() -> None:
+    """Run what is missing and print the table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", default="runs/verification-gain", type=Path)
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--seeds", default=[0, 1, 2], type=int, nargs="+")
+    parser.add_argument("--arms", default=["RAFT", "unverified"], choices=ARMS, nargs="+")
+    parser.add_argument("--samples", default=4, type=int, help="per problem, in training and in evaluation")
+    arguments = parser.parse_args()
+    with Store(arguments.output / "records") as store:
+        problems = prepared(store, arguments.output / "problems.jsonl")
+        cells: dict[int, dict[str, Cell]] = {}
+        for seed in arguments.seeds:
+            for arm in arguments.arms:
+                config = settings(arguments, problems, arm, seed)
+                cells.setdefault(seed, {})[arm] = cell(store, finished(store, config, f"{arm} seed {seed}"))
+    print("\n".join(table(cells)))
+
+
+def prepared(store: Store, path: Path) -> Path:
+    """All Python problems of starter-easy without their split labels, so that every seed makes a split of its own."""
+    if not path.exists():
+        whole = path.with_name("starter-easy.jsonl")
+        config = PrepareConfig.parse(
+            {"dataset": "starter-easy", "output": str(whole), "split": "all", "language": "python"}
+        )
+        data.prepare(config, Report(store, store.create_run("data-prepare", config.to_json()).id))
+        write_jsonl(path, (row | {"split": ""} for _, row in read_jsonl(whole)))
+    return path
+
+
+def settings(arguments: argparse.Namespace, problems: Path, arm: str, seed: int) -> RaftConfig:
+    """One cycle on four samples a problem, of which at most three distinct ones are kept."""
+    values = {
+        "sft_checkpoint": arguments.model,
+        "output_dir": str(arguments.output / f"{ARMS[arm]}-{seed}"),
+        "prompts": str(problems),
+        "raft": {
+            "num_cycles": 1,
+            "samples_per_prompt": arguments.samples,
+            "keep_top_percent": 1.0,
+            "max_per_prompt": 3,
+            "control": ARMS[arm],
+        },
+        "generation": {"max_new_tokens": 96, "temperature": 0.7, "batch_size": 16},
+        "training": {"epochs": 2, "batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 5e-4},
+        "evaluation": {"holdout": 0.4, "samples_per_prompt": arguments.samples},
+        "seed": seed,
+    }
+    return RaftConfig.parse(values)
+
+
+def finished(store: Store, config: RaftConfig, name: str) -> str:
+    """The id of the run of that name, run to its end; one that was interrupted goes on."""
+    run = next((r for r in store.runs(stage="raft") if r.name == name), None)
+    run = run or store.create_run("raft", config.to_json(), name=name)
+    if run.status != "done":
+        raft.run(config, Report(store, run.id))
+        store.finish(run.id, "done")
+    print(f"{name}: done", flush=True)
+    return run.id
+
+
+def cell(store: Store, run_id: str) -> Cell:
+    """Read a finished run, and score its failed held-out samples again with the requested name granted."""
+    held_out = store.problems(run_id, held_out=True)
+    scores: list[list[Tally]] = []
+    with open_verifier(VerifySettings()) as verifier:
+        for cycle in (0, 1):
+            samples = store.samples(run_id, cycle=cycle, purpose="eval")
+            strict, granted = tally(held_out, samples), rescued(held_out, samples, verifier)
+            scores += [strict, [replace(t, passed=t.passed + granted.get(t.task_id, 0)) for t in strict]]
+    phase = store.phase(run_id, 1, "train")
+    if phase is None:
+        raise ForgeError(f"run {run_id} kept nothing to train on")
+    return Cell(phase["data"]["rows"], scores[0], scores[2], scores[1], scores[3])
+
+
+def table(cells: Mapping[int, Mapping[str, Cell]]) -> Iterator[str]:
+    """A row per seed and arm, and below each seed the arms against RAFT."""
+    yield "| seed | arm | rows | strict before | after | gain | aliased before | after | gain |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for seed, arms in cells.items():
+        for arm, c in arms.items():
+            strict = f"{rate(c.before)} | {rate(c.after)} | {gain(c.before, c.after)}"
+            aliased = f"{rate(c.aliased_before)} | {rate(c.aliased_after)} | {gain(c.aliased_before, c.aliased_after)}"
+            yield f"| {seed} | {arm} | {c.rows} | {strict} | {aliased} |"
+        for arm, c in arms.items():
+            if arm != "RAFT" and "RAFT" in arms:
+                ours = arms["RAFT"]
+                strict, aliased = gain(c.after, ours.after), gain(c.aliased_after, ours.aliased_after)
+                yield f"| {seed} | RAFT less {arm} | | | | {strict} | | | {aliased} |"
+
+
+def rate(tallies: Sequence[Tally]) -> str:
+    """Mean pass@1 over problems."""
+    return f"{sum(t.rate for t in tallies if t.scored) / sum(t.scored > 0 for t in tallies):.3f}"
+
+
+def gain(before: Sequence[Tally], after: Sequence[Tally]) -> str:
+    """The paired difference with its interval and the verdict."""
+    found = paired(before, after)
+    if found is None:
+        return "nothing in common"
+    d = found.difference
+    return f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] {found.verdict}"
+
+
+if __name__ == "__main__":
+    main()

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from haloforge.records import Problem
 from haloforge.verify.box.limits import Limits
+from haloforge.verify.headers import arguments_for
 from haloforge.verify.isolation import ENVIRONMENT
-from haloforge.verify.languages import Language, compiler_path
+from haloforge.verify.languages import Language, compiler_path, linker_arguments
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.programs import failure_of, run_cases, text_of
+from haloforge.verify.rust import without_unused_crates
 from haloforge.verify.streams import Ran, run
 from haloforge.verify.tail import Tail, tail_for
 from haloforge.verify.zygote import BoxFailed, Zygote
@@ -35,7 +37,10 @@ def verify_compiled(
     only_check = not language.can_run or (tests.kind == "none" and not run_too)
     tail = tail_for(language.family, tests.code[0]) if tests.kind == "program" else None
     with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
-        Path(folder, language.source).write_text(f"{code}\n{tail.code}" if tail else code, encoding="utf-8")
+        program = f"{code}\n{tail.code}" if tail else code
+        if language.family == "rust":
+            program = without_unused_crates(program)
+        Path(folder, language.source).write_text(program, encoding="utf-8", errors="replace")
         built = _compile(launcher, language, folder, harness=bool(tail and tail.harness), only_check=only_check)
         error = _compile_error(built)
         if error or only_check:
@@ -64,9 +69,21 @@ def _compile(launcher: Zygote, language: Language, folder: str, *, harness: bool
     compiler = compiler_path(language)
     if compiler is None:
         raise BoxFailed(f"{language.compiler} has gone since the run began")
-    arguments = language.harness if harness else language.check if only_check and language.check else language.build
+    if only_check and language.check:
+        arguments = language.check
+    else:
+        arguments = (*(language.harness if harness else language.build), *linker_arguments(language))
+    headers = arguments_for(language, Path(folder, language.source).read_text(encoding="utf-8"))
     environment = ENVIRONMENT | {"HOME": folder, "TMPDIR": folder} | dict(language.environment)
-    request = {"argv": [compiler, *arguments], "environment": environment, "directory": folder, "box": "compile"}
+    if language.family == "rust":  # without /proc its loader cannot find out where it lies
+        environment["LD_LIBRARY_PATH"] = str(Path(compiler).parent.parent / "lib")
+        arguments = ("--sysroot", str(Path(compiler).parent.parent), *arguments)
+    request = {
+        "argv": [compiler, *headers, *arguments],
+        "environment": environment,
+        "directory": folder,
+        "box": "compile",
+    }
     return run(launcher, request, COMPILE_LIMITS)
 
 

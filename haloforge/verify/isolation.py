@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box import landlock
+from haloforge.verify.headers import headers_folder
 from haloforge.verify.languages import toolchain_folders
 
 LEVELS = ("ns", "landlock", "noopen")
@@ -82,7 +83,7 @@ def plan(role: str, level: str, scratch: Path | None = None) -> Plan:
     }
     if level != "ns":
         return Plan((), config)
-    tops = (*_TOOLS, *toolchain_folders()) if role == "launcher" else ()
+    tops = (*_TOOLS, *toolchain_folders(), str(headers_folder())) if role == "launcher" else ()
     return Plan(tuple(_bubblewrap(tops, packages, scratch)), config)
 
 
@@ -111,9 +112,12 @@ def _python_reach(packages: dict[str, list[str]]) -> landlock.Reach:
     )
 
 
+_TOOL_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/usr/include", "/usr/local/include", "/usr/share")
+
+
 def _tool_reach() -> landlock.Reach:
     return landlock.Reach(
-        readable=("/etc/ld.so.cache", "/etc/alternatives", "/usr/include", "/usr/local/include", "/usr/share"),
+        readable=(*_TOOL_FILES, str(headers_folder())),
         executable=(
             "/lib",
             "/lib64",

@@ -6,6 +6,7 @@ from pathlib import Path
 from haloforge.records import Problem
 from haloforge.verify.box.limits import Limits
 from haloforge.verify.compiled import verify_compiled
+from haloforge.verify.headers import headers_folder
 from haloforge.verify.languages import language_for
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.programs import compile_python, run_python
@@ -50,6 +51,7 @@ class Worker:
 
     def _zygote(self, role: str) -> Zygote:
         if role not in self._zygotes:
+            headers_folder().mkdir(parents=True, exist_ok=True)  # what does not exist cannot be bound into a sandbox
             self._zygotes[role] = Zygote(role, self._level, Path(self._scratch.name))
         return self._zygotes[role]
 

@@ -100,7 +100,7 @@ def compiler() -> bytes:
     """For compilers, which start other programs and write files, but need no network and no privileges."""
     more = _words("""
     execve execveat vfork link linkat symlink symlinkat chmod fchmod fchmodat utimensat prctl prlimit64 socketpair
-    memfd_create signalfd4 timerfd_create setrlimit sendmsg recvmsg
+    memfd_create signalfd4 timerfd_create setrlimit sendmsg recvmsg sendto recvfrom shutdown
 """)
     allowed = [*_MEMORY_AND_TIME, *_FILES, *OPENING, *_FORKING, *more]
     return _filter([*_refusals(_HOSTILE, KILL), *_answers("clone3", errno.ENOSYS), *_terminal(), *_allowances(allowed)])

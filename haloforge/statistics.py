@@ -182,6 +182,8 @@ def smallest_detectable_gain(
     units = len(sums)
     if units == 1:
         return math.inf
+    if np.all(data == data[0]):
+        return 3 / units  # rule of three: what is seen in none of them may still hold for this share of all problems
     residuals = sums - data.mean() * counts
     error = math.sqrt(float(np.sum(residuals**2)) * units / (units - 1)) / len(data)
     return (_student_quantile((1 + LEVEL) / 2, units - 1) + _Z(POWER)) * error

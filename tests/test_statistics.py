@@ -99,6 +99,10 @@ def test_no_detectable_change_names_the_gain_that_would_have_been_seen() -> None
     assert found.sentence().endswith(f"no detectable change (smallest detectable gain {found.detectable:.3f})")
 
 
+def test_where_nothing_changed_a_small_gain_could_still_hide() -> None:
+    assert compare([0.5] * 60, [0.5] * 60).sentence().endswith("(smallest detectable gain 0.050)")
+
+
 def test_a_verdict_needs_interval_and_test_to_agree() -> None:
     above_zero = Estimate(0.1, 0.01, 0.2, "bootstrap")
     assert verdict(above_zero, 0.2) == "no detectable change"

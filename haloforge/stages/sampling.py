@@ -18,6 +18,8 @@ from haloforge.store import Judged, Report
 from haloforge.verify import Verifier
 
 _SAVE_EVERY_S = 1.0
+_PHASES: Mapping[Purpose, str] = {"train": "sample", "eval": "evaluate", "benchmark": "sample", "data": "sample"}
+"""What progress calls the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def sample_and_verify(report: Report, work: Work, engine: Callable[[], Engine], 
             _sample_batch(report, work, batch, engine(), desk)
             desk.save_done()
         done += len(batch.problems) * batch.n
-        report.progress("sample", done, work.size, cycle=work.cycle)
+        report.progress(_PHASES[work.purpose], done, work.size, cycle=work.cycle)
     while left := desk.save_done():
         report.progress("verify", work.size - left, work.size, cycle=work.cycle)
         _stop_if_asked(report, desk)

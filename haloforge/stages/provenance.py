@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from haloforge.errors import DataError, ModelError, RunError
 from haloforge.generate.extraction import extract_code
 from haloforge.models.checkpoints import read_metadata, resolve
-from haloforge.problems.decontaminate import Index
+from haloforge.problems.decontaminate import Index, bundled
 from haloforge.problems.rows import TrainingRow, load_training_rows
 from haloforge.records import Checkpoint, Problem, Run
 from haloforge.store import Store
@@ -56,6 +56,18 @@ def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Proven
         checked.append(f"run {run_id}: {len(learned)} training problems")
     order = [problem.task_id for problem in benchmark if problem.task_id in found]
     return Provenance({task_id: list(found[task_id]) for task_id in order}, checked, unknown)
+
+
+def caution(problems: Sequence[Problem]) -> str:
+    """Which of the problems to train on are known from public benchmarks, in one sentence; empty for none."""
+    index = bundled()
+    tasks = {hit.task_id: None for problem in problems for hit in index.check(problem) if hit.drop}
+    if not tasks:
+        return ""
+    first = ", ".join(list(tasks)[:5]) + (", ..." if len(tasks) > 5 else "")
+    return (
+        f"{len(tasks)} benchmark tasks are among the problems to train on ({first}): scores on them will mean nothing"
+    )
 
 
 def _training_runs(checkpoint: Checkpoint) -> list[str]:

@@ -16,6 +16,7 @@ from haloforge.stages.engines import Engines
 from haloforge.stages.judging import default_language, verify_settings
 from haloforge.stages.phases import hold_settings, once
 from haloforge.stages.planning import plan_raft as plan
+from haloforge.stages.provenance import caution
 from haloforge.stages.splits import read_split
 from haloforge.stages.steps import Loop, choose, evaluate, sample, train, try_strengths
 from haloforge.store import Report
@@ -33,6 +34,8 @@ def run(config: RaftConfig, report: Report) -> None:
     with open_verifier(verify_settings(config.verifier)) as verifier, closing(Engines(report.log)) as engines:
         verifier.check(problems)
         hold_settings(report, config, problems)
+        if warning := caution(split.train):
+            report.log(warning)
         report.store.save_problems(report.run_id, split.train)
         report.store.save_problems(report.run_id, split.held_out, held_out=True)
         forge(Loop(config, report, split, verifier, engines))

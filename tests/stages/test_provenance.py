@@ -9,7 +9,8 @@ from worlds import RIGHT, benchmark_config, problems, program, run_benchmark
 
 from haloforge.files import write_jsonl
 from haloforge.models.checkpoints import Metadata, write_metadata
-from haloforge.stages.provenance import provenance
+from haloforge.problems import load_problems
+from haloforge.stages.provenance import caution, provenance
 from haloforge.store import Store
 
 NAMES = [f"small/{name}" for name in RIGHT]
@@ -90,3 +91,9 @@ def test_a_benchmark_of_such_a_model_is_doubtful(taught: Path, tmp_path: Path) -
     assert result["doubts"][0].startswith("TRAINED ON TEST")
     assert list(result["trained_on_test"]["trained_on"]) == ["small/inc"]
     assert result["aliased"]["pass_at_k"]["1"]["value"] >= result["pass_at_k"]["1"]["value"]
+
+
+def test_training_on_a_public_benchmark_is_cautioned_against(shared_data: Path) -> None:
+    tasks = load_problems(shared_data / "humaneval" / "HumanEval.jsonl.gz")[:7]
+    assert caution(tasks).startswith("7 benchmark tasks are among the problems to train on (HumanEval/0, HumanEval/1, ")
+    assert caution(problems()) == ""

@@ -89,16 +89,16 @@ def sample_and_verify(report: Report, work: Work, engine: Callable[[], Engine], 
     done = 0
     for batch in work.batches:
         if not _is_stored(report, work, batch):
-            _stop_if_asked(report, desk)
-            _sample_batch(report, work, batch, engine(), desk)
+            _stop_if_asked(desk)
+            _sample_batch(desk, batch, engine(), done)
             desk.save_done()
         done += len(batch.problems) * batch.n
-        report.progress(_PHASES[work.purpose], done, work.size, cycle=work.cycle)
+        desk.progress(_PHASES[work.purpose], done)
     while left := desk.save_done():
-        report.progress("verify", work.size - left, work.size, cycle=work.cycle)
-        _stop_if_asked(report, desk)
+        desk.progress("verify", work.size - left)
+        _stop_if_asked(desk)
         desk.wait()
-    report.progress("verify", work.size, work.size, cycle=work.cycle)
+    desk.progress("verify", work.size)
 
 
 def sampling_seconds(report: Report, cycle: int, purpose: Purpose) -> float:
@@ -108,25 +108,27 @@ def sampling_seconds(report: Report, cycle: int, purpose: Purpose) -> float:
     return float(sum(batch["seconds"] for batch in batches if batch["cycle"] == cycle))
 
 
-def _sample_batch(report: Report, work: Work, batch: Batch, engine: Engine, desk: "_VerdictDesk") -> None:
+def _sample_batch(desk: "_VerdictDesk", batch: Batch, engine: Engine, done: int) -> None:
     """Sample a batch, store it whole, and say how long it took."""
-    started = time.monotonic()
-    samples = _generate(report, work, batch, engine, desk)
+    report, work, started = desk.report, desk.work, time.monotonic()
+    samples = _generate(desk, batch, engine, done)
     report.store.save_samples(report.run_id, work.cycle, work.purpose, samples)
     spent = {"seconds": time.monotonic() - started, "tokens": sum(s.completion_tokens for s in samples)}
     values = {"cycle": work.cycle, "samples": len(samples), **spent}
     report.metric(f"batch_{work.purpose}", work.batches.index(batch), values)
 
 
-def _generate(report: Report, work: Work, batch: Batch, engine: Engine, desk: "_VerdictDesk") -> list[Sample]:
-    """All samples of a batch, each handed to the verifier as it comes."""
-    samples = []
+def _generate(desk: "_VerdictDesk", batch: Batch, engine: Engine, done: int) -> list[Sample]:
+    """All samples of a batch, each handed to the verifier as it comes; `done` came before them."""
+    samples: list[Sample] = []
     by_id = {problem.task_id: problem for problem in batch.problems}
-    for sample in engine.generate(batch.problems, batch.n, work.params, batch.seed, report.stop_asked):
+    params, should_stop = desk.work.params, desk.report.stop_asked
+    for sample in engine.generate(batch.problems, batch.n, params, batch.seed, should_stop):
         desk.submit(by_id[sample.task_id], sample)
         samples.append(sample)
+        desk.progress(_PHASES[desk.work.purpose], done + len(samples))
     if len(samples) < len(batch.problems) * batch.n:
-        _stop_if_asked(report, desk)
+        _stop_if_asked(desk)
         raise RuntimeError(f"the engine gave {len(samples)} of {len(batch.problems) * batch.n} samples")
     return samples
 
@@ -137,8 +139,8 @@ def _is_stored(report: Report, work: Work, batch: Batch) -> bool:
     return report.store.count_samples(report.run_id, **where) > 0
 
 
-def _stop_if_asked(report: Report, desk: "_VerdictDesk") -> None:
-    if report.stop_asked():
+def _stop_if_asked(desk: "_VerdictDesk") -> None:
+    if desk.report.stop_asked():
         desk.save_done()
         raise Stopped
 
@@ -168,6 +170,10 @@ class _VerdictDesk:
         done = [(row, key) for row, key in rows if self.waiting[key].done()]
         self.report.store.save_verdicts((row, self.waiting.pop(key).result()) for row, key in done)
         return len(rows) - len(done)
+
+    def progress(self, phase: str, done: int) -> None:
+        """Say how much of the work is done."""
+        self.report.progress(phase, done, self.work.size, cycle=self.work.cycle)
 
     def wait(self) -> None:
         """Until all is done, but not for long: verdicts are saved in groups."""

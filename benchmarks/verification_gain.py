@@ -16,11 +16,15 @@ from typing import NamedTuple
 from haloforge.config import PrepareConfig, RaftConfig
 from haloforge.errors import ForgeError
 from haloforge.files import read_jsonl, write_jsonl
+from haloforge.records import Purpose
 from haloforge.stages import data, raft
 from haloforge.stages.aliasing import rescued
 from haloforge.stages.scores import Tally, paired, tally
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
+
+STARTING_MODEL: tuple[tuple[int, Purpose], ...] = ((0, "eval"), (1, "train"))
+"""Cycle and purpose of what is sampled before anything is trained."""
 
 ARMS = {"RAFT": "none", "unverified": "unverified", "shuffled rewards": "shuffled_rewards"}
 
@@ -48,9 +52,12 @@ def main() -> None:
         problems = prepared(store, arguments.output / "problems.jsonl")
         cells: dict[int, dict[str, Cell]] = {}
         for seed in arguments.seeds:
+            first = ""
             for arm in arguments.arms:
                 config = settings(arguments, problems, arm, seed)
-                cells.setdefault(seed, {})[arm] = cell(store, finished(store, config, f"{arm} seed {seed}"))
+                run_id = finished(store, config, f"{arm} seed {seed}", first)
+                cells.setdefault(seed, {})[arm] = cell(store, run_id)
+                first = first or run_id
     print("\n".join(table(cells)))
 
 
@@ -87,15 +94,31 @@ def settings(arguments: argparse.Namespace, problems: Path, arm: str, seed: int)
     return RaftConfig.parse(values)
 
 
-def finished(store: Store, config: RaftConfig, name: str) -> str:
-    """The id of the run of that name, run to its end; one that was interrupted goes on."""
+def finished(store: Store, config: RaftConfig, name: str, first: str) -> str:
+    """The id of the run of that name, run to its end; one that was interrupted goes on.
+
+    What the starting model samples is the same in every arm of a seed, so it is taken over from the run `first`.
+    """
     run = next((r for r in store.runs(stage="raft") if r.name == name), None)
     run = run or store.create_run("raft", config.to_json(), name=name)
     if run.status != "done":
+        if first:
+            take_over(store, first, run.id)
         raft.run(config, Report(store, run.id))
         store.finish(run.id, "done")
     print(f"{name}: done", flush=True)
     return run.id
+
+
+def take_over(store: Store, source: str, target: str) -> None:
+    """Copy what the starting model sampled, held-out and for training, with its verdicts."""
+    for cycle, purpose in STARTING_MODEL:
+        judged = store.samples(source, cycle=cycle, purpose=purpose)
+        verdicts = {(j.sample.task_id, j.sample.index): j.verdict for j in judged}
+        store.save_samples(target, cycle, purpose, [j.sample for j in judged])
+        copies = store.samples(target, cycle=cycle, purpose=purpose)
+        known = ((c.id, verdicts[c.sample.task_id, c.sample.index]) for c in copies)
+        store.save_verdicts((sample_id, verdict) for sample_id, verdict in known if verdict)
 
 
 def cell(store: Store, run_id: str) -> Cell:

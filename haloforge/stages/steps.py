@@ -71,10 +71,11 @@ def choose(loop: Loop, cycle: int, plan: CyclePlan) -> list[TrainSample]:
         return reasons
 
     once(loop.report, cycle, "select", work)
-    samples = [s for s in store.samples(run_id, purpose="train") if s.cycle <= cycle]
     first = 1 if config.raft.start == "restart" else cycle
-    kept = pool([s for s in samples if s.kept and s.cycle >= first], problems, config.raft.max_per_prompt)
-    return lessons(kept, [s for s in samples if s.cycle == cycle], config.training.loss, config.seed)
+    samples = [store.samples(run_id, cycle=c, purpose="train", kept=True) for c in range(first, cycle + 1)]
+    kept = pool([judged for of_cycle in samples for judged in of_cycle], problems, config.raft.max_per_prompt)
+    compared = store.samples(run_id, cycle=cycle, purpose="train")
+    return lessons(kept, compared, config.training.loss, config.seed)
 
 
 def train(loop: Loop, cycle: int, plan: CyclePlan, chosen: list[TrainSample]) -> None:

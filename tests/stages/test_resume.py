@@ -56,7 +56,7 @@ def kill_and_resume(config: RaftConfig, root: Path, generator: random.Random) ->
         run_id = store.create_run("raft", config.to_json()).id
     kills = 0
     while True:
-        doom = generator.randint(1, 25), generator.random() < 0.5
+        doom = generator.randint(1, 20), generator.random() < 0.5
         worker = SERVER.Process(target=work_until, args=(config, root, run_id, *doom))
         worker.start()
         worker.join()
@@ -90,14 +90,14 @@ def undisturbed(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Facts
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_run_that_is_killed_again_and_again_ends_the_same(
     seed: int, undisturbed: Facts, taught: Path, tmp_path: Path
 ) -> None:
     config = raft_config(taught, tmp_path)
     kills = kill_and_resume(config, tmp_path / "runs", random.Random(seed))
     found = facts(tmp_path / "runs", config)
-    assert kills >= 3
+    assert kills >= 10
     assert len(undisturbed["weights"]) == 2
     for name in ("samples", "verdicts", "selection", "weights"):
         assert found[name] == undisturbed[name], name

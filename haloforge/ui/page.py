@@ -76,7 +76,8 @@ class Page:
         quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         demo.load(self._load, None, filled, **quiet)
         gr.Timer(TICK_S).tick(self._tick, state, outputs, trigger_mode="once", **quiet)
-        bus.select(self._dispatch, state, filled, trigger_mode="multiple", **quiet)
+        queued = {**quiet, "queue": True}  # only a queued event can show a warning
+        bus.select(self._dispatch, state, filled, trigger_mode="multiple", **queued)
         for name, tab in each.items():
             tab.select(partial(self._open, name), state, filled, **quiet)
 

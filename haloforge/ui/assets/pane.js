@@ -130,11 +130,11 @@
     window.addEventListener("popstate", () => go(location.search, false));
   };
 
-  // j and k walk through the rows of the list on show.
+  // j and k walk through the rows of the innermost list on show.
   document.addEventListener("keydown", (event) => {
     if (!["j", "k"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input,textarea,select,[contenteditable]")) return;
-    const list = [...document.querySelectorAll("table.walk")].find((t) => t.offsetParent);
+    const list = [...document.querySelectorAll("table.walk")].filter((t) => t.offsetParent).at(-1);
     const rows = list ? [...list.querySelectorAll("tr[data-row]")] : [];
     const now = rows.findIndex((row) => row.classList.contains("on"));
     rows[now < 0 ? 0 : now + (event.key === "j" ? 1 : -1)]?.querySelector('a[href^="?"]')?.click();

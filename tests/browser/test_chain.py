@@ -1,0 +1,89 @@
+"""data, SFT, RAFT and benchmark clicked through on a tiny model, with a reload and a killed server in the middle."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import App, Window
+from tiny import save_tiny_model
+
+from haloforge.store import Store
+
+STAGE_MS = 240_000
+"""A stage loads torch anew, on a machine that may be busy."""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """A server in a folder that holds a tiny model and nothing else."""
+    save_tiny_model(tmp_path / "tiny")
+    running = App(tmp_path).start()
+    yield running
+    running.stop()
+
+
+def fill(page: Any, stage: str, **fields: str) -> None:
+    """Type into fields of a form, by their settings' paths with dashes for dots."""
+    for name, text in fields.items():
+        field = page.locator(f"#{stage}-{name.replace('__', '-')}").locator("input, textarea").first
+        field.fill(text)
+        field.press("Tab")
+
+
+def start(page: Any, stage: str) -> None:
+    """Wait until the form says a whole command, then press Start."""
+    page.locator(f"#{stage}-preview code").wait_for()
+    page.locator(f"#{stage}-start").click()
+    page.locator(f"#{stage}-said").get_by_text("Queued as").wait_for()
+
+
+def until_done(page: Any, tab: str) -> None:
+    """Wait until the newest run of the tab's stage is done."""
+    panel = page.locator(f"#{tab}-live")
+    panel.locator(".chip.done, .chip.failed").wait_for(timeout=STAGE_MS)
+    assert panel.locator(".chip.failed").count() == 0, panel.inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
+    page = window.open("?tab=data")
+    fill(page, "data-prepare", output="data/train.jsonl", language="python", limit="12")
+    start(page, "data-prepare")
+    until_done(page, "data")
+    page.locator("#problems").get_by_text("12 problems in python").wait_for()
+
+    page = window.open("?tab=sft")
+    fill(page, "sft", model__name="tiny", data__train_file="data/train.jsonl", data__max_seq_length="512")
+    fill(page, "sft", training__num_train_epochs="1")
+    start(page, "sft")
+    page.reload()  # the run goes on, and the page finds it again
+    until_done(page, "sft")
+
+    page = window.open("?tab=raft")
+    small = {"raft__num_cycles": "1", "raft__samples_per_prompt": "2", "generation__max_new_tokens": "16"}
+    fill(page, "raft", sft_checkpoint="models/sft/final_model", prompts="data/train.jsonl", **small)
+    start(page, "raft")
+    page.locator("#raft-live .chip.running").wait_for()
+    page.goto("about:blank")
+    window.app.stop(kill=True)
+    window.app.start()
+    page = window.open("?tab=raft")
+    until_done(page, "raft")
+
+    page = window.open("?tab=benchmark")
+    fill(page, "benchmark", model="models/sft/final_model", prompts="data/train.jsonl", samples="2")
+    fill(page, "benchmark", generation__max_new_tokens="16")
+    start(page, "benchmark")
+    until_done(page, "benchmark")
+    page.locator("#benchmark-live").get_by_text("pass@1, 95 % CI").wait_for()
+
+    page = window.open("?tab=runs")
+    page.get_by_role("table", name="Runs").get_by_role("row").nth(4).wait_for()
+    with Store(window.app.runs) as store:
+        runs = store.runs()
+        assert [run.stage for run in runs] == ["benchmark", "raft", "sft", "data-prepare"]
+        assert {run.status for run in runs} == {"done"}
+        raft = runs[1]
+        assert store.count_samples(raft.id, purpose="train") == 2 * len(store.problems(raft.id, held_out=False))

@@ -224,6 +224,10 @@ class RaftTraining(Section):
     """Trade time for memory on a GPU; off on a CPU."""
     max_grad_norm: float = setting(1.0, gt=0, advanced=True)
     """Gradients are clipped to this norm."""
+    replay_file: str | None = setting(None, kind="file", advanced=True)
+    """JSONL of solved problems or chats that are mixed in against forgetting, as `sft train` reads them."""
+    replay_share: float = setting(0.2, gt=0, lt=1, advanced=True)
+    """Share of each cycle's training rows that comes from the replay file."""
 
 
 class EvaluationSection(Section):
@@ -268,6 +272,8 @@ class RaftConfig(StageConfig):
                 f"training.loss {self.training.loss} weighs samples against the model that gave them, so it needs "
                 "raft.start continue"
             )
+        if self.training.loss != "raft" and self.training.replay_file:
+            raise ValueError("training.replay_file holds what no model sampled, so it needs training.loss raft")
         return self
 
 

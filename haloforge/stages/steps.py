@@ -12,6 +12,7 @@ from haloforge.stages.engines import Engines
 from haloforge.stages.health import headroom
 from haloforge.stages.lessons import lessons
 from haloforge.stages.phases import Facts, once
+from haloforge.stages.replay import replayed
 from haloforge.stages.sampling import Work, plan_work, sample_and_verify
 from haloforge.stages.selection import pool
 from haloforge.stages.splits import Split
@@ -89,9 +90,10 @@ def train(loop: Loop, cycle: int, plan: CyclePlan, chosen: list[TrainSample]) ->
 
     def work() -> Facts:
         loop.engines.close()
-        trained = train_on_samples(start, chosen, settings, folder, report, cycle=cycle)
+        rows = [*chosen, *replayed(config, loop.split, len(chosen), cycle)]
+        trained = train_on_samples(start, rows, settings, folder, report, cycle=cycle)
         report.artifact("checkpoint", cycles.checkpoint(config, cycle), cycle=cycle)
-        return {"steps": trained.steps, "loss": trained.loss, "tokens": trained.tokens, "rows": len(chosen)}
+        return {"steps": trained.steps, "loss": trained.loss, "tokens": trained.tokens, "rows": len(rows)}
 
     once(report, cycle, "train", work)
 

@@ -160,7 +160,7 @@ class RaftLoop(Section):
     retry_unsolved: int = setting(1, ge=1, le=16, advanced=True)
     """Problems that no sample solved in the cycle before get this many times as many samples."""
     curriculum: Literal["none", "easy_first"] = setting("none", advanced=True)
-    """easy_first: of the problems solved at all, cycle c of N trains on the easiest c / N, by the pass rate measured."""
+    """easy_first: of the problems solved at all, cycle c of N trains on the easiest c / N, by measured pass rate."""
     final_threshold: float | None = setting(None, ge=0, le=1, advanced=True)
     """The reward threshold of the last cycle; it moves there in equal steps. By default it does not move."""
     final_temperature: float | None = setting(None, gt=0, le=2, advanced=True)

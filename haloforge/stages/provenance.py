@@ -38,11 +38,11 @@ class Provenance:
 
 def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Provenance:
     """Compare everything that the model was trained on, as far as it is recorded, with a benchmark's problems."""
-    index = Index.from_problems(benchmark)
-    tasks = {problem.task_id for problem in benchmark}
+    runs = _training_runs(resolve(model))
+    index = Index.from_problems(benchmark if runs else ())
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     checked, unknown = [], []
-    for run_id in _training_runs(resolve(model)):
+    for run_id in runs:
         try:
             run = store.run(run_id)
             learned = list(_learned(store, run))
@@ -51,7 +51,7 @@ def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Proven
             continue
         for problem in learned:
             for hit in index.check(problem):
-                if hit.drop and hit.task_id in tasks:
+                if hit.drop:
                     found[hit.task_id][hit.rule] += 1
         checked.append(f"run {run_id}: {len(learned)} training problems")
     order = [problem.task_id for problem in benchmark if problem.task_id in found]

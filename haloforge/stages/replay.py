@@ -13,7 +13,7 @@ LONGEST = 2048
 
 
 def replayed(config: RaftConfig, split: Split, kept: int, cycle: int) -> list[TrainSample]:
-    """So many rows of `training.replay_file`, drawn anew in every cycle, that they are its share of all that is trained.
+    """So many rows of `training.replay_file`, drawn anew in every cycle, that they are the share asked for.
 
     Rows of held-out problems and of their families are never among them, nor are chats of several answers. Raises
     DataError.

@@ -86,13 +86,16 @@ def samples_path(config: BenchmarkConfig) -> Path:
 
 def summary(result: Mapping[str, Any]) -> str:
     """The scores in one line, with what makes them doubtful."""
-    scores = (
-        f"pass@{k} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-        for k, found in result["pass_at_k"].items()
-    )
+    scores = (f"pass@{k} {_score_text(found)}" for k, found in result["pass_at_k"].items())
     coverage = result["coverage"]
     line = f"{', '.join(scores)} on {coverage['scored']} of {coverage['problems']} problems"
     return f"{line}; doubtful: {'; '.join(result['doubts'])}" if result["doubtful"] else line
+
+
+def _score_text(found: Mapping[str, Any]) -> str:
+    if found["value"] is None:
+        return f"unknown ({found['method']})"
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
 
 def _estimate(tallies: Sequence[Tally], k: int, seed: int) -> dict[str, Any]:

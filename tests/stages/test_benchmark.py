@@ -102,6 +102,12 @@ def test_answers_that_are_cut_off_make_the_result_doubtful(taught: Path, tmp_pat
     assert "doubtful" in summary(result)
 
 
+def test_a_benchmark_that_could_judge_nothing_claims_no_score() -> None:
+    nothing = {"value": None, "low": None, "high": None, "method": "no problem has enough scored samples"}
+    result = {"pass_at_k": {"1": nothing}, "coverage": {"problems": 2, "scored": 0}, "doubtful": False, "doubts": []}
+    assert summary(result) == "pass@1 unknown (no problem has enough scored samples) on 0 of 2 problems"
+
+
 def test_more_draws_than_samples_are_refused(taught: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pass@5 cannot be estimated from 4 samples"):
         benchmark_config(taught, tmp_path, k=[5])

@@ -13,7 +13,8 @@ from haloforge.store import Judged
 def chosen(samples: list[Judged]) -> tuple[list[Judged], list[Judged]]:
     """The kept ones, and all with their reasons."""
     choices = select(samples, PROBLEMS, RaftLoop(keep_top_percent=1.0), 0)
-    told = [Judged(s.id, s.run, 1, "train", s.sample, s.verdict, c.kept, c.reason) for s, c in zip(samples, choices)]
+    pairs = zip(samples, choices, strict=True)
+    told = [Judged(s.id, s.run, 1, "train", s.sample, s.verdict, c.kept, c.reason) for s, c in pairs]
     return [s for s in told if s.kept], told
 
 

@@ -23,7 +23,7 @@ from haloforge.store import Report
 from haloforge.train.examples import TrainSample
 from haloforge.verify import open_verifier
 
-__all__ = ["forge", "plan", "run"]
+__all__ = ["plan", "run"]
 
 
 def run(config: RaftConfig, report: Report) -> None:

@@ -4,15 +4,17 @@ import dataclasses
 import re
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from haloforge.records import Problem
 from haloforge.verify.box.limits import Limits
 from haloforge.verify.headers import arguments_for
-from haloforge.verify.isolation import ENVIRONMENT
 from haloforge.verify.languages import Language, compiler_path, linker_arguments
 from haloforge.verify.outcome import Outcome
-from haloforge.verify.programs import failure_of, run_cases, text_of
+from haloforge.verify.programs import Agree, failure_of, run_cases, text_of
 from haloforge.verify.rust import without_unused_crates
+from haloforge.verify.sandbox import ENVIRONMENT
+from haloforge.verify.settings import VerifySettings
 from haloforge.verify.streams import Ran, run
 from haloforge.verify.tail import Tail, tail_for
 from haloforge.verify.zygote import BoxFailed, Zygote
@@ -21,22 +23,27 @@ COMPILE_LIMITS = Limits(cpu_s=10, wall_s=60, memory_mb=4096, file_mb=128, open_f
 _WARNING = re.compile(r"^(?:\S+:\d+:\d+: )?warning(?:\[\w+\])?:", re.MULTILINE)
 
 
+class Workshop(NamedTuple):
+    """Where compilers and their programs run: the process that starts them, and the folder it may write in."""
+
+    launcher: Zygote
+    folder: Path
+
+
 def verify_compiled(
-    launcher: Zygote,
-    scratch: Path,
+    workshop: Workshop,
     language: Language,
     problem: Problem,
     code: str,
     limits: Limits,
-    *,
-    run_too: bool,
-    stop: bool,
+    agree: Agree,
+    settings: VerifySettings,
 ) -> Outcome:
-    """Compile and, where there are tests or `run_too`, run. Raises BoxFailed when a process of ours is gone."""
-    tests = problem.tests
-    only_check = not language.can_run or (tests.kind == "none" and not run_too)
+    """Compile and, where there are tests or it is asked for, run. Raises BoxFailed when a process of ours is gone."""
+    launcher, tests = workshop.launcher, problem.tests
+    only_check = not language.can_run or (tests.kind == "none" and not settings.run)
     tail = tail_for(language.family, tests.code[0]) if tests.kind == "program" else None
-    with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(dir=workshop.folder, ignore_cleanup_errors=True) as folder:
         program = f"{code}\n{tail.code}" if tail else code
         if language.family == "rust":
             program = without_unused_crates(program)
@@ -59,7 +66,7 @@ def verify_compiled(
                 return run(launcher, request, limits, stdin)
 
             if tests.kind == "stdio":
-                judged = run_cases(start, tests.cases, tests.compare, limits, stop=stop)
+                judged = run_cases(start, tests.cases, agree, limits, stop=settings.stop_at_first_failure)
             else:
                 judged = _run_once(start(b""), tail, limits)
     return _with_compilation(judged, built)

@@ -4,7 +4,7 @@ import functools
 
 from haloforge.errors import VerifierError
 from haloforge.verify.box.limits import Limits
-from haloforge.verify.isolation import LEVELS, UNSAFE, Level, bubblewrap
+from haloforge.verify.sandbox import LEVELS, UNSAFE, Level, bubblewrap
 from haloforge.verify.streams import run
 from haloforge.verify.zygote import BoxFailed, Zygote
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
-from haloforge.records import Case, Status
+from haloforge.records import Case, Status, Tests
 from haloforge.verify.box.limits import Limits
 from haloforge.verify.compare import comparison
 from haloforge.verify.outcome import Outcome, violent_end
@@ -15,15 +15,35 @@ Start = Callable[[bytes], Ran]
 """Runs the program once on this input."""
 
 
+Agree = Callable[[Case, str], bool]
+"""Whether what was written answers the case."""
+
+
+def agreement(tests: Tests, judge: Callable[[], Zygote], limits: Limits) -> Agree:
+    """How this problem's outputs are compared: by rule, or by its own checker, which runs where no solution does."""
+    if tests.compare == "checker":
+        return lambda case, written: _checked(judge(), tests.checker, case, written, limits)
+    rule = comparison(tests.compare)
+    return lambda case, written: rule(case.output, written)
+
+
+def _checked(judge: Zygote, checker: str, case: Case, written: str, limits: Limits) -> bool:
+    """A checker is a script that is given three files (input, expected, written) and prints 1 for a right answer."""
+    files = {"input.txt": case.input, "expected.txt": case.output, "output.txt": written}
+    ran = run(judge, {"mode": "program", "code": checker, "files": files}, limits)
+    said = text_of(ran.stdout).split()
+    return ran.end.code == 0 and said[:1] in (["1"], ["1.0"], ["True"], ["OK"], ["ok"], ["AC"])
+
+
 def run_python(
-    solution: Zygote, code: str, cases: Sequence[Case], compare: str, limits: Limits, *, stop: bool
+    solution: Zygote, code: str, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool
 ) -> Outcome:
     """A Python script judged by what it prints."""
 
     def start(stdin: bytes) -> Ran:
         return run(solution, {"mode": "program", "code": code}, limits, stdin)
 
-    return run_cases(start, cases, compare, limits, stop=stop)
+    return run_cases(start, cases, agree, limits, stop=stop)
 
 
 def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: bool) -> Outcome:
@@ -45,9 +65,8 @@ def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: boo
     )
 
 
-def run_cases(start: Start, cases: Sequence[Case], compare: str, limits: Limits, *, stop: bool) -> Outcome:
+def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool) -> Outcome:
     """One run per case. The first failure names the verdict; every run has the whole time limit."""
-    agree = comparison(compare)
     outcomes: list[str] = []
     first: tuple[Status, str] | None = None
     warnings: list[str] = []
@@ -113,9 +132,9 @@ def failure_of(ran: Ran, limits: Limits) -> tuple[Status, str] | None:
     return None
 
 
-def _difference(case: Case, ran: Ran, agree: Callable[[str, str], bool]) -> tuple[Status, str] | None:
+def _difference(case: Case, ran: Ran, agree: Agree) -> tuple[Status, str] | None:
     written = ran.stdout.decode(errors="replace")
-    if agree(case.output, written):
+    if agree(case, written):
         return None
     return "wrong_answer", f"expected {_short(case.output)}, got {_short(written)}"
 

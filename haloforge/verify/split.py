@@ -1,5 +1,6 @@
 """Python tests in two processes: one has the code, the other the tests, and the verdict comes from the second."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -38,11 +39,7 @@ def _asked_for(problem: Problem) -> list[str]:
 
 def run_split(solution: Zygote, judge: Zygote, problem: Problem, code: str, limits: Limits, *, stop: bool) -> Outcome:
     """Judge one solution. Raises BoxFailed when a process of ours is gone."""
-    suite = suite_of(problem)
-    key = hashlib.sha256(json.dumps(suite).encode()).hexdigest()
-    request: dict[str, Any] = {"suite_key": key, "stop": stop}
-    if judge.remember(key):
-        request["suite"] = suite
+    request = _request(judge, problem, stop)
     ours, theirs = socket.socketpair()
     verdict, written = os.pipe()
     with ours, theirs:
@@ -53,6 +50,36 @@ def run_split(solution: Zygote, judge: Zygote, problem: Problem, code: str, limi
     solution.end(solving)
     judge.end(judging)
     return _outcome(report, solution.wait(solving), judge.wait(judging), limits)
+
+
+def run_joined(judge: Zygote, problem: Problem, code: str, limits: Limits, *, stop: bool) -> Outcome:
+    """Judge one solution in the process of its tests, because these want to change it from within; can be forged."""
+    verdict, written = os.pipe()
+    judging = judge.request(_request(judge, problem, stop) | {"code": code}, limits, [written])
+    os.close(written)
+    report = _read(verdict)
+    judge.end(judging)
+    end = judge.wait(judging)
+    return dataclasses.replace(_outcome(report or {"end": "gone"} | _NOTHING, end, end, limits), forgeable=True)
+
+
+_NOTHING: dict[str, Any] = {"outcomes": [], "errors": [], "warnings": [], "calls": 0}
+_REACHES_IN = re.compile(
+    r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bcapsys\b|\bcapfd\b|\bredirect_std|\binspect\.|\bsys\.(stdout|stdin|modules)\b"
+    r"|\bimportlib\b|\bsetattr\(|\b__(code|globals|dict|doc|annotations)__\b"
+)
+
+
+def must_be_joined(problem: Problem) -> bool:
+    """Whether the tests patch, capture or inspect the solution, which only works from within its process."""
+    tests = problem.tests
+    return any(_REACHES_IN.search(text) for text in (tests.setup, *tests.code, *tests.hidden))
+
+
+def _request(judge: Zygote, problem: Problem, stop: bool) -> dict[str, Any]:
+    suite = suite_of(problem)
+    key = hashlib.sha256(json.dumps(suite).encode()).hexdigest()
+    return {"suite_key": key, "stop": stop} | ({"suite": suite} if judge.remember(key) else {})
 
 
 def _judge_limits(limits: Limits) -> Limits:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from haloforge.records import Problem
 from haloforge.verify.box.limits import Limits
-from haloforge.verify.compiled import verify_compiled
+from haloforge.verify.compiled import Workshop, verify_compiled
+from haloforge.verify.custom import run_custom
 from haloforge.verify.headers import headers_folder
 from haloforge.verify.languages import language_for
 from haloforge.verify.outcome import Outcome
-from haloforge.verify.programs import compile_python, run_python
+from haloforge.verify.programs import agreement, compile_python, run_python
+from haloforge.verify.sandbox import PACKAGES
 from haloforge.verify.settings import VerifySettings
-from haloforge.verify.split import run_split
+from haloforge.verify.split import must_be_joined, run_joined, run_split
 from haloforge.verify.zygote import Zygote
 
 LEAST_WALL_S = 10.0
@@ -25,35 +27,37 @@ class Worker:
         self._settings = settings
         self._level = level
         self._scratch = tempfile.TemporaryDirectory(prefix="halo-forge-", ignore_cleanup_errors=True)
-        self._zygotes: dict[str, Zygote] = {}
+        self._zygotes: dict[tuple[str, bool, bool], Zygote] = {}
 
     def judge(self, problem: Problem, code: str, limits: Limits) -> Outcome:
         """Judge one solution once. Raises BoxFailed when our own machinery failed."""
         settings, tests = self._settings, problem.tests
+        if settings.name == "custom":
+            return run_custom(settings.command, problem, code, limits)
         language = language_for(settings.name, problem.language)
         stop = settings.stop_at_first_failure
+        agree = agreement(tests, lambda: self._zygote("judge"), limits)
         if language is not None:
-            return verify_compiled(
-                self._zygote("launcher"),
-                Path(self._scratch.name),
-                language,
-                problem,
-                code,
-                limits,
-                run_too=settings.run,
-                stop=stop,
-            )
+            workshop = Workshop(self._zygote("launcher"), Path(self._scratch.name))
+            return verify_compiled(workshop, language, problem, code, limits, agree, settings)
+        heavy = any(name in text for name in PACKAGES for text in (code, tests.setup, *tests.code, *tests.hidden))
+        solution = self._zygote("solution", packages_too=heavy)
         if tests.kind == "none":
-            return compile_python(self._zygote("solution"), code, limits, also_run=settings.run)
+            return compile_python(solution, code, limits, also_run=settings.run)
         if tests.kind == "stdio":
-            return run_python(self._zygote("solution"), code, tests.cases, tests.compare, limits, stop=stop)
-        return run_split(self._zygote("solution"), self._zygote("judge"), problem, code, limits, stop=stop)
+            return run_python(solution, code, tests.cases, agree, limits, stop=stop)
+        if must_be_joined(problem):
+            return run_joined(self._zygote("judge", packages_too=heavy, apart=True), problem, code, limits, stop=stop)
+        judge = self._zygote("judge", packages_too=heavy)
+        return run_split(solution, judge, problem, code, limits, stop=stop)
 
-    def _zygote(self, role: str) -> Zygote:
-        if role not in self._zygotes:
+    def _zygote(self, role: str, *, packages_too: bool = False, apart: bool = False) -> Zygote:
+        """Suites that solutions run beside are kept `apart`, in a process that never judges the others."""
+        key = (role, packages_too, apart)
+        if key not in self._zygotes:
             headers_folder().mkdir(parents=True, exist_ok=True)  # what does not exist cannot be bound into a sandbox
-            self._zygotes[role] = Zygote(role, self._level, Path(self._scratch.name))
-        return self._zygotes[role]
+            self._zygotes[key] = Zygote(role, self._level, Path(self._scratch.name), packages_too=packages_too)
+        return self._zygotes[key]
 
     def restart(self) -> None:
         """End every process; the next `judge` starts fresh ones."""

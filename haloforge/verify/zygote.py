@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from haloforge.verify import isolation
+from haloforge.verify import sandbox
 from haloforge.verify.box.limits import SUITES_KEPT, Limits
 
 _HEADER = struct.Struct("<I")
@@ -45,12 +45,12 @@ class Exit:
 class Zygote:
     """One warm process and its control socket. One request at a time; not safe to share between threads."""
 
-    def __init__(self, role: str, level: str, scratch: Path | None = None) -> None:
+    def __init__(self, role: str, level: str, scratch: Path | None = None, *, packages_too: bool = False) -> None:
         """Starts it; raises BoxFailed when this machine cannot. The kernel ends it with the thread that started it."""
         ours, theirs = socket.socketpair()
-        plan = isolation.plan(role, level, scratch)
-        start = _START.format(path=str(isolation.BOX.parent), role=role, fd=theirs.fileno(), config=plan.config)
-        argv = [*plan.prefix, isolation.PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
+        plan = sandbox.plan(role, level, scratch, packages_too=packages_too)
+        start = _START.format(path=str(sandbox.BOX.parent), role=role, fd=theirs.fileno(), config=plan.config)
+        argv = [*plan.prefix, sandbox.PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
         with theirs:
             self._process = subprocess.Popen(
                 argv,
@@ -58,7 +58,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=isolation.ENVIRONMENT,
+                env=sandbox.ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
             )

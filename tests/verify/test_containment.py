@@ -10,8 +10,8 @@ import hostile
 import pytest
 from cheats import sections
 
-from haloforge.verify.isolation import LEVELS
 from haloforge.verify.probe import isolation
+from haloforge.verify.sandbox import LEVELS
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 ROOT = Path(__file__).parent.parent.parent

@@ -5,72 +5,31 @@ arrive as plain data. What can be asked of a stand-in is chosen so that no answe
 the tests.
 """
 
-import ast
 import builtins
 import importlib
 import os
 import sys
 import types
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-from . import remote
+from . import remote, solution, unittests
+from .suite import Suite
 from .wire import Channel, Closed
 
 STOPPED = "not run"
 
 
-class Suite:
-    """The compiled tests of one problem; raises SyntaxError when they do not compile.
+class Peer(Protocol):
+    """Where the solution is: in another process, or, where the tests reach into it, in this one."""
 
-    Shared by every sample of it, so nothing here may hold what a sample sent.
-    """
+    calls: int
+    gone: str
 
-    def __init__(self, source: dict[str, Any]) -> None:
-        self.entry_point: str | None = source["entry_point"]
-        self.may_shadow = frozenset(source["may_shadow"])
-        self.starter = self._compiled(source["starter"], "starter.py")
-        self.setup = self._compiled(source["setup"], "setup.py")
-        self.call_check: bool = source["kind"] == "check"
-        trees = [ast.parse(code, "tests.py") for code in source["code"]]
-        wrap = source["kind"] != "asserts"
-        self.count = sum(_number_the_units(tree, self.call_check) for tree in trees) if wrap else len(trees)
-        self.statements = [compile(tree, "tests.py", "exec", dont_inherit=True) for tree in trees]
-        self.one_unit_each = not wrap
-        self.wanted = _names_used([self.setup, *self.statements])
+    def wait_until_loaded(self) -> dict[str, str] | None:
+        """Names that the solution defines and their kinds; None when it did not load."""
 
-    @staticmethod
-    def _compiled(code: str, name: str) -> types.CodeType:
-        return compile(code, name, "exec", dont_inherit=True)
-
-
-def _names_used(codes: list[types.CodeType]) -> frozenset[str]:
-    names: set[str] = set()
-    pending = list(codes)
-    while pending:
-        code = pending.pop()
-        names.update(code.co_names)
-        pending.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
-    return frozenset(names)
-
-
-def _number_the_units(tree: ast.Module, inside_check: bool) -> int:
-    """Wrap each outermost statement that asserts (in `check`, if that is called) in `with __unit__:`; how many."""
-    bodies = [tree.body]
-    if inside_check:
-        bodies = [node.body for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "check"]
-    count = 0
-    for body in bodies:
-        for index, node in enumerate(body):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) or not _asserts(node):
-                continue
-            unit = ast.With([ast.withitem(ast.Name("__unit__", ast.Load()))], [node])
-            body[index] = ast.fix_missing_locations(ast.copy_location(unit, node))
-            count += 1
-    return count
-
-
-def _asserts(node: ast.AST) -> bool:
-    return any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
+    def bound(self, name: str, kind: str) -> Any:
+        """What the tests see under a global name of the solution."""
 
 
 class StopTesting(BaseException):
@@ -125,49 +84,82 @@ def explain(error: BaseException) -> str:
     return f"{name}: {text}{place}" if text else name + place
 
 
-def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, stop_at_first_failure: bool) -> NoReturn:
+def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, *, stop: bool) -> NoReturn:
     """Run the tests against the solution at the other end, write one JSON report and end the process."""
-    channel, verdict = Channel(channel_fd), Channel(verdict_fd)
-    if isinstance(suite, str):
-        verdict.send(
-            {"end": "broken", "detail": f"the problem's tests do not compile: {suite}", "outcomes": [], "warnings": []}
-        )
-        os._exit(0)
     report: dict[str, Any] = {"warnings": [], "calls": 0}
-    unit = Unit(stop_at_first_failure)
+    _report(suite, remote.Solution(Channel(channel_fd), report), report, verdict_fd, stop)
+
+
+def judge_joined(suite: Suite | str, code: str, verdict_fd: int, *, stop: bool) -> NoReturn:
+    """Run solution and tests in this one process, for tests that change the solution from within. Can be forged."""
+    report: dict[str, Any] = {"warnings": [], "calls": 0, "forgeable": True}
+    _report(suite, Joined(code, report), report, verdict_fd, stop)
+
+
+def _report(suite: Suite | str, peer: Peer, report: dict[str, Any], verdict_fd: int, stop: bool) -> NoReturn:
+    verdict = Channel(verdict_fd)
+    if isinstance(suite, str):
+        detail = f"the problem's tests do not compile: {suite}"
+        verdict.send({"end": "broken", "detail": detail, "outcomes": [], "warnings": []})
+        os._exit(0)
+    unit = Unit(stop)
     try:
-        report["end"] = _judged(suite, remote.Solution(channel, report), unit, report)
+        report["end"] = _judged(suite, peer, unit, report)
+        if peer.gone:  # a bare `except` in the tests may have hidden it from them
+            report |= {"end": "gone", "detail": peer.gone}
     except (remote.SolutionGone, Closed) as error:
         report |= {"end": "gone", "detail": str(error)}
-    report["outcomes"] = unit.outcomes + [STOPPED] * (suite.count - len(unit.outcomes))
-    report["errors"] = unit.errors
+    report |= {"outcomes": unit.outcomes + [STOPPED] * (suite.count - len(unit.outcomes)), "errors": unit.errors}
+    report["calls"] = peer.calls
     verdict.send(report)
     os._exit(0)
 
 
-def _judged(suite: Suite, peer: remote.Solution, unit: Unit, report: dict[str, Any]) -> str:
-    """Returns how the session ended: syntax, load, done, broken (the problem's own code failed)."""
+class Joined:
+    """The solution in this very process."""
+
+    gone = ""
+    calls = 1
+
+    def __init__(self, code: str, report: dict[str, Any]) -> None:
+        self._code = code
+        self._report = report
+        self._module = types.ModuleType(solution.NAME)
+
+    def wait_until_loaded(self) -> dict[str, str] | None:
+        """Runs the solution's module."""
+        sys.modules[solution.NAME] = self._module
+        compiled = solution.compiled(self._code, self._report)
+        if compiled is None:
+            return None
+        try:
+            exec(compiled, vars(self._module))
+        except BaseException as error:  # noqa: BLE001 - whatever the code raises is an outcome
+            remote.note_failure(self._report, solution.describe(error))
+            return None
+        return dict.fromkeys(vars(self._module), "value")
+
+    def bound(self, name: str, kind: str) -> Any:
+        """The object itself."""
+        return vars(self._module)[name]
+
+
+def _judged(suite: Suite, peer: Peer, unit: Unit, report: dict[str, Any]) -> str:
+    """Returns how the session ended: syntax, load, missing, done."""
     names = peer.wait_until_loaded()
     if names is None:
         return str(report["failure"])
-    module = types.ModuleType("tests")
-    sys.modules["tests"] = module
-    scope = module.__dict__
-    scope["__unit__"] = unit
     if suite.entry_point and suite.entry_point not in names:
         report["detail"] = f"the solution does not define {suite.entry_point!r}"
         return "missing"
-    _bind(scope, suite, names, peer)
+    module = types.ModuleType("tests")
+    sys.modules["tests"] = module
+    if suite.kind == "pytest":
+        unittests.provide(peer, names)
+    vars(module)["__unit__"] = unit
+    _bind(vars(module), suite, names, peer)
     try:
-        exec(suite.setup, scope)
-        for statement in suite.statements:
-            if suite.one_unit_each:
-                with unit:
-                    exec(statement, scope)
-            else:
-                exec(statement, scope)
-        if suite.call_check:
-            scope["check"](scope[str(suite.entry_point)])
+        _run(suite, module, unit)
     except StopTesting:
         pass
     except remote.SolutionGone:
@@ -175,11 +167,27 @@ def _judged(suite: Suite, peer: remote.Solution, unit: Unit, report: dict[str, A
     except BaseException as error:  # noqa: BLE001 - whatever the tests raise is an outcome
         unit.outcomes.append("failed: " + explain(error))
         unit.errors.append(kind_of(error))
-    report["calls"] = peer.calls
     return "done"
 
 
-def _bind(scope: dict[str, Any], suite: Suite, names: dict[str, str], peer: remote.Solution) -> None:
+def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
+    scope = vars(module)
+    exec(suite.setup, scope)
+    for statement in suite.statements:
+        if suite.kind == "asserts":
+            with unit:
+                exec(statement, scope)
+        else:
+            exec(statement, scope)
+    if suite.kind == "check":
+        scope["check"](scope[str(suite.entry_point)])
+    if suite.kind == "pytest":
+        for test in unittests.collected(module):
+            with unit:
+                test()
+
+
+def _bind(scope: dict[str, Any], suite: Suite, names: dict[str, str], peer: Peer) -> None:
     """Names of the solution that the tests use; over them the starter code's helpers, which stay as they are."""
     for name in sorted(suite.wanted & names.keys()):
         if name.startswith("__") or (name in vars(builtins) and name not in suite.may_shadow):
@@ -188,14 +196,10 @@ def _bind(scope: dict[str, Any], suite: Suite, names: dict[str, str], peer: remo
             _bind_module(scope, name, names[name].removeprefix("module:"))
         else:
             scope[name] = peer.bound(name, names[name])
-    helpers: dict[str, Any] = {"__name__": "starter"}
-    try:
+    if suite.wanted & suite.helpers:
+        helpers: dict[str, Any] = {"__name__": "starter"}
         exec(suite.starter, helpers)
-    except Exception:  # noqa: BLE001
-        helpers = {}  # a prompt that is no program of its own (a class header, say) brings no helpers
-    for name in suite.wanted & helpers.keys():
-        if name != suite.entry_point and not name.startswith("__"):
-            scope[name] = helpers[name]
+        scope.update({name: helpers[name] for name in suite.wanted & suite.helpers if name in helpers})
     if suite.entry_point:
         scope[suite.entry_point] = peer.bound(suite.entry_point, names[suite.entry_point])
 

@@ -15,6 +15,9 @@ _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE
 _RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15}
 
 
+_library = ctypes.CDLL(None, use_errno=True)
+
+
 @dataclass(frozen=True)
 class Reach:
     """Paths that stay in reach, if they exist. Of a `listed` folder the names can be seen, not the contents."""
@@ -28,7 +31,7 @@ class Reach:
 
 def version() -> int:
     """Version of the kernel's landlock interface; 0 where there is none."""
-    return max(0, int(_library().syscall(_CREATE, None, 0, 1)))
+    return max(0, int(_library.syscall(_CREATE, None, 0, 1)))
 
 
 def restrict(reach: Reach) -> None:
@@ -48,7 +51,7 @@ def restrict(reach: Reach) -> None:
     _add(ruleset, reach.writable, every & ~_MAKE_DEVICES_AND_SOCKETS & ~_IOCTL_DEVICE)
     _add(ruleset, reach.listed, _READ_DIR & every)
     _add(ruleset, reach.devices, (_READ_FILE | _WRITE_FILE) & every)
-    if _library().prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
+    if _library.prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
         raise OSError(ctypes.get_errno(), "no_new_privs")
     _call(_RESTRICT, ruleset, 0)
     os.close(ruleset)
@@ -66,11 +69,7 @@ def _add(ruleset: int, paths: Iterable[str], rights: int) -> None:
 
 
 def _call(*arguments: object) -> int:
-    result: int = _library().syscall(*arguments)
+    result: int = _library.syscall(*arguments)
     if result < 0:
         raise OSError(ctypes.get_errno(), "landlock")
     return result
-
-
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)

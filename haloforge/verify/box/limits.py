@@ -5,7 +5,7 @@ import resource
 from dataclasses import dataclass
 
 MEBIBYTE = 1 << 20
-SUITES_KEPT = 64
+SUITES_KEPT = 256
 """Compiled test suites that a judging process holds; both ends of its control socket count alike."""
 
 
@@ -18,20 +18,27 @@ class Limits:
     memory_mb: int
     file_mb: int = 16
     open_files: int = 64
-    processes: int | None = None
 
 
 def apply(limits: Limits) -> None:
-    """Hard equals soft, so that nothing can be raised again."""
+    """All of them. Hard equals soft, so that nothing can be raised again."""
+    apply_to_process(limits)
+    apply_to_family(limits)
+
+
+def apply_to_process(limits: Limits) -> None:
+    """Those that differ from one child to the next: time and memory."""
     seconds = max(1, math.ceil(limits.cpu_s))
     _set(resource.RLIMIT_CPU, seconds, seconds + 1)  # SIGXCPU, then SIGKILL for those who ignore it
     _set(resource.RLIMIT_AS, limits.memory_mb * MEBIBYTE)
+
+
+def apply_to_family(limits: Limits) -> None:
+    """Those that a warm process can take upon itself, for all its children."""
     _set(resource.RLIMIT_FSIZE, limits.file_mb * MEBIBYTE)
     _set(resource.RLIMIT_NOFILE, limits.open_files)
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_STACK, 64 * MEBIBYTE)
-    if limits.processes is not None:
-        _set(resource.RLIMIT_NPROC, limits.processes)
 
 
 def _set(kind: int, soft: int, hard: int | None = None) -> None:

@@ -30,6 +30,8 @@ class Solution:
 
     def __init__(self, channel: Channel, report: dict[str, Any]) -> None:
         self.calls = 0
+        self.gone = ""
+        """Why it answers no more; empty while it does."""
         self._channel = channel
         self._report = report
         self._sent: list[Any] = []
@@ -47,11 +49,7 @@ class Solution:
                 self._report |= {"failure": "syntax", "detail": message["syntax"]}
                 return None
             elif "failed" in message:
-                self._report |= {
-                    "failure": "load",
-                    "detail": _told(message["failed"]),
-                    "classes": message["failed"]["classes"],
-                }
+                note_failure(self._report, message["failed"])
                 return None
             else:
                 return {str(name): str(kind) for name, kind in message["ready"].items()}
@@ -69,9 +67,16 @@ class Solution:
     ) -> Any:
         """One operation in the solution's process. Raises what it raised, SolutionGone if it no longer answers."""
         self.calls += 1
+        try:
+            return self._asked(operation, target, arguments, keywords or {})
+        except SolutionGone as error:
+            self.gone = self.gone or str(error)
+            raise
+
+    def _asked(self, operation: str, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         self._sequence += 1
         sent = [codec.encode(a, self._export) for a in arguments]
-        named = {name: codec.encode(a, self._export) for name, a in (keywords or {}).items()}
+        named = {name: codec.encode(a, self._export) for name, a in keywords.items()}
         try:
             self._channel.send([self._sequence, operation, target, sent, named])
             while True:
@@ -144,6 +149,11 @@ class Solution:
             return ["answer", codec.encode(_allowed(operation, subject, args), self._export)]
         except Exception as error:  # noqa: BLE001 - the solution hears of it, nobody else
             return ["refused", f"{type(error).__name__}: {error}"[:200]]
+
+
+def note_failure(report: dict[str, Any], error: dict[str, Any]) -> None:
+    """The solution's module raised this while it was loaded."""
+    report |= {"failure": "load", "detail": _told(error), "classes": error["classes"]}
 
 
 def _told(error: dict[str, Any]) -> str:

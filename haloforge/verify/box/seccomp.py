@@ -13,8 +13,13 @@ from collections.abc import Iterable
 
 from .syscalls import AUDIT_ARCHITECTURES, numbers
 
+library = ctypes.CDLL(None, use_errno=True)
+
+_SOME_PID = 0x7FFFFFF1
+"""Stands in a filter for the process that it is going to be put on; no process has this number."""
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_AND = 0x54
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x10000
@@ -68,26 +73,27 @@ def base(*, opening: bool) -> bytes:
     """For a warm process and its children; without `opening` no path can be used from here on."""
     own = _words("recvmsg sendmsg sendto recvfrom prctl prlimit64 setrlimit seccomp")
     allowed = [*_MEMORY_AND_TIME, *_FILES, *_FORKING, *own, *(OPENING if opening else ())]
-    return _filter([*_refusals(_HOSTILE, KILL), *_answers("clone3", errno.ENOSYS), *_terminal(), *_allowances(allowed)])
+    special = [*_answers("clone3", errno.ENOSYS), *_terminal(), *_stream_pairs()]
+    return _filter([*_refusals(_HOSTILE, KILL), *special, *_allowances(allowed)])
 
 
-def child(pid: int) -> bytes:
-    """On top of `base`, in the child with this process id."""
-    network = _words("recvmsg sendmsg sendto recvfrom")
+def child() -> bytes:
+    """On top of `base`, in a child; `made_for` its process id."""
+    network = _words("recvmsg sendmsg")
     loosening = _words("prctl seccomp setrlimit setsid setpgid fork vfork pidfd_open pidfd_send_signal")
     refused = _refusals([*network, *loosening], _failing(errno.EPERM))
-    rules = [*_threads_only(), *_signals_to(pid), *_reading_limits_only(), *_no_signals_by_files(), *refused]
+    rules = [*_threads_only(), *_signals_to(_SOME_PID), *_reading_limits_only(), *_no_signals_by_files(), *refused]
     return _filter(rules, otherwise=ALLOW)
 
 
-def binary(pid: int) -> bytes:
-    """For a compiled program with this process id: it can be started, but neither fork nor open a socket."""
+def binary() -> bytes:
+    """For a compiled program: it can be started, but neither fork nor open a socket. Made for a child like `child`."""
     allowed = [*_MEMORY_AND_TIME, *_FILES, *OPENING, "execve", "wait4", "waitid"]
     rules = [
         *_refusals(_HOSTILE, KILL),
         *_answers("clone3", errno.ENOSYS),
         *_threads_only(),
-        *_signals_to(pid),
+        *_signals_to(_SOME_PID),
         *_reading_limits_only(),
         *_no_signals_by_files(),
         *_terminal(),
@@ -106,9 +112,13 @@ def compiler() -> bytes:
     return _filter([*_refusals(_HOSTILE, KILL), *_answers("clone3", errno.ENOSYS), *_terminal(), *_allowances(allowed)])
 
 
+def made_for(program: bytes, pid: int) -> bytes:
+    """The filter with this process as "its own": making all of it anew in every child would cost more than the rest."""
+    return program.replace(struct.pack("I", _SOME_PID), struct.pack("I", pid))
+
+
 def install(program: bytes) -> None:
     """Put a filter on this process, for good. Raises OSError where the kernel has no seccomp."""
-    library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
         raise OSError(ctypes.get_errno(), "no_new_privs")
     buffer = ctypes.create_string_buffer(program, len(program))
@@ -119,7 +129,7 @@ def install(program: bytes) -> None:
 
 def hide_from_debuggers() -> None:
     """Let no process of this user read this one's memory or descriptors (PR_SET_DUMPABLE)."""
-    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+    library.prctl(4, 0, 0, 0, 0)
 
 
 def _step(code: int, if_true: int, if_false: int, value: int) -> bytes:
@@ -207,6 +217,18 @@ def _no_signals_by_files() -> list[bytes]:
     tests = [_step(_EQUAL, 3 - i, 0, command) for i, command in enumerate((8, 10, 15))]
     body = [_argument(1), *tests, _step(_RETURN, 0, 0, ALLOW), _step(_RETURN, 0, 0, _failing(errno.EPERM))]
     return _when("fcntl", body)
+
+
+def _stream_pairs() -> list[bytes]:
+    """socketpair for streams, which asyncio needs; they are connected from birth and lead nowhere else."""
+    body = [
+        _argument(1),
+        _step(_AND, 0, 0, 0xF),
+        _step(_EQUAL, 0, 1, 1),
+        _step(_RETURN, 0, 0, ALLOW),
+        _step(_RETURN, 0, 0, _failing(errno.EPERM)),
+    ]
+    return _when("socketpair", body)
 
 
 def _terminal() -> list[bytes]:

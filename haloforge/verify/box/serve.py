@@ -9,6 +9,7 @@ is gone.
 """
 
 import array
+import ctypes
 import dataclasses
 import gc
 import json
@@ -21,6 +22,7 @@ import sys
 from typing import Any, NoReturn
 
 from . import judge, landlock, limits, seccomp, solution
+from .suite import Suite
 from .wire import HEADER
 
 PRELOADED = [
@@ -69,8 +71,11 @@ def main(role: str, control_fd: int, config: dict[str, Any]) -> NoReturn:
     control = socket.socket(fileno=control_fd)
     if role != "launcher":
         _warm_up(config)
+        limits.apply_to_family(limits.Limits(cpu_s=0, wall_s=0, memory_mb=0))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an error for Python, not the end
         _confine(config)
     zygote = _Zygote(role, control, config)
+    random.seed(0)
     gc.collect()
     gc.freeze()
     control.sendall(_frame(["ready", os.getpid()]))
@@ -100,12 +105,20 @@ def _frame(message: Any) -> bytes:
     return HEADER.pack(len(payload)) + payload
 
 
+_fork = ctypes.PyDLL(None).fork
+"""fork(2) itself. os.fork costs twice as much, for hooks that repair threads, of which there are none here, and that
+reseed `random`, which is to begin the same in every child."""
+
+
 class _Zygote:
     def __init__(self, role: str, control: socket.socket, config: dict[str, Any]) -> None:
         self._role = role
         self._config = config
+        self._filter = b""
+        if config["seccomp"]:
+            self._filter = seccomp.binary() if role == "launcher" else seccomp.child()
         self._control = control
-        self._suites: dict[str, judge.Suite | str] = {}
+        self._suites: dict[str, Suite | str] = {}
         self._child = 0
 
     def run(self) -> NoReturn:
@@ -115,12 +128,14 @@ class _Zygote:
                 continue  # for a child that had already ended by itself
             if self._role == "judge":
                 self._compile_suite(request)
-            child = os.fork()
+            child = _fork()
             if child == 0:
                 try:
                     self._become(request, descriptors)
                 finally:
                     os._exit(70)
+            if child < 0:
+                raise OSError("no process could be forked")
             self._child = child
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -133,7 +148,7 @@ class _Zygote:
         while len(self._suites) >= limits.SUITES_KEPT:
             del self._suites[next(iter(self._suites))]
         try:
-            self._suites[request["suite_key"]] = judge.Suite(request["suite"])
+            self._suites[request["suite_key"]] = Suite(request["suite"])
         except (SyntaxError, ValueError, RecursionError) as error:
             self._suites[request["suite_key"]] = f"{type(error).__name__}: {error}"
 
@@ -141,22 +156,25 @@ class _Zygote:
         """The child: take its descriptors, its limits, and do what the request says. Never returns."""
         self._control.close()
         os.setsid()
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL if self._role == "launcher" else signal.SIG_IGN)
         if self._role == "launcher":
             self._launch(request, descriptors)
-        bounds = limits.Limits(**request["limits"])
         _connect_streams(descriptors, request.get("streams", 0))
-        limits.apply(bounds)
-        random.seed(0)
+        limits.apply_to_process(limits.Limits(**request["limits"]))
         if self._config["seccomp"]:
-            seccomp.install(seccomp.child(os.getpid()))
+            seccomp.install(seccomp.made_for(self._filter, os.getpid()))
         rest = descriptors[request.get("streams", 0) :]
-        if self._role == "judge":
-            judge.judge(self._suites[request["suite_key"]], rest[0], rest[1], request["stop"])
+        if "mode" not in request:
+            suite = self._suites[request["suite_key"]]
+            if "code" in request:
+                judge.judge_joined(suite, request["code"], rest[0], stop=request["stop"])
+            judge.judge(suite, rest[0], rest[1], stop=request["stop"])
+        if "files" in request:
+            solution.offer_files(request["files"])
         solution.MODES[request["mode"]](request["code"], rest[0])
 
     def _launch(self, request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
         _connect_streams(descriptors, 3)
         for descriptor in descriptors[3:]:
             os.close(descriptor)
@@ -169,7 +187,7 @@ class _Zygote:
             more = {"writable": own} if compiling else {"executable": (*reach.executable, *own)}
             landlock.restrict(dataclasses.replace(reach, **more))
         if self._config["seccomp"]:
-            seccomp.install(seccomp.compiler() if compiling else seccomp.binary(os.getpid()))
+            seccomp.install(seccomp.compiler() if compiling else seccomp.made_for(self._filter, os.getpid()))
         try:
             os.execve(request["argv"][0], request["argv"], request["environment"])
         except OSError as error:

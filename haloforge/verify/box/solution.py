@@ -4,6 +4,8 @@ Once the code has started, this process belongs to it: it may rewrite this modul
 value. All it gains is the right to answer the calls of the tests, whose expected values it never sees.
 """
 
+import builtins
+import io
 import operator
 import os
 import sys
@@ -20,21 +22,32 @@ NAME = "solution"
 OPAQUE_KINDS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
-def compile_reporting(code: str, report: Callable[[dict[str, Any]], None]) -> types.CodeType:
-    """Compile, reporting syntax errors and warnings first; ends the process if it does not compile.
-
-    Runs before the code does, so what it reports can be believed.
-    """
+def compiled(code: str, report: dict[str, Any]) -> types.CodeType | None:
+    """Compile, noting syntax errors (then None is returned) and warnings in `report`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            compiled = compile(code, f"{NAME}.py", "exec", dont_inherit=True)
+            program = compile(code, f"{NAME}.py", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-            report({"syntax": _describe_syntax(error)})
-            os._exit(0)
-    if caught:
-        report({"warnings": [f"line {w.lineno}: {w.category.__name__}: {w.message}" for w in caught[:20]]})
-    return compiled
+            report |= {"failure": "syntax", "detail": _describe_syntax(error)}
+            return None
+    report["warnings"] = [f"line {w.lineno}: {w.category.__name__}: {w.message}" for w in caught[:20]]
+    return program
+
+
+def compile_reporting(code: str, send: Callable[[dict[str, Any]], None]) -> types.CodeType:
+    """Compile and send what there is to report; ends the process if it does not compile.
+
+    Runs before the code does, so what it reports can be believed.
+    """
+    report: dict[str, Any] = {}
+    program = compiled(code, report)
+    if program is None:
+        send({"syntax": report["detail"]})
+        os._exit(0)
+    if report["warnings"]:
+        send({"warnings": report["warnings"]})
+    return program
 
 
 def _describe_syntax(error: Exception) -> str:
@@ -46,12 +59,12 @@ def _describe_syntax(error: Exception) -> str:
 def serve_calls(code: str, channel_fd: int) -> NoReturn:
     """Run `code` as a module, then answer the other side's requests until it hangs up."""
     channel = Channel(channel_fd)
-    compiled = compile_reporting(code, channel.send)
+    program = compile_reporting(code, channel.send)
     module = types.ModuleType(NAME)
     sys.modules[NAME] = module
     server = _Server(channel, module)
     try:
-        exec(compiled, module.__dict__)
+        exec(program, module.__dict__)
     except BaseException as error:  # noqa: BLE001 - whatever the code raises is an outcome
         channel.send({"failed": describe(error)})
         os._exit(0)
@@ -236,12 +249,12 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 
 def run_program(code: str, report_fd: int) -> NoReturn:
     """Run `code` as a script, with the streams it was given; the report is closed before the code starts."""
-    compiled = _compile_only(code, report_fd)
+    program = _compile_only(code, report_fd)
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     status = 0
     try:
-        exec(compiled, main.__dict__)
+        exec(program, main.__dict__)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
         if error.code is not None and not isinstance(error.code, int):
@@ -259,6 +272,17 @@ def run_program(code: str, report_fd: int) -> NoReturn:
     os._exit(status & 255)
 
 
+def offer_files(files: dict[str, str]) -> None:
+    """Let a checker open these names, which are its arguments too, as files; they exist in memory only."""
+    usual = open
+
+    def opened(file: Any, *arguments: Any, **options: Any) -> Any:
+        return io.StringIO(files[file]) if file in files else usual(file, *arguments, **options)
+
+    builtins.open = opened
+    sys.argv = ["checker.py", *files]
+
+
 def compile_program(code: str, report_fd: int) -> NoReturn:
     """Compile and no more."""
     _compile_only(code, report_fd)
@@ -267,10 +291,9 @@ def compile_program(code: str, report_fd: int) -> NoReturn:
 
 def _compile_only(code: str, report_fd: int) -> types.CodeType:
     report = Channel(report_fd)
-    compiled = compile_reporting(code, report.send)
-    report.send({"compiled": True})
+    program = compile_reporting(code, report.send)
     os.close(report_fd)
-    return compiled
+    return program
 
 
 MODES: dict[str, Callable[[str, int], NoReturn]] = {

@@ -3,6 +3,7 @@
 From Linux's asm/unistd_64.h and asm-generic/unistd.h; numbers never change once given.
 """
 
+import functools
 import os
 
 _TABLE = """
@@ -55,6 +56,7 @@ AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """linux/audit.h: what a filter sees of the architecture that a call was made for."""
 
 
+@functools.cache
 def numbers(machine: str | None = None) -> dict[str, int]:
     """Number of every call that this architecture has. Raises OSError for an architecture without a table."""
     machine = machine or os.uname().machine

@@ -1,0 +1,79 @@
+"""The tests of one problem, compiled once for all the samples of it, and cut into units that are counted one by one."""
+
+import ast
+import types
+from typing import Any
+
+
+class Suite:
+    """The compiled tests of one problem; raises SyntaxError when they do not compile.
+
+    Shared by every sample of it, so nothing here may hold what a sample sent.
+    """
+
+    def __init__(self, source: dict[str, Any]) -> None:
+        self.entry_point: str | None = source["entry_point"]
+        self.may_shadow = frozenset(source["may_shadow"])
+        self.helpers = _defined_by(source["starter"]) - {self.entry_point}
+        self.starter = self._compiled(source["starter"] if self.helpers else "", "starter.py")
+        self.setup = self._compiled(source["setup"], "setup.py")
+        self.kind: str = source["kind"]
+        trees = [ast.parse(code, "tests.py") for code in source["code"]]
+        if self.kind in ("check", "program"):
+            self.count = sum(_mark_units(tree, inside_check=self.kind == "check") for tree in trees)
+        else:
+            self.count = len(trees) if self.kind == "asserts" else sum(map(_count_test_functions, trees))
+        self.statements = [compile(tree, "tests.py", "exec", dont_inherit=True) for tree in trees]
+        self.wanted = _names_used([self.setup, *self.statements])
+
+    @staticmethod
+    def _compiled(code: str, name: str) -> types.CodeType:
+        return compile(code, name, "exec", dont_inherit=True)
+
+
+def _defined_by(code: str) -> set[str]:
+    """Names that a program defines at its top level; none if it is no program (but ends inside a class, say)."""
+    try:
+        body = ast.parse(code).body
+    except SyntaxError:
+        return set()
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    imports = [alias for node in body if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    return defined | names | {(alias.asname or alias.name).partition(".")[0] for alias in imports}
+
+
+def _names_used(codes: list[types.CodeType]) -> frozenset[str]:
+    names: set[str] = set()
+    pending = list(codes)
+    while pending:
+        code = pending.pop()
+        names.update(code.co_names)
+        pending.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
+    return frozenset(names)
+
+
+def _mark_units(tree: ast.Module, *, inside_check: bool) -> int:
+    """Wrap each outermost statement that asserts (in `check`, if that is called) in `with __unit__:`; how many."""
+    bodies = [tree.body]
+    if inside_check:
+        bodies = [node.body for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "check"]
+    count = 0
+    for body in bodies:
+        for index, node in enumerate(body):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) or not _asserts(node):
+                continue
+            unit = ast.With([ast.withitem(ast.Name("__unit__", ast.Load()))], [node])
+            body[index] = ast.fix_missing_locations(ast.copy_location(unit, node))
+            count += 1
+    return count
+
+
+def _asserts(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
+
+
+def _count_test_functions(tree: ast.Module) -> int:
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return sum(node.name.startswith("test") for node in functions)

@@ -1,0 +1,101 @@
+"""No honest solution fails because its tests run in another process."""
+
+import pytest
+from cheats import sections
+
+from haloforge.records import Problem, Tests
+
+HONEST = {name: code.split("---\n") for name, (_, code) in sections("honest.txt").items()}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_what_a_solution_returns_and_does_is_what_its_tests_see(verifier, name):
+    code, test = HONEST[name]
+    verdict = verifier.verify(Problem("h", "", tests=Tests("asserts", code=(test,))), code)
+    assert verdict.passed and not verdict.forgeable, verdict
+
+
+def test_leaving_a_judgement_to_the_solution_is_marked(verifier):
+    code = "class P:\n def __init__(self, x): self.x = x\n def __eq__(self, o): return True\ndef f(): return P(1)"
+    verdict = verifier.verify(Problem("e", "", tests=Tests("asserts", code=("assert f() == P(2)",))), code)
+    assert verdict.passed and verdict.forgeable
+
+
+PYTEST = """
+import pytest
+from solution import area, Square
+
+@pytest.mark.parametrize("side, expected", [(1, 1), (2, 4)])
+def test_area(side, expected):
+    assert area(side) == expected
+
+def test_error():
+    with pytest.raises(ValueError, match="negative"):
+        area(-1)
+
+class TestSquare:
+    def setup_method(self):
+        self.square = Square(3)
+    def test_side(self):
+        assert self.square.side == 3
+
+@pytest.fixture
+def two():
+    return 2
+
+def test_with_fixture(two):
+    assert area(two) == pytest.approx(4.0)
+"""
+AREA = """
+def area(side):
+    if side < 0: raise ValueError("negative side")
+    return side * side
+class Square:
+    def __init__(self, side): self.side = side
+"""
+UNITTEST = """
+import unittest
+import solution
+
+class AreaTest(unittest.TestCase):
+    def test_area(self):
+        self.assertEqual(solution.area(2), 4)
+    def test_error(self):
+        self.assertRaises(ValueError, solution.area, -1)
+"""
+
+
+@pytest.mark.parametrize(("tests", "count"), [(PYTEST, 5), (UNITTEST, 2)])
+def test_test_modules_run_apart_from_the_solution(verifier, tests, count):
+    problem = Problem("p", "", tests=Tests("pytest", code=(tests,)))
+    verdict = verifier.verify(problem, AREA)
+    assert verdict.passed and not verdict.forgeable, verdict
+    wrong = verifier.verify(problem, AREA.replace("side * side", "side + side + 1"))
+    assert wrong.status == "wrong_answer" and 0 < wrong.tests_passed < wrong.tests_total
+
+
+@pytest.mark.parametrize(
+    "raised", ["__import__('unittest').SkipTest('x')", "AssertionError", "StopIteration", "SystemExit(0)"]
+)
+def test_a_solution_cannot_choose_to_be_skipped(verifier, raised):
+    problem = Problem("p", "", tests=Tests("pytest", code=(UNITTEST,)))
+    code = f"def area(side): raise {raised}"
+    assert not verifier.verify(problem, code).passed
+
+
+MOCKING = """
+from unittest import mock
+import solution
+
+def test_it():
+    with mock.patch.object(solution, "now", lambda: 5):
+        assert solution.later() == 6
+"""
+
+
+def test_tests_that_reach_into_the_solution_run_beside_it_and_say_so(verifier):
+    problem = Problem("m", "", tests=Tests("pytest", code=(MOCKING,)))
+    verdict = verifier.verify(problem, "def now(): return 1\ndef later(): return now() + 1")
+    assert verdict.passed and verdict.forgeable
+    assert verifier.verify(problem, "def now(): return 1\ndef later(): return 2").status == "wrong_answer"
+    assert verifier.verify(problem, "import os; os._exit(0)").status == "exited_early"

@@ -1,5 +1,6 @@
 """What one verification found, in every language, and the verdict it makes under given settings."""
 
+import re
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from haloforge.verify.zygote import Exit
 DETAIL_LIMIT = 500
 DIAGNOSTICS_LIMIT = 16 << 10
 """Characters of compiler output, warnings or stderr that a verdict keeps."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,16}")
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,19 @@ def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Ve
         reward=reward,
         tests_passed=passed,
         tests_total=len(outcome.tests),
-        detail=outcome.detail[:DETAIL_LIMIT],
-        diagnostics=outcome.diagnostics[:DIAGNOSTICS_LIMIT],
+        detail=_steady(outcome.detail)[:DETAIL_LIMIT],
+        diagnostics=_steady(outcome.diagnostics)[:DIAGNOSTICS_LIMIT],
         cpu_s=round(outcome.cpu_s, 4),
         memory_mb=round(outcome.memory_mb, 1),
         isolation=isolation,
         forgeable=outcome.forgeable,
-        tests=outcome.tests,
+        tests=tuple(map(_steady, outcome.tests)),
     )
+
+
+def _steady(text: str) -> str:
+    """Without the addresses of objects, which differ in every run."""
+    return _ADDRESS.sub(" at 0x0", text)
 
 
 def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:

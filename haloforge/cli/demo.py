@@ -17,7 +17,9 @@ from haloforge.records import Run
 from haloforge.store import Store, home
 
 MODEL = "smollm2-135m"
-SAMPLING = {"max_new_tokens": 96, "temperature": 0.7, "top_p": 0.95, "batch_size": 24}
+SAMPLING = {"max_new_tokens": 96, "temperature": 0.7, "top_p": 0.95, "batch_size": 32}
+JUDGING = SAMPLING | {"max_new_tokens": 256}
+"""Room for the base model, which has not learned yet to stop: nobody is judged by the length of an answer."""
 
 
 def stages(folder: Path, language: str, cycles: int) -> Iterator[tuple[str, StageConfig]]:
@@ -54,7 +56,7 @@ def stages(folder: Path, language: str, cycles: int) -> Iterator[tuple[str, Stag
 
 def _benchmark(model: str, problems: str, output: Path) -> StageConfig:
     data = {"model": model, "prompts": problems, "output": str(output), "samples": 4, "k": [1, 4]}
-    return config.BenchmarkConfig.parse(data | {"generation": SAMPLING})
+    return config.BenchmarkConfig.parse(data | {"generation": JUDGING})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,7 +28,7 @@ Backend = Literal["local", "ollama", "openai", "anthropic"]
 
 def _split_commas(value: Any) -> Any:
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        return value.replace(",", " ").split()
     return [value] if isinstance(value, int) else value
 
 
@@ -264,6 +264,8 @@ class RaftConfig(StageConfig):
     evaluation: EvaluationSection = EvaluationSection()
     seed: int = setting(42, ge=0, advanced=True)
     """Every random choice of the run derives from it."""
+    seeds: Ints = setting((), advanced=True)
+    """Run it once with each of these seeds, into OUTPUT/seed_N, and report all of them; with commas."""
 
     @model_validator(mode="after")
     def _loss_fits_start(self) -> Self:

@@ -10,6 +10,7 @@ from haloforge.models.checkpoints import resolve
 from haloforge.problems import load_problems
 from haloforge.records import Problem, Run
 from haloforge.stages.cycles import refuse_taken_output
+from haloforge.stages.experiments import configs_of
 from haloforge.stages.judging import default_language, verify_settings
 from haloforge.stages.provenance import caution
 from haloforge.stages.results import samples_path
@@ -30,7 +31,9 @@ class Pace(NamedTuple):
 
 def plan_raft(config: RaftConfig) -> list[str]:
     """What a RAFT run would do. Raises ForgeError for what would stop it."""
-    refuse_taken_output(config, "")
+    configs = configs_of(config)
+    for one in configs:
+        refuse_taken_output(one, "")
     split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
     with open_verifier(verify_settings(config.verifier)) as verifier:
         verifier.check([*split.train, *split.held_out])
@@ -47,7 +50,8 @@ def plan_raft(config: RaftConfig) -> list[str]:
         f"cycles    {loop.num_cycles}, each samples {sampled} completions, keeps at most "
         f"{loop.max_per_prompt * len(train)} and tries the held-out problems with {judged}",
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
-        _time_line(config.sft_checkpoint, total, config.generation.max_new_tokens),
+        *([f"seeds     all of this {len(configs)} times, into folders seed_N of the output"] if config.seeds else []),
+        _time_line(config.sft_checkpoint, total * len(configs), config.generation.max_new_tokens),
     ]
 
 

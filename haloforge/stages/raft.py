@@ -13,6 +13,7 @@ from haloforge.errors import Stopped
 from haloforge.stages import cycles
 from haloforge.stages.curriculum import plan_cycle
 from haloforge.stages.engines import Engines
+from haloforge.stages.experiments import run_seeds
 from haloforge.stages.judging import default_language, verify_settings
 from haloforge.stages.phases import hold_settings, once
 from haloforge.stages.planning import plan_raft as plan
@@ -28,6 +29,9 @@ __all__ = ["plan", "run"]
 
 def run(config: RaftConfig, report: Report) -> None:
     """Forge `config.sft_checkpoint` into OUTPUT/cycle_N/final_model. Raises Stopped when the user asked for it."""
+    if config.seeds:
+        run_seeds(config, report, run)
+        return
     cycles.refuse_taken_output(config, report.run_id)
     split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
     problems = [*split.train, *split.held_out]

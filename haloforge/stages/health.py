@@ -12,6 +12,7 @@ Values = Mapping[str, float | None]
 LITTLE = 0.05
 MOST = 0.8
 NOTICEABLE = 0.05
+HALF = 0.5
 SHORTER = 0.6
 NARROWER = 0.4
 
@@ -55,8 +56,8 @@ def alarms(history: Mapping[int, Values], cycle: int) -> dict[str, str]:
     found = {
         "reward_without_gain": _reward_without_gain(history, cycle),
         "no_signal": _no_signal(now),
-        "timeouts": _risen("timeout_share", "of the samples time out", now, before),
-        "duplicates": _risen("duplicates_share", "of the passing samples are copies of one another", now, before),
+        "timeouts": _risen("timeout_share", NOTICEABLE, "of the samples time out", now, before),
+        "duplicates": _risen("duplicates_share", HALF, "of the passing samples are copies of others", now, before),
         "length": _collapsed("mean_tokens", SHORTER, "answers have {now:.0f} tokens, {first:.0f} at first", now, first),
         "entropy": _collapsed(
             "nats_per_token", NARROWER, "samples vary less: {now:.2f} nats a token, {first:.2f} at first", now, first
@@ -96,9 +97,10 @@ def _no_signal(now: Values) -> str:
     return f"only {mixed:.0%} of the problems were solved by some samples and not by others"
 
 
-def _risen(name: str, words: str, now: Values, before: Values) -> str:
+def _risen(name: str, least: float, words: str, now: Values, before: Values) -> str:
+    """A share that grew and is at least `least` now: copies, for one, come with passing more often."""
     new, old = now.get(name), before.get(name)
-    if new is None or old is None or new - old < NOTICEABLE:
+    if new is None or old is None or new < least or new - old < NOTICEABLE:
         return ""
     return f"{new:.0%} {words}, {old:.0%} in the cycle before"
 

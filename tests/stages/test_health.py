@@ -48,6 +48,10 @@ def test_rising_timeouts_and_duplicates_are_alarms() -> None:
     assert list(alarms(changed(timeout_share=0.2, duplicates_share=0.6), 2)) == ["timeouts", "duplicates"]
 
 
+def test_a_few_more_copies_are_no_alarm() -> None:
+    assert alarms(changed(duplicates_share=0.4), 2) == {}
+
+
 def test_collapsing_length_and_entropy_are_alarms() -> None:
     assert list(alarms(changed(mean_tokens=30, nats_per_token=0.1), 2)) == ["length", "entropy"]
 

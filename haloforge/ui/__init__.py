@@ -13,19 +13,20 @@ from haloforge.store import Store
 from haloforge.ui import space, theme
 from haloforge.ui.page import Page
 from haloforge.ui.tabs import benchmark, compare, data, playground, raft, runs, sft
+from haloforge.ui.view import TABS
 from haloforge.ui.widgets import header
 from haloforge.verify import isolation
 from haloforge.verify.box.seccomp import hide_from_debuggers
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_TABS = {
-    "runs": ("Runs", runs.build),
-    "data": ("Data", data.build),
-    "sft": ("SFT", sft.build),
-    "raft": ("RAFT", raft.build),
-    "benchmark": ("Benchmark", benchmark.build),
-    "compare": ("Compare", compare.build),
-    "playground": ("Playground", playground.build),
+_BUILDERS = {
+    "runs": runs.build,
+    "data": data.build,
+    "sft": sft.build,
+    "raft": raft.build,
+    "benchmark": benchmark.build,
+    "compare": compare.build,
+    "playground": playground.build,
 }
 
 
@@ -35,12 +36,11 @@ def build(root: Path | None = None) -> gr.Blocks:
     with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
         page = Page(root, read_only=space.is_space())
         page.pane("", header.render, "header")
-        each = {}
-        with gr.Tabs() as tabs:
-            for name, (label, build_tab) in _TABS.items():
-                with gr.Tab(label, id=name) as each[name]:
-                    build_tab(page)
-        page.wire(demo, tabs, each)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            for name, label in TABS.items():
+                with gr.Tab(label, id=name):
+                    _BUILDERS[name](page)
+        page.wire(demo, tabs)
     return demo
 
 

@@ -14,12 +14,12 @@ MAX_POINTS = 800
 _LINES = (ACCENT, "#4f86e8", "#22a35a", "#8b6be0", "#d99a26", "#2aa5bf")
 
 
-def chart(name: str, figure: Figure, title: str, note: str = "", *, small: bool = False) -> Html:
+def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool = False) -> Html:
     """A figure in a box with a title; `name` must be the same over redraws, so that zoom is kept."""
     box = h(
         "div",
         id=name,
-        cls="chart small" if small else "chart",
+        cls="chart flat" if flat else "chart",
         data_chart=json.dumps(figure),
         role="img",
         aria_label=title,
@@ -84,27 +84,32 @@ def rates(
 
 
 def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> Figure:
-    """One stacked bar per group (cycle), a colour per verdict status; only statuses that occur."""
+    """One stacked bar per group (cycle), a colour per verdict status; only statuses that occur. One bar lies flat."""
     present = [status for status in VERDICTS if any(group.get(status) for group in counts.values())]
+    totals = [sum(group.values()) or 1 for group in counts.values()]
+    flat = len(counts) == 1
     data = []
     for status in present:
         numbers = [group.get(status, 0) for group in counts.values()]
-        totals = [sum(group.values()) or 1 for group in counts.values()]
+        parts = [n / total for n, total in zip(numbers, totals, strict=True)]
+        groups = list(counts) if x else ["all"] * len(counts)
         data.append(
             {
                 "type": "bar",
+                "orientation": "h" if flat else "v",
                 "name": VERDICTS[status].word,
-                "x": list(counts),
-                "y": [n / total for n, total in zip(numbers, totals, strict=True)],
+                "x": parts if flat else groups,
+                "y": groups if flat else parts,
                 "customdata": numbers,
-                "hovertemplate": "%{customdata} (%{y:.1%})",
+                "hovertemplate": "%{customdata} (%{x:.1%})" if flat else "%{customdata} (%{y:.1%})",
                 "marker": {"color": VERDICTS[status].chart},
             }
         )
-    layout = _layout(key, x, legend=True)
-    layout |= {"barmode": "stack", "bargap": 0.35}
-    layout["xaxis"] |= {"type": "category"}
-    layout["yaxis"] |= {"tickformat": ".0%", "range": [0, 1]}
+    layout = _layout(key, "" if flat else x, legend=True)
+    share, group = ("xaxis", "yaxis") if flat else ("yaxis", "xaxis")
+    layout |= {"barmode": "stack", "bargap": 0.35, "hovermode": "closest" if flat else "x unified"}
+    layout[group] |= {"type": "category", "title": {"text": x}}
+    layout[share] |= {"tickformat": ".0%", "range": [0, 1]}
     return {"data": data, "layout": layout}
 
 

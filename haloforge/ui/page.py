@@ -1,8 +1,7 @@
 """The frame that tabs hang in: it keeps their panes, fills and actions, and wires them to the page's few events."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from haloforge.store import Store
 from haloforge.ui import live
 from haloforge.ui.form import Form
 from haloforge.ui.pane import pane as new_pane
-from haloforge.ui.view import TABS, View, parse, query
+from haloforge.ui.view import HOME, View, parse, query
 
 TICK_S = 2.0
 
@@ -32,7 +31,7 @@ class Page:
         self.events: list[Any] = []
         self.forms: dict[str, Form] = {}
         self._later: list[Callable[[], None]] = []
-        self.view = gr.State({"tab": TABS[0]})
+        self.view = gr.State({"tab": HOME})
         self.seen = gr.State(live.Seen())
         self.watch = live.Watch(self.store)
 
@@ -62,8 +61,8 @@ class Page:
         """Connect events that need components of tabs that are not built yet."""
         self._later.append(connect)
 
-    def wire(self, demo: gr.Blocks, tabs: gr.Tabs, each: Mapping[str, gr.Tab]) -> None:
-        """Connect load, the one timer, links and actions, and the tab strip."""
+    def wire(self, demo: gr.Blocks, tabs: gr.Tabs) -> None:
+        """Connect load, the one timer, and the bus that carries links, buttons and the tab strip."""
         for connect in self._later:
             connect()
         bus = gr.HTML(
@@ -78,8 +77,6 @@ class Page:
         gr.Timer(TICK_S).tick(self._tick, state, outputs, trigger_mode="once", **quiet)
         queued = {**quiet, "queue": True}  # only a queued event can show a warning
         bus.select(self._dispatch, state, filled, trigger_mode="multiple", **queued)
-        for name, tab in each.items():
-            tab.select(partial(self._open, name), state, filled, **quiet)
 
         for event in self.events:
             event.then(self._tick, state, outputs, **quiet)
@@ -92,16 +89,13 @@ class Page:
             return gr.skip()
         return await self._show(view, seen)
 
-    async def _open(self, tab: str, view: View, seen: live.Seen) -> Any:
-        loading, shown = not seen.view, view["tab"] == tab and seen.view == view
-        if loading or shown:  # the strip also tells of the tab that we opened ourselves
-            return gr.skip()
-        return await self._show(view if view["tab"] == tab else parse(query(view, tab=tab)), seen, fill=True)
-
     async def _dispatch(self, view: View, seen: live.Seen, message: gr.EventData) -> Any:
         data = message._data
         if "go" in data:
             return await self._show(parse(str(data["go"])), seen, fill=True)
+        if "tab" in data:  # the browser has opened it already; the strip is not told, for it may have moved on
+            out = await self._show(parse(query({**view, "from": ""}, tab=str(data["tab"]))), seen, fill=True)
+            return [*out[:2], gr.skip(), *out[3:]]
         address = await asyncio.to_thread(self._act, str(data.get("act")), str(data.get("value", "")), view)
         if address:
             return await self._show(parse(address), seen, fill=True)

@@ -1,7 +1,7 @@
 """From a run's events to the numbers that charts and tables show."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from haloforge.records import Event, Run, Status
 from haloforge.store import Store
@@ -27,17 +27,35 @@ def losses(events: Iterable[Event]) -> dict[str, Points]:
 
 def cycle_rates(events: Iterable[Event]) -> dict[str, list[tuple[float, float, float | None, float | None]]]:
     """Pass rates by cycle: held out with its interval, and on the training samples. Cycle 0 is the starting model."""
-    held_out, training = {}, {}
+    evaluated, training = {}, {}
     for event in events:
         if event.data["name"] != "cycle":
             continue
         step, values = float(event.data["step"]), event.data["values"]
         if values.get("eval_pass@1") is not None:
-            held_out[step] = (step, values["eval_pass@1"], values.get("eval_low"), values.get("eval_high"))
+            evaluated[step] = (step, values["eval_pass@1"], values.get("eval_low"), values.get("eval_high"))
         if values.get("train_pass_rate") is not None:
             training[step] = (step, values["train_pass_rate"], None, None)
-    found = {HELD_OUT: held_out, "training samples": training}
+    found = {HELD_OUT: evaluated, "training samples": training}
     return {name: [points[step] for step in sorted(points)] for name, points in found.items() if points}
+
+
+class Cycle(NamedTuple):
+    """A cycle of a RAFT run and its held-out pass@1; number 0 is the model it started from."""
+
+    number: int
+    rate: float
+
+
+def held_out(store: Store, run: Run) -> list[Cycle]:
+    """The cycles that were evaluated so far, in their order."""
+    points = cycle_rates(store.events(run.id, kind="metric")).get(HELD_OUT, [])
+    return [Cycle(int(step), rate) for step, rate, *_ in points]
+
+
+def best(cycles: Iterable[Cycle]) -> Cycle | None:
+    """The highest held-out pass@1; of equals the earliest."""
+    return max(cycles, key=lambda cycle: (cycle.rate, -cycle.number), default=None)
 
 
 def status_shares(counts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[Status, int]]]:
@@ -67,6 +85,9 @@ def key_figure(store: Store, run: Run) -> str:
     if run.stage == "data-prepare":
         rows = made_rows(store, run)
         return "" if rows is None else f"{number(rows)} problems"
+    if run.stage == "raft":
+        top = best(held_out(store, run))
+        return f"pass@1 {percent(top.rate)}" if top else ""
     wanted = _KEY_FIGURES.get(run.stage)
     if wanted is None:
         return ""
@@ -79,7 +100,6 @@ def key_figure(store: Store, run: Run) -> str:
 
 _KEY_FIGURES = {
     "sft": ("train", "loss", "loss {}"),
-    "raft": ("cycle", "eval_pass@1", "pass@1 {}"),
     "benchmark": ("benchmark", "pass@1", "pass@1 {}"),
 }
 """Stage -> the metric, its value, and how it is said."""

@@ -1,9 +1,11 @@
 """The look of the app: theme, style sheet, and the script that draws panes. All of it is local."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from haloforge.ui import palette
+from haloforge.ui.view import TABS
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -72,6 +74,8 @@ def plotly_js() -> Path:
 
 
 def head() -> str:
-    """What goes into <head>: where plotly lies (relative, so that it works behind a proxy), and the pane script."""
+    """What goes into <head>: the pane script, the tabs, and where plotly lies (relative, to work behind a proxy)."""
     script = (_ASSETS / "pane.js").read_text(encoding="utf-8")
-    return f'<script>window.haloPlotly = "gradio_api/file={plotly_js()}";\n{script}</script>'
+    names = json.dumps({label: name for name, label in TABS.items()})
+    settings = f'window.haloPlotly = "gradio_api/file={plotly_js()}"; window.haloTabs = {names};'
+    return f"<script>{settings}\n{script}</script>"

@@ -6,7 +6,17 @@ from urllib.parse import parse_qsl, urlencode
 View = Mapping[str, str]
 """Names and values of the address: tab, run, section, page, filters, ... Absent means the default."""
 
-TABS = ("runs", "data", "sft", "raft", "benchmark", "compare", "playground")
+TABS = {
+    "runs": "Runs",
+    "data": "Data",
+    "sft": "SFT",
+    "raft": "RAFT",
+    "benchmark": "Benchmark",
+    "compare": "Compare",
+    "playground": "Playground",
+}
+"""Name in the address -> what stands on the strip; the first is home."""
+HOME = "runs"
 
 _PAGES = ("page", "sample")
 
@@ -14,7 +24,7 @@ _PAGES = ("page", "sample")
 def parse(query: str) -> dict[str, str]:
     """The view of an address query, with or without its question mark. An unknown tab is the first one."""
     view = dict(parse_qsl(query.removeprefix("?")))
-    return view if view.get("tab") in TABS else view | {"tab": TABS[0]}
+    return view if view.get("tab") in TABS else view | {"tab": HOME}
 
 
 def query(view: View, **changes: str | int | None) -> str:

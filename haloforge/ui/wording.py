@@ -47,6 +47,8 @@ def title(run: Run) -> str:
 
 def label(path: str) -> str:
     """training.learning_rate -> Learning rate."""
+    if path == "k":
+        return "k of pass@k"
     words = path.split(".")[-1].replace("_", " ").strip()
     for short, long in _ABBREVIATIONS.items():
         words = " ".join(long if word == short else word for word in words.split(" "))

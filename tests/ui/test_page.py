@@ -93,8 +93,8 @@ def test_an_action_nobody_offers_is_refused(page: Page) -> None:
 
 
 def test_the_tab_strip_keeps_the_run_that_was_looked_at(page: Page) -> None:
-    seen = Seen(view={"tab": "runs", "run": "x"})
-    view, *_ = asyncio.run(page._open("sft", {"tab": "runs", "run": "x"}, seen))
+    was = {"tab": "runs", "run": "x", "page": "2", "from": "y"}
+    view, *_ = asyncio.run(page._dispatch(was, Seen(view=was), message(tab="sft")))
     assert view == {"tab": "sft", "run": "x"}
 
 

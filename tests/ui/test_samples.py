@@ -3,7 +3,7 @@
 import pytest
 from seeded import add_samples, make_run, problem
 
-from haloforge.records import STATUSES, Status, Verdict
+from haloforge.records import STATUSES, Status, Tests, Verdict
 from haloforge.stages.selection import Reason
 from haloforge.store import Store
 from haloforge.ui.palette import VERDICTS
@@ -112,6 +112,12 @@ def test_every_verdict_is_told_with_its_chip_and_a_reason_for_its_reward(status:
 def test_test_by_test_outcomes_are_counted() -> None:
     shown = verdict_box(Verdict("wrong_answer", tests=("passed", "AssertionError"), tests_passed=1, tests_total=2))
     assert "Test by test: 1 passed, 1 not" in shown and "1 of 2 passed" in shown
+
+
+def test_every_outcome_stands_beside_the_test_it_is_of() -> None:
+    tests = Tests("asserts", code=("assert f(1) == 1",), hidden=("assert f(2) == 2",))
+    shown = verdict_box(Verdict("wrong_answer", tests=("passed", "failed"), tests_total=2), tests)
+    assert shown.index("assert f(1) == 1") < shown.index("assert f(2) == 2") < shown.rindex("failed")
 
 
 def test_a_verdict_that_could_be_forged_carries_a_caution() -> None:

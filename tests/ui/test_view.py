@@ -8,7 +8,7 @@ from haloforge.ui.view import TABS, number, open_run, parse, query
 NAMES = st.sampled_from(["run", "section", "file", "task"])
 VIEWS = st.builds(
     lambda tab, rest: {"tab": tab, **rest},
-    st.sampled_from(TABS),
+    st.sampled_from(list(TABS)),
     st.dictionaries(NAMES, st.text(st.characters(codec="utf-8"), min_size=1)),
 )
 

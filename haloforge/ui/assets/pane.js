@@ -68,7 +68,7 @@
 
   // Ages and running times are told by the browser, so that a page where nothing happened is the same page.
   const spell = (s) => s < 60 ? `${Math.floor(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min`
-    : s < 86400 ? `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min` : `${Math.floor(s / 86400)} d`;
+    : s < 86400 ? `${Math.floor(s / 3600)} h${s % 3600 < 60 ? "" : ` ${Math.floor((s % 3600) / 60)} min`}` : `${Math.floor(s / 86400)} d`;
   const tell = (e) => {
     const seconds = Math.max(0, Date.now() / 1000 - Number(e.dataset.t ?? e.dataset.since));
     const text = e.dataset.t ? `${spell(seconds)} ago` : spell(seconds);
@@ -129,6 +129,18 @@
     watch("value", show);
     window.addEventListener("popstate", () => go(location.search, false));
   };
+
+  // The strip of tabs. Only a person's click is told: the strip's own events also tell of what the server opened.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("#tabs > .tab-wrapper button");
+    const tab = button && window.haloTabs[button.textContent.trim()];
+    if (!tab) return;
+    const address = new URLSearchParams(location.search);
+    address.set("tab", tab);
+    for (const name of ["page", "sample", "from"]) address.delete(name);
+    history.pushState(null, "", `?${address}`);
+    send?.({tab});
+  });
 
   // j and k walk through the rows of the innermost list on show.
   document.addEventListener("keydown", (event) => {

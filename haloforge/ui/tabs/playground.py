@@ -146,7 +146,8 @@ async def generate(root: Path | None, *typed: Any) -> AsyncIterator[Html]:
 def verify_own(root: Path | None, code: str, *typed: Any) -> Html:
     """Judge pasted code by the same tests."""
     try:
-        return verdict_box(play.verify(problem_of(root, *typed[2:8]), code))
+        problem = problem_of(root, *typed[2:8])
+        return verdict_box(play.verify(problem, code), problem.tests)
     except ForgeError as error:
         return note(str(error), "error")
 

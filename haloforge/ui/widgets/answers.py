@@ -31,7 +31,7 @@ def _column(answer: Answer, problem: Problem) -> Html:
         h("div", h("h2", answer.model, cls="mono"), h("span", _pace(answer), cls="muted"), cls="row spread"),
         note(answer.error, "error") if answer.error else None,
         _text(answer, problem),
-        verdict_box(answer.verdict) if answer.verdict else None,
+        verdict_box(answer.verdict, problem.tests) if answer.verdict else None,
         cls="card stack",
         aria_label=f"Answer of {answer.model}",
     )

@@ -48,6 +48,6 @@ def since(seconds_since_epoch: float) -> Html:
 
 
 def phase_words(phase: Phase) -> str:
-    """cycle 2: sample 412/800."""
-    cycle = "" if phase.cycle is None else f"cycle {phase.cycle}: "
+    """cycle 2: sample 412/800. Cycle 0 is what comes before the first, and the only one outside RAFT."""
+    cycle = f"cycle {phase.cycle}: " if phase.cycle else ""
     return f"{cycle}{phase.name} {phase.done}/{phase.total}"

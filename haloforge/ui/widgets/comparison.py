@@ -56,8 +56,8 @@ def render(store: Store, view: View) -> Html:
         "section",
         picker,
         [headline(found.base, pair, results[0], result) for pair, result in zip(found.pairs, results[1:], strict=True)],
-        [note(f"Doubtful: {doubt}") for doubt in dict.fromkeys(first.doubts)],
-        h("div", _lists(groups, view), _both(store, view, groups, results[:2]), cls="split"),
+        [note(f"Doubtful, {_lettered(doubt, chosen)}") for doubt in dict.fromkeys(first.doubts)],
+        h("div", _lists(groups, view), _both(store, view, groups, results[:2]), cls="split thin"),
         cls="stack",
         aria_label="Comparison",
     )
@@ -142,12 +142,19 @@ def overlay(store: Store, view: View) -> Html:
         held_out = rates.get(series.HELD_OUT)
         if held_out:
             curves[title(run)] = held_out
-    if not curves:
+    if len(curves) < 2:
         return Html("")
     figure = charts.rates(curves, x="cycle", key="overlay")
     return charts.chart(
         "overlay", figure, "RAFT runs, held-out pass@1 by cycle", "cycle 0 is the model they started from"
     )
+
+
+def _lettered(text: str, chosen: Sequence[str]) -> str:
+    """A result named by its letter instead of its whole path."""
+    for letter, path in zip("ABCDEF", chosen, strict=False):
+        text = text.replace(path, letter)
+    return text
 
 
 def _pick(words: str, name: str, view: View, known: Sequence[Entry]) -> Html:
@@ -244,7 +251,13 @@ def shown_sample(samples: Sequence[Judged], problem: Problem | None) -> Html:
         code(text, problem.language if problem else "python") if text else h("p", "No code in the answer.", cls="muted")
     )
     all_chips = [chips.verdict(j.verdict.status if j.verdict else None) for j in samples[:16]]
-    return join([h("div", all_chips, cls="row"), box, verdict_box(best.verdict) if best.verdict else None])
+    return join(
+        [
+            h("div", all_chips, cls="row"),
+            box,
+            verdict_box(best.verdict, problem.tests if problem else None) if best.verdict else None,
+        ]
+    )
 
 
 def _name(run: Run) -> str:

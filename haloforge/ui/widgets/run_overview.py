@@ -27,7 +27,7 @@ def notes(store: Store, run: Run) -> list[Html]:
     alarms = [line for line in lines if line.startswith(_ALARM)]
     newest = alarms[-1].partition(":")[0] if alarms else ""
     out = [note(line[:1].upper() + line[1:], "error") for line in alarms if line.startswith(f"{newest}:")]
-    if run.status == "done" and lines:
+    if run.status == "done" and run.stage != "benchmark" and lines:
         out.append(note(lines[-1][:1].upper() + lines[-1][1:], "good"))
     return out
 
@@ -36,13 +36,29 @@ def figures(store: Store, run: Run) -> Html | None:
     """The few numbers that tell how the run went."""
     if run.stage == "benchmark":
         return result.figures(run) if run.status == "done" else None
-    values = series.newest(store, run.id, _METRICS.get(run.stage, run.stage))
-    shown = [
-        h("div", h("b", percent(values[name]) if share else number(values[name])), h("span", words), cls="figure")
-        for name, words, share in _FIGURES.get(run.stage, ())
-        if values.get(name) is not None
-    ]
+    shown = raft_figures(store, run) if run.stage == "raft" else []
+    if run.stage == "data-prepare":
+        rows = series.made_rows(store, run)
+        shown = [] if rows is None else [_figure(number(rows), "problems written")]
     return h("div", shown, cls="figures") if shown else None
+
+
+def raft_figures(store: Store, run: Run) -> list[Html]:
+    """Held-out pass@1 before and at its best, and what the newest cycle was made of."""
+    cycles = series.held_out(store, run)
+    top = series.best(cycles)
+    shown = [_figure(percent(cycles[0].rate), "held-out pass@1 before")] if cycles and cycles[0].number == 0 else []
+    if top and top.number:
+        shown.append(_figure(percent(top.rate), f"held-out pass@1 at its best, cycle {top.number}"))
+    values = series.newest(store, run.id, "cycle")
+    for name, words, is_share in _CYCLE_FIGURES:
+        if values.get(name) is not None:
+            shown.append(_figure(percent(values[name]) if is_share else number(values[name]), words))
+    return shown
+
+
+def _figure(value: str, words: str) -> Html:
+    return h("div", h("b", value), h("span", words), cls="figure")
 
 
 def run_charts(store: Store, run: Run) -> list[Html]:
@@ -58,9 +74,9 @@ def run_charts(store: Store, run: Run) -> list[Html]:
     for purpose, counts in series.status_shares(store.status_counts(run.id)).items():
         figure = charts.shares(counts, x="cycle" if len(counts) > 1 or run.stage == "raft" else "", key=run.id)
         total = number(sum(n for group in counts.values() for n in group.values()))
-        out.append(
-            charts.chart(f"verdicts-{purpose}-{run.id}", figure, f"Verdicts, {_PURPOSES[purpose]}", f"{total} samples")
-        )
+        title = f"Verdicts, {_PURPOSES[purpose]}"
+        name = f"verdicts-{purpose}-{run.id}"
+        out.append(charts.chart(name, figure, title, f"{total} samples", flat=len(counts) == 1))
     return out
 
 
@@ -77,19 +93,14 @@ def artifacts(events: Sequence[Event]) -> Html | None:
     return table(heads, rows, label="Artifacts")
 
 
-_METRICS = {"raft": "cycle"}
 _ALARM = "alarm in cycle"
-_FIGURES = {
-    "raft": (
-        ("eval_pass@1", "held-out pass@1", True),
-        ("train_pass_rate", "training samples passed", True),
-        ("kept", "samples kept", False),
-        ("kept_share", "of the samples kept", True),
-        ("duplicates_share", "of passing samples are copies", True),
-        ("truncated_share", "cut at the token limit", True),
-    ),
-}
-"""Stage -> (value, what it is, is it a share)."""
+_CYCLE_FIGURES = (
+    ("train_pass_rate", "of the newest cycle's samples passed", True),
+    ("kept", "of them kept", False),
+    ("duplicates_share", "of passing samples are copies", True),
+    ("truncated_share", "of samples cut off", True),
+)
+"""Value of the metric "cycle", what it is, is it a share."""
 _WAITING = {
     "queued": "Waiting in the queue: one run works at a time, and one with a parent waits until that is done.",
     "running": "Nothing to chart yet.",

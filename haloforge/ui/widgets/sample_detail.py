@@ -36,7 +36,9 @@ def detail(judged: Judged, problem: Problem | None) -> Html:
             cls="row spread",
         ),
         code_box(judged, problem),
-        verdict_box(judged.verdict) if judged.verdict else h("p", "Not verified yet.", cls="muted"),
+        verdict_box(judged.verdict, problem.tests if problem else None)
+        if judged.verdict
+        else h("p", "Not verified yet.", cls="muted"),
         facts(_about(judged)),
         _folded("Prompt", plain(problem.statement, label="Prompt", cls="wrap short")) if problem else None,
         _folded("Raw answer", plain(sample.text, label="Raw answer", cls="wrap short")),

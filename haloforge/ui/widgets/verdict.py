@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from haloforge.records import Verdict
+from haloforge.records import Tests, Verdict
 from haloforge.ui.markup import Html, facts, h
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import plain
@@ -12,8 +12,8 @@ from haloforge.verify.rewards import COMPILES, PASSES, RUNS
 _SHOWN_TESTS = 200
 
 
-def verdict_box(verdict: Verdict, *, heading: str = "Verdict") -> Html:
-    """All of a verdict; every text in it comes from outside and is escaped."""
+def verdict_box(verdict: Verdict, tests: Tests | None = None) -> Html:
+    """All of a verdict; every text in it comes from outside and is escaped. `tests` names what was tested."""
     pairs = [
         ("Verdict", chips.verdict(verdict.status)),
         ("Reward", f"{number(verdict.reward)}: {reward_words(verdict)}"),
@@ -25,10 +25,9 @@ def verdict_box(verdict: Verdict, *, heading: str = "Verdict") -> Html:
         pairs.append(("Caution", "tests and code shared a process here, so this verdict could have been forged"))
     return h(
         "div",
-        h("h3", heading),
         facts(pairs),
         verdict.detail and plain(verdict.detail, label="What happened", cls="wrap short"),
-        verdict.tests and tests_list(verdict.tests),
+        verdict.tests and tests_list(verdict.tests, test_names(tests) if tests else ()),
         verdict.diagnostics
         and _folded("Diagnostics", plain(verdict.diagnostics, label="Diagnostics", cls="wrap short")),
         cls="stack",
@@ -36,12 +35,26 @@ def verdict_box(verdict: Verdict, *, heading: str = "Verdict") -> Html:
     )
 
 
-def tests_list(outcomes: tuple[str, ...]) -> Html:
+def test_names(tests: Tests) -> tuple[str, ...]:
+    """What each test checks, in the order of a verdict's outcomes; empty where that cannot be told in a line."""
+    if tests.kind == "asserts":
+        return (*tests.code, *tests.hidden)
+    return tuple(f"input {case.input.strip()[:60]!r}" for case in tests.cases)
+
+
+def tests_list(outcomes: tuple[str, ...], names: tuple[str, ...] = ()) -> Html:
     """One line per test, in order."""
+    if len(names) != len(outcomes):
+        names = ("",) * len(outcomes)
     rows = [
-        h("li", h("span", f"{i}", cls="num muted"), h("span", outcome, cls="good" if outcome == "passed" else "bad"))
-        for i, outcome in enumerate(outcomes[:_SHOWN_TESTS], 1)
-    ]
+        h(
+            "li",
+            h("span", f"{i}", cls="num muted"),
+            h("span", name),
+            h("span", outcome, cls="good" if outcome == "passed" else "bad"),
+        )
+        for i, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1)
+    ][:_SHOWN_TESTS]
     more = len(outcomes) - _SHOWN_TESTS
     rows += [h("li", h("span", ""), h("span", f"and {count(more, 'test')} more", cls="muted"))] if more > 0 else []
     found = Counter(outcome == "passed" for outcome in outcomes)

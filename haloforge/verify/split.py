@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import re
+import select
 import signal
 import socket
 from typing import Any
@@ -16,6 +18,7 @@ from haloforge.verify.outcome import Outcome, summary_of, violent_end
 from haloforge.verify.zygote import BoxFailed, Exit, Zygote
 
 JUDGE_MEMORY_MB = 4096
+OUT_OF_TIME = "the tests ran out of time"
 
 
 def suite_of(problem: Problem) -> dict[str, Any]:
@@ -46,7 +49,12 @@ def run_split(solution: Zygote, judge: Zygote, problem: Problem, code: str, limi
         solving = solution.request({"mode": "serve", "code": code}, limits, [ours.fileno()])
         judging = judge.request(request, _judge_limits(limits), [theirs.fileno(), written])
     os.close(written)
-    report = _read(verdict)
+    try:
+        report = _read(verdict, _judge_limits(limits).wall_s + 5)
+    except TimeoutError:  # the tests themselves, run without a process of their own, did not end
+        solution.end(solving)
+        judge.restart()
+        return Outcome("timeout", OUT_OF_TIME, cpu_s=solution.wait(solving).cpu_s)
     solution.end(solving)
     judge.end(judging)
     return _outcome(report, solution.wait(solving), judge.wait(judging), limits)
@@ -79,7 +87,7 @@ def must_be_joined(problem: Problem) -> bool:
 def _request(judge: Zygote, problem: Problem, stop: bool) -> dict[str, Any]:
     suite = suite_of(problem)
     key = hashlib.sha256(json.dumps(suite).encode()).hexdigest()
-    return {"suite_key": key, "stop": stop} | ({"suite": suite} if judge.remember(key) else {})
+    return {"suite_key": key, "stop": stop, "forked": False} | ({"suite": suite} if judge.remember(key) else {})
 
 
 def _judge_limits(limits: Limits) -> Limits:
@@ -87,8 +95,11 @@ def _judge_limits(limits: Limits) -> Limits:
     return Limits(cpu_s=limits.cpu_s * 2 + 10, wall_s=limits.wall_s + 10, memory_mb=JUDGE_MEMORY_MB)
 
 
-def _read(descriptor: int) -> dict[str, Any] | None:
+def _read(descriptor: int, wait_s: float = math.inf) -> dict[str, Any] | None:
+    """The report, or None when its writer ended without one. Raises TimeoutError."""
     try:
+        if wait_s < math.inf and not select.select([descriptor], [], [], wait_s)[0]:
+            raise TimeoutError
         return Channel(descriptor).receive()  # type: ignore[no-any-return]
     except Closed:
         return None
@@ -116,7 +127,7 @@ def _outcome(report: dict[str, Any] | None, solution: Exit, judge: Exit, limits:
 def _judge_died(solution: Exit, judge: Exit, limits: Limits) -> Outcome:
     """The tests themselves ran out of time, on values that the solution gave them; any other end is our own failure."""
     if judge.by_wall_clock or judge.ran_out_of_cpu:
-        return Outcome("timeout", "the tests ran out of time", cpu_s=solution.cpu_s, slept=judge.by_wall_clock)
+        return Outcome("timeout", OUT_OF_TIME, cpu_s=solution.cpu_s, slept=judge.by_wall_clock)
     raise BoxFailed(f"the judging process ended with {judge.code}, signal {judge.signal}")
 
 

@@ -47,6 +47,11 @@ class Zygote:
 
     def __init__(self, role: str, level: str, scratch: Path | None = None, *, packages_too: bool = False) -> None:
         """Starts it; raises BoxFailed when this machine cannot. The kernel ends it with the thread that started it."""
+        self._how = (role, level, scratch, packages_too)
+        self._start()
+
+    def _start(self) -> None:
+        role, level, scratch, packages_too = self._how
         ours, theirs = socket.socketpair()
         plan = sandbox.plan(role, level, scratch, packages_too=packages_too)
         start = _START.format(path=str(sandbox.BOX.parent), role=role, fd=theirs.fileno(), config=plan.config)
@@ -72,6 +77,12 @@ class Zygote:
             self.close()
             raise
         ours.settimeout(None)
+
+    def restart(self) -> None:
+        """End it at once and start it afresh."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self.close()
+        self._start()
 
     def request(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
         """Start a child; the descriptors become its own. Returns the number that `end` and `wait` take."""

@@ -6,11 +6,11 @@ the tests.
 """
 
 import builtins
+import contextlib
 import importlib
-import os
 import sys
 import types
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from . import remote, solution, unittests
 from .suite import Suite
@@ -84,24 +84,22 @@ def explain(error: BaseException) -> str:
     return f"{name}: {text}{place}" if text else name + place
 
 
-def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, *, stop: bool) -> NoReturn:
-    """Run the tests against the solution at the other end, write one JSON report and end the process."""
+def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, *, stop: bool) -> None:
+    """Run the tests against the solution at the other end, and write one JSON report."""
     report: dict[str, Any] = {"warnings": [], "calls": 0}
-    _report(suite, remote.Solution(Channel(channel_fd), report), report, verdict_fd, stop)
+    Channel(verdict_fd).send(_complete(suite, remote.Solution(Channel(channel_fd), report), report, stop))
 
 
-def judge_joined(suite: Suite | str, code: str, verdict_fd: int, *, stop: bool) -> NoReturn:
+def judge_joined(suite: Suite | str, code: str, verdict_fd: int, *, stop: bool) -> None:
     """Run solution and tests in this one process, for tests that change the solution from within. Can be forged."""
     report: dict[str, Any] = {"warnings": [], "calls": 0, "forgeable": True}
-    _report(suite, Joined(code, report), report, verdict_fd, stop)
+    Channel(verdict_fd).send(_complete(suite, Joined(code, report), report, stop))
 
 
-def _report(suite: Suite | str, peer: Peer, report: dict[str, Any], verdict_fd: int, stop: bool) -> NoReturn:
-    verdict = Channel(verdict_fd)
+def _complete(suite: Suite | str, peer: Peer, report: dict[str, Any], stop: bool) -> dict[str, Any]:
     if isinstance(suite, str):
         detail = f"the problem's tests do not compile: {suite}"
-        verdict.send({"end": "broken", "detail": detail, "outcomes": [], "warnings": []})
-        os._exit(0)
+        return {"end": "broken", "detail": detail, "outcomes": [], "warnings": []}
     unit = Unit(stop)
     try:
         report["end"] = _judged(suite, peer, unit, report)
@@ -109,10 +107,8 @@ def _report(suite: Suite | str, peer: Peer, report: dict[str, Any], verdict_fd: 
             report |= {"end": "gone", "detail": peer.gone}
     except (remote.SolutionGone, Closed) as error:
         report |= {"end": "gone", "detail": str(error)}
-    report |= {"outcomes": unit.outcomes + [STOPPED] * (suite.count - len(unit.outcomes)), "errors": unit.errors}
-    report["calls"] = peer.calls
-    verdict.send(report)
-    os._exit(0)
+    outcomes = unit.outcomes + [STOPPED] * (suite.count - len(unit.outcomes))
+    return report | {"outcomes": outcomes, "errors": unit.errors, "calls": peer.calls}
 
 
 class Joined:
@@ -172,6 +168,7 @@ def _judged(suite: Suite, peer: Peer, unit: Unit, report: dict[str, Any]) -> str
 
 def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
     scope = vars(module)
+    candidate = scope.get(str(suite.entry_point))  # now, for the tests may define a `check` where the solution did
     exec(suite.setup, scope)
     for statement in suite.statements:
         if suite.kind == "asserts":
@@ -180,7 +177,7 @@ def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
         else:
             exec(statement, scope)
     if suite.kind == "check":
-        scope["check"](scope[str(suite.entry_point)])
+        scope["check"](candidate)
     if suite.kind == "pytest":
         for test in unittests.collected(module):
             with unit:
@@ -205,7 +202,8 @@ def _bind(scope: dict[str, Any], suite: Suite, names: dict[str, str], peer: Peer
 
 
 def _bind_module(scope: dict[str, Any], name: str, module: str) -> None:
-    try:
-        scope[name] = importlib.import_module(module)
-    except ImportError:
-        return
+    """The real module, if any test might import it; the solution only says that it has it under this name."""
+    top = module.partition(".")[0]
+    if top in sys.modules and (top in sys.stdlib_module_names or top == "numpy") and top != "__main__":
+        with contextlib.suppress(ImportError):
+            scope[name] = importlib.import_module(module)

@@ -75,16 +75,17 @@ class Solution:
 
     def _asked(self, operation: str, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         self._sequence += 1
+        mine = self._sequence
         sent = [codec.encode(a, self._export) for a in arguments]
         named = {name: codec.encode(a, self._export) for name, a in keywords.items()}
         try:
-            self._channel.send([self._sequence, operation, target, sent, named])
+            self._channel.send([mine, operation, target, sent, named])
             while True:
                 number, outcome, *body = self._channel.receive()
                 if outcome != "ask":
                     break
                 self._channel.send(self._answered(*body[0]))
-            if number != self._sequence:
+            if number != mine:
                 raise SolutionGone("an answer to a question that was not asked")
             if outcome == "error":
                 raise self._raised(body[0], operation)

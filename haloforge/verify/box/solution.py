@@ -190,7 +190,9 @@ class _Server:
     def ask(self, operation: str, home: int, arguments: tuple[Any, ...]) -> Any:
         """Use an object of the tests' process while one of its calls is being answered."""
         self._channel.send([0, "ask", [operation, home, [codec.encode(a, self._keep) for a in arguments]]])
-        outcome, body = self._channel.receive()
+        while (message := self._channel.receive())[0] not in ("answer", "refused"):
+            self._channel.send(self._answered(*message))  # the tests call back first
+        outcome, body = message
         if outcome == "refused":
             raise TypeError(body)
         return codec.decode(body, self._find)

@@ -23,12 +23,73 @@ class Suite:
             self.count = sum(_mark_units(tree, inside_check=self.kind == "check") for tree in trees)
         else:
             self.count = len(trees) if self.kind == "asserts" else sum(map(_count_test_functions, trees))
+        self.harmless = self.kind in ("asserts", "check") and all(
+            is_harmless(ast.parse(code)) for code in (source["setup"], source["starter"], *source["code"])
+        )
+        """Whether running it changes nothing that outlives it, so that it needs no process of its own."""
         self.statements = [compile(tree, "tests.py", "exec", dont_inherit=True) for tree in trees]
         self.wanted = _names_used([self.setup, *self.statements])
 
     @staticmethod
     def _compiled(code: str, name: str) -> types.CodeType:
         return compile(code, name, "exec", dont_inherit=True)
+
+
+_MODULES_WITHOUT_STATE = frozenset(
+    ["math", "cmath", "copy", "itertools", "functools", "typing", "collections", "re", "random"]
+)
+_FORBIDDEN_NAMES = frozenset(
+    [
+        "__import__",
+        "breakpoint",
+        "compile",
+        "delattr",
+        "dir",
+        "eval",
+        "exec",
+        "exit",
+        "getattr",
+        "globals",
+        "help",
+        "input",
+    ]
+    + ["locals", "memoryview", "open", "print", "quit", "setattr", "super", "type", "vars"]
+)
+
+
+def is_harmless(tree: ast.Module) -> bool:
+    """Only imports of modules without state, no names that reach further, nothing set on, deleted from or found in
+    objects.
+
+    Attributes are called at most on modules and values (`math.isclose`, `random.randint`), never private ones. What it
+    draws from `random` begins anew each time. Loops are bounded by the data or by the clock.
+    """
+    return all(map(_node_is_harmless, ast.walk(tree)))
+
+
+def _node_is_harmless(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            return all(alias.name in _MODULES_WITHOUT_STATE for alias in names)
+        case ast.ImportFrom(module=module):
+            return module in _MODULES_WITHOUT_STATE
+        case ast.Name(id=name):
+            return name not in _FORBIDDEN_NAMES
+        case ast.Attribute(attr=name, ctx=context):
+            return isinstance(context, ast.Load) and not name.startswith("_")
+        case (
+            ast.Global()
+            | ast.Nonlocal()
+            | ast.Delete()
+            | ast.While()
+            | ast.Try()
+            | ast.AsyncFunctionDef()
+            | ast.Await()
+        ):
+            return False
+        case ast.FunctionDef(decorator_list=decorators) | ast.ClassDef(decorator_list=decorators):
+            return not decorators
+    return True
 
 
 def _defined_by(code: str) -> set[str]:

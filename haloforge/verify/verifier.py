@@ -19,14 +19,15 @@ from haloforge.verify.languages import VERIFIERS, Language, compiler_path, langu
 from haloforge.verify.outcome import Outcome, verdict_of
 from haloforge.verify.probe import chosen_level
 from haloforge.verify.settings import VerifySettings, usable_cores
-from haloforge.verify.worker import Worker, limits_for
+from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
 from haloforge.verify.zygote import BoxFailed
 
 TRIES = 3
 """How often a sample is tried when our own machinery fails, before it is left unscored."""
 REFERENCE_LIMIT_S = 60.0
 REFERENCE_FACTOR = 4.0
-"""A solution may take this many times the CPU time of the problem's reference, where that is more than the limit."""
+"""A solution may take this many times the CPU time of its reference, and of the usual memory if that needs it."""
+_NO_REFERENCE = Outcome("unscored")
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Verifier:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._reference_s: dict[str, float] = {}
+        self._references: dict[str, Outcome] = {}
 
     def __enter__(self) -> "Verifier":
         return self
@@ -174,27 +175,34 @@ class Verifier:
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         limits = limits_for(problem, self._settings)
         outcome = self._tried(worker, problem, code, limits)
-        if outcome.status == "timeout":
+        if outcome.status in ("timeout", "memory_limit"):
             again = self._second_limits(worker, problem, outcome, limits)
             outcome = self._tried(worker, problem, code, again) if again else outcome
         return outcome
 
     def _second_limits(self, worker: Worker, problem: Problem, outcome: Outcome, limits: Limits) -> Limits | None:
-        """More room where the first try may have been unfair: a starved machine, or a reference that is slow itself."""
+        """More room where the first try may have been unfair: a starved machine, or a reference that needs much."""
         if outcome.slept:
             return dataclasses.replace(limits, wall_s=limits.wall_s * 2)
-        fair_s = REFERENCE_FACTOR * self._time_of_reference(worker, problem)
-        return dataclasses.replace(limits, cpu_s=fair_s, wall_s=4 * fair_s) if fair_s > limits.cpu_s else None
+        reference = self._reference(worker, problem)
+        cpu_s = max(limits.cpu_s, REFERENCE_FACTOR * reference.cpu_s)
+        memory_mb = limits.memory_mb
+        if outcome.status == "memory_limit" and reference.memory_mb * 2 > memory_mb:
+            memory_mb = int(REFERENCE_FACTOR * memory_mb)
+        fair = Limits(cpu_s, max(limits.wall_s, cpu_s * WALL_PER_CPU), memory_mb)
+        return fair if fair != limits else None
 
-    def _time_of_reference(self, worker: Worker, problem: Problem) -> float:
-        """CPU seconds of the reference, 0 if there is none. Measured once, and only when a solution ran out of time."""
-        if problem.solution is None or problem.tests.time_limit_s is not None:
-            return 0.0
-        if problem.task_id not in self._reference_s:
-            generous = Limits(REFERENCE_LIMIT_S, 4 * REFERENCE_LIMIT_S, limits_for(problem, self._settings).memory_mb)
+    def _reference(self, worker: Worker, problem: Problem) -> Outcome:
+        """What the reference needs. Measured once per problem, and only when a solution ran out of time or memory."""
+        tests = problem.tests
+        if problem.solution is None or tests.time_limit_s is not None or tests.memory_mb is not None:
+            return _NO_REFERENCE
+        if problem.task_id not in self._references:
+            memory_mb = int(REFERENCE_FACTOR * self._settings.memory_mb)
+            generous = Limits(REFERENCE_LIMIT_S, WALL_PER_CPU * REFERENCE_LIMIT_S, memory_mb)
             found = self._tried(worker, problem, problem.solution, generous)
-            self._reference_s[problem.task_id] = found.cpu_s if found.status == "passed" else 0.0
-        return self._reference_s[problem.task_id]
+            self._references[problem.task_id] = found if found.status == "passed" else _NO_REFERENCE
+        return self._references[problem.task_id]
 
     def _tried(self, worker: Worker, problem: Problem, code: str, limits: Limits) -> Outcome:
         """The one place where any failure of ours becomes `unscored`."""

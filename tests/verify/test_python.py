@@ -104,3 +104,11 @@ def test_one_bad_solution_does_not_disturb_the_next(verifier):
     codes = ["def add(a, b): return a + b", "import os; os._exit(1)", "def add(a, b):", "1 / 0"] * 5
     verdicts = list(verifier.verify_many((ADD, code) for code in codes))
     assert [verdict.passed for verdict in verdicts] == [True, False, False, False] * 5
+
+
+@pytest.mark.slow
+def test_tests_that_never_end_are_stopped_and_the_next_ones_run():
+    endless = asserting("assert 9 ** f() > 1", entry_point="f")
+    with open_verifier(VerifySettings(workers=1, time_limit_s=1.0)) as verifier:
+        assert verifier.verify(endless, "def f(): return 10 ** 10").status == "timeout"
+        assert verifier.verify(endless, "def f(): return 10").passed

@@ -42,3 +42,16 @@ def test_a_slow_reference_makes_room_for_every_solution_of_its_problem(shared_da
     assert verdict.passed and verdict.cpu_s > 2.0
     limited = dataclasses.replace(slow, tests=dataclasses.replace(slow.tests, time_limit_s=1.0))
     assert verifier.verify(limited, slow.solution).status == "timeout"
+
+
+@pytest.mark.slow
+def test_mbpp_plus_references_pass_with_their_many_inputs(shared_data, verifier):
+    problems = load_problems(shared_data / "mbppplus/MbppPlus-OriginFmt.jsonl.gz")
+    chosen = problems[:40] + [p for p in problems if p.task_id == "Mbpp/56"]
+    assert failed(judged(verifier, chosen, lambda problem: problem.solution)) == {}
+
+
+@pytest.mark.slow
+def test_humaneval_plus_references_pass(shared_data, verifier):
+    problems = load_problems(shared_data / "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz")
+    assert failed(judged(verifier, problems, lambda problem: problem.solution)) == {}

@@ -17,7 +17,7 @@ from haloforge.verify.cache import OutcomeCache, key_of
 from haloforge.verify.compare import comparison
 from haloforge.verify.languages import VERIFIERS, Language, compiler_path, language_for, toolchain
 from haloforge.verify.outcome import Outcome, verdict_of
-from haloforge.verify.probe import chosen_level
+from haloforge.verify.probe import chosen_level, isolation
 from haloforge.verify.settings import VerifySettings, usable_cores
 from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
 from haloforge.verify.zygote import BoxFailed
@@ -82,7 +82,7 @@ class Verifier:
             key = (problem.language, problem.tests.kind, problem.tests.compare)
             if key not in seen:
                 seen.add(key)
-                _check(problem, self._settings)
+                _check(problem, self._settings, self.isolation)
 
     def submit(self, problem: Problem, code: str | None) -> "Future[Verdict]":
         """Judge in the background. `code` None means that nothing could be extracted from the model's text."""
@@ -219,7 +219,7 @@ class Verifier:
         return Outcome("unscored", f"verification itself failed {TRIES} times: {reason}")
 
 
-def _check(problem: Problem, settings: VerifySettings) -> None:
+def _check(problem: Problem, settings: VerifySettings, level: str) -> None:
     if settings.name == "custom":
         if not settings.command:
             raise VerifierError("verifier 'custom' needs a command: the argument list to start, with {file} in it")
@@ -228,6 +228,10 @@ def _check(problem: Problem, settings: VerifySettings) -> None:
     kind = problem.tests.kind
     if language is not None:
         _check_compiler(language, kind)
+        if level == "noopen":
+            raise VerifierError(
+                f"{language.name} cannot be sandboxed on this machine ({isolation().reason}); install bubblewrap"
+            )
     if kind == "stdio" and problem.tests.compare != "checker":
         try:
             comparison(problem.tests.compare)

@@ -3,6 +3,8 @@ import pytest
 from haloforge.errors import VerifierError
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
+from haloforge.verify.headers import arguments_for, precompiled
+from haloforge.verify.languages import LANGUAGES, compiler_path
 
 SUM = Problem("sum", "", language="cpp", tests=Tests("stdio", cases=(Case("1 2\n", "3\n"), Case("5 6\n", "11\n"))))
 ADDS = '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 2) printf("%d\\n", a + b); }\n'
@@ -84,3 +86,30 @@ def test_python_asserts_for_another_language_are_refused():
     wrong = Problem("w", "", language="cpp", tests=Tests("asserts", code=("assert f()",)))
     with open_verifier(VerifySettings()) as verifier, pytest.raises(VerifierError, match="are Python"):
         verifier.check([wrong])
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+def test_the_precompiled_library_is_used_only_where_it_changes_nothing(name):
+    compiler = LANGUAGES[name]
+    plain = "// sum\n#include <cassert>\n#include <bits/stdc++.h>\nint main() {}\n"
+    assert arguments_for(compiler, plain)
+    assert precompiled(compiler).is_dir()
+    assert arguments_for(compiler, "#define _GLIBCXX_DEBUG\n" + plain) == ()
+    assert arguments_for(compiler, '#pragma GCC target("avx2")\n' + plain) == ()
+    assert arguments_for(compiler, "#include <iostream>\nint main() {}\n") == ()
+
+
+def test_rust_programs_are_judged_too(verifier):
+    if compiler_path(LANGUAGES["rust"]) is None:
+        pytest.skip("rustc is not installed")
+    program = Problem("r", "", language="rust", tests=Tests("stdio", cases=(Case("20 22", "42"),)))
+    code = """use std::io;
+fn main() {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).unwrap();
+    println!("{}", line.split_whitespace().map(|n| n.parse::<i64>().unwrap()).sum::<i64>());
+}
+"""
+    assert verifier.verify(program, code).passed
+    assert verifier.verify(program, code.replace("sum", "product")).status == "wrong_answer"
+    assert verifier.verify(program, code.replace("i64", "u2")).status == "compile_error"

@@ -123,6 +123,7 @@ class _Zygote:
         self._child = 0
 
     def run(self) -> NoReturn:
+        """Request by request, until the engine hangs up."""
         while True:
             request, descriptors = self._receive()
             if "end" in request:

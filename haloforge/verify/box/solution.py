@@ -152,6 +152,7 @@ class _Server:
         self._foreign: dict[int, Foreign] = {}
 
     def run(self) -> NoReturn:
+        """Question by question, until the tests hang up."""
         while True:
             try:
                 request = self._channel.receive()

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import App, Window
+from driving import App, Window
 from tiny import save_tiny_model
 
+from haloforge.files import read_jsonl
 from haloforge.store import Store
 
 STAGE_MS = 240_000
@@ -45,6 +46,11 @@ def until_done(page: Any, tab: str) -> None:
     assert panel.locator(".chip.failed").count() == 0, panel.inner_text()
 
 
+def read_first(path: Path) -> list[str]:
+    """The first task id of a problem file."""
+    return [str(row["task_id"]) for _, row in read_jsonl(path)][:1]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
@@ -78,6 +84,13 @@ def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
     start(page, "benchmark")
     until_done(page, "benchmark")
     page.locator("#benchmark-live").get_by_text("pass@1, 95 % CI").wait_for()
+
+    [task] = read_first(window.app.folder / "data" / "train.jsonl")
+    page = window.open(f"?tab=playground&from=problem&file=data/train.jsonl&task={task}")
+    page.locator("#play-model input").fill("models/sft/final_model")
+    page.locator("#play-model input").press("Enter")
+    page.locator("#play-go").click()
+    page.locator("#play-out").get_by_role("article").locator(".chip").wait_for(timeout=STAGE_MS)
 
     page = window.open("?tab=runs")
     page.get_by_role("table", name="Runs").get_by_role("row").nth(4).wait_for()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import App, Window
+from driving import App, Window
 from seeded import SFT, add_cycles, add_samples, make_run
 
 from haloforge.store import Report, Store

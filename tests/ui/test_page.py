@@ -1,6 +1,8 @@
 """What the page's few events do: links, actions, ticks, tabs."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,20 @@ def test_every_output_of_the_whole_page_is_filled(tmp_path: Path, monkeypatch: p
     for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "playground"):
         sent = asyncio.run(dispatch.fn({"tab": "runs"}, Seen(), message(go=f"?tab={tab}")))
         assert len(sent) == len(dispatch.outputs), tab
+
+
+def test_the_first_paint_of_every_tab_loads_no_torch(tmp_path: Path) -> None:
+    code = """
+import asyncio, sys
+from pathlib import Path
+import gradio as gr
+from haloforge import ui
+from haloforge.ui.live import Seen
+demo = ui.build(Path("runs"))
+dispatch = next(fn for fn in demo.fns.values() if fn.name == "_dispatch").fn
+for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "playground"):
+    asyncio.run(dispatch({"tab": "runs"}, Seen(), gr.EventData(None, {"go": f"?tab={tab}"})))
+print([name for name in ("torch", "transformers", "trl", "datasets") if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -1,11 +1,10 @@
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from processes import sandboxes
 
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Tests
@@ -63,29 +62,18 @@ with open_verifier(VerifySettings(workers=2), Path(sys.argv[1])) as verifier:
 """
 
 
-def warm_processes():
-    found = set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if b"from box import serve" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.add(pid)
-        except OSError:
-            continue
-    return found
-
-
 @pytest.mark.slow
 def test_a_killed_engine_leaves_nothing_behind_and_a_rerun_goes_on_from_the_cache(tmp_path):
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "cache.db"), "2000"]
-    before = warm_processes()
+    before = sandboxes()
     killed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     early = [killed.stdout.readline() for _ in range(500)]
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     deadline = time.monotonic() + 20
-    while warm_processes() - before and time.monotonic() < deadline:
+    while sandboxes() - before and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert warm_processes() <= before
+    assert sandboxes() <= before
     again = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines(keepends=True)
     assert again[:500] == early  # their CPU times too: they were not run again
     assert [line.split()[0] for line in again] == [

@@ -9,6 +9,7 @@ from pathlib import Path
 import hostile
 import pytest
 from cheats import sections
+from processes import sandboxes
 
 from haloforge.verify.probe import isolation
 from haloforge.verify.sandbox import LEVELS
@@ -23,25 +24,14 @@ def available(level):
     return level
 
 
-def processes():
-    return {pid for pid in os.listdir("/proc") if pid.isdigit() and is_ours(pid)}
-
-
-def is_ours(pid):
-    try:
-        return b"from box import serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def nothing_left_behind():
     hidden = Path("/tmp/halo-forge-hidden-tests")
     hidden.write_text("halo-forge-hidden-tests")
-    before = processes()
+    before = sandboxes()
     yield
     hidden.unlink()
-    assert processes() <= before
+    assert sandboxes() <= before
     assert [path for folder in ("/tmp", "/dev/shm") for path in Path(folder).glob("halo-forge-leak*")] == []
 
 

@@ -9,10 +9,10 @@ app: .venv/.ready
 	$(BIN)/halo-forge app
 
 test: .venv/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: .venv/.ready
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -10,12 +10,15 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 from haloforge.config import SamplingSection
-from haloforge.errors import Stopped
+from haloforge.errors import MachineError, Stopped
 from haloforge.generate.engines import Engine, SamplingParams
 from haloforge.records import Problem, Purpose, Sample, Verdict
 from haloforge.stages.seeds import derived_seed
 from haloforge.store import Judged, Report
 from haloforge.verify import Verifier
+
+MOST_UNSCORED = 0.25
+"""Above this share of samples that could not be judged a run ends with an error, and goes on when it is resumed."""
 
 _SAVE_EVERY_S = 1.0
 _PHASES: Mapping[Purpose, str] = {"train": "sample", "eval": "evaluate", "benchmark": "sample", "data": "sample"}
@@ -82,9 +85,10 @@ def sample_and_verify(report: Report, work: Work, engine: Callable[[], Engine], 
     """Leave every sample of the work in the store with its verdict; what is there already stays.
 
     `engine` is called only when there is something to sample. Raises Stopped, with all whole batches and all verdicts
-    so far saved, when the user asked for it.
+    so far saved, when the user asked for it; MachineError when too many samples could not be judged here.
     """
     desk = _VerdictDesk(report, work, verifier)
+    desk.retry_unscored()
     desk.submit_stored()
     done = 0
     for batch in work.batches:
@@ -99,6 +103,7 @@ def sample_and_verify(report: Report, work: Work, engine: Callable[[], Engine], 
         _stop_if_asked(desk)
         desk.wait()
     desk.progress("verify", work.size)
+    _refuse_unscored(report, work)
 
 
 def sampling_seconds(report: Report, cycle: int, purpose: Purpose) -> float:
@@ -139,6 +144,19 @@ def _is_stored(report: Report, work: Work, batch: Batch) -> bool:
     return report.store.count_samples(report.run_id, **where) > 0
 
 
+def _refuse_unscored(report: Report, work: Work) -> None:
+    """A few samples that our own machinery failed on are left out; when there are many, no score means anything."""
+    where = {"cycle": work.cycle, "purpose": work.purpose, "status": "unscored"}
+    unscored = report.store.count_samples(report.run_id, **where)
+    if unscored > MOST_UNSCORED * work.size:
+        first = report.store.samples(report.run_id, cycle=work.cycle, purpose=work.purpose, status="unscored", limit=1)
+        reason = first[0].verdict.detail if first[0].verdict else ""
+        raise MachineError(
+            f"{unscored} of {work.size} samples could not be judged on this machine ({reason}); all of them are kept: "
+            "put that right and resume, then they are judged again"
+        )
+
+
 def _stop_if_asked(desk: "_VerdictDesk") -> None:
     if desk.report.stop_asked():
         desk.save_done()
@@ -158,9 +176,18 @@ class _VerdictDesk:
         """Have a sample judged, stored or not."""
         self.waiting[sample.task_id, sample.index] = self.verifier.submit(problem, sample.code)
 
+    def retry_unscored(self) -> None:
+        """Judge again what an earlier process could not."""
+        store, work = self.report.store, self.work
+        failed = store.samples(self.report.run_id, cycle=work.cycle, purpose=work.purpose, status="unscored")
+        problems = self._problems()
+        codes = ((problems[judged.sample.task_id], judged.sample.code) for judged in failed)
+        verdicts = zip(failed, self.verifier.verify_many(codes), strict=True)
+        store.save_verdicts([(judged.id, verdict) for judged, verdict in verdicts])
+
     def submit_stored(self) -> None:
         """What an earlier process stored and did not live to verify."""
-        problems = {p.task_id: p for batch in self.work.batches for p in batch.problems}
+        problems = self._problems()
         for judged in self._unverified():
             self.submit(problems[judged.sample.task_id], judged.sample)
 
@@ -178,6 +205,9 @@ class _VerdictDesk:
     def wait(self) -> None:
         """Until all is done, but not for long: verdicts are saved in groups."""
         wait(self.waiting.values(), timeout=_SAVE_EVERY_S)
+
+    def _problems(self) -> dict[str, Problem]:
+        return {p.task_id: p for batch in self.work.batches for p in batch.problems}
 
     def _unverified(self) -> list[Judged]:
         store, work = self.report.store, self.work

@@ -7,10 +7,10 @@ import pytest
 from worlds import problems, program
 
 from haloforge.config import SamplingSection
-from haloforge.errors import Stopped
+from haloforge.errors import MachineError, Stopped
 from haloforge.generate.engines import SamplingParams
-from haloforge.records import Message, Problem, Sample
-from haloforge.stages.sampling import Work, plan_work, sample_and_verify, sampling_seconds
+from haloforge.records import Message, Problem, Sample, Verdict
+from haloforge.stages.sampling import Work, _refuse_unscored, plan_work, sample_and_verify, sampling_seconds
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
 
@@ -134,3 +134,26 @@ def test_stored_samples_that_nobody_judged_are_judged_first(report: Report) -> N
     finish(report, work(), ScriptedEngine())
     statuses = Counter(s.verdict.status for s in report.store.samples(report.run_id) if s.verdict)
     assert statuses == {"wrong_answer": 6, "passed": 10}
+
+
+def leave_unscored(report: Report, count: int) -> None:
+    """As if the machine had failed to judge the first samples, and no other."""
+    found = report.store.samples(report.run_id)
+    failed = Verdict("unscored", detail="no sandbox")
+    report.store.save_verdicts((s.id, failed if i < count else Verdict("passed", 1.0)) for i, s in enumerate(found))
+
+
+def test_what_could_not_be_judged_is_judged_again(report: Report) -> None:
+    finish(report, work(), ScriptedEngine())
+    leave_unscored(report, 16)
+    finish(report, work(), ScriptedEngine())
+    assert report.store.count_samples(report.run_id, status="passed") == 16
+
+
+def test_a_machine_that_can_judge_little_ends_the_run_with_an_error(report: Report) -> None:
+    finish(report, work(), ScriptedEngine())
+    leave_unscored(report, 4)
+    _refuse_unscored(report, work())
+    leave_unscored(report, 5)
+    with pytest.raises(MachineError, match=r"5 of 16 samples could not be judged on this machine \(no sandbox\)"):
+        _refuse_unscored(report, work())

@@ -1,5 +1,6 @@
 """One worker: the warm processes of one core, and which of them a problem needs."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -55,7 +56,8 @@ class Worker:
         """Suites that solutions run beside are kept `apart`, in a process that never judges the others."""
         key = (role, packages_too, apart)
         if key not in self._zygotes:
-            headers_folder().mkdir(parents=True, exist_ok=True)  # what does not exist cannot be bound into a sandbox
+            with contextlib.suppress(OSError):  # no place to keep them, no precompiled headers
+                headers_folder().mkdir(parents=True, exist_ok=True)  # before it is bound into the sandbox
             self._zygotes[key] = Zygote(role, self._level, Path(self._scratch.name), packages_too=packages_too)
         return self._zygotes[key]
 

@@ -1,5 +1,6 @@
 """Every setting of every stage, once. YAML keys, CLI flags, GUI fields and the stored config all derive from here."""
 
+import shlex
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
@@ -33,7 +34,7 @@ def _split_commas(value: Any) -> Any:
 
 
 Ints = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
-Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: v.split() if isinstance(v, str) else v)]
+Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: shlex.split(v) if isinstance(v, str) else v)]
 
 
 class ModelSection(Section):
@@ -133,7 +134,7 @@ class VerifierSection(Section):
     workers: int | None = setting(None, ge=1, le=256, advanced=True)
     """Parallel verifications; by default one per usable core."""
     command: Words = setting((), flag="verifier-command", advanced=True)
-    """custom only: the program and its arguments; {file} stands for the code. Exit code 0 passes."""
+    """custom only: the program and its arguments, quoted as for a shell; {file} stands for the code's file."""
     allow_unsafe: bool = setting(False, advanced=True)
     """Run model-written code even where this machine offers no sandbox."""
 
@@ -307,6 +308,8 @@ class BenchmarkConfig(StageConfig):
 
     @model_validator(mode="after")
     def _k_fits_samples(self) -> Self:
+        if not self.k:
+            raise ValueError("k is empty: give the k of pass@k, such as --k 1,5")
         too_large = [k for k in self.k if k > self.samples or k < 1]
         if too_large:
             raise ValueError(

@@ -1,6 +1,7 @@
 """The machinery of settings: from one pydantic class come YAML, flags, forms and the stored config."""
 
 import difflib
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +106,15 @@ def command(config: StageConfig) -> list[str]:
         if s.type is bool:
             words.append(f"--{s.flag}" if value else f"--no-{s.flag}")
         elif value is not None:
-            joiner = "," if s.type is tuple and s.path == "k" else " "
-            words += [f"--{s.flag}", joiner.join(map(str, value)) if isinstance(value, tuple) else str(value)]
+            words += [f"--{s.flag}", as_text(value)]
     return words
+
+
+def as_text(value: Any) -> str:
+    """A value as one types it: numbers with commas between them, words quoted where they hold spaces."""
+    if not isinstance(value, tuple | list):
+        return str(value)
+    return shlex.join(value) if all(isinstance(item, str) for item in value) else ",".join(map(str, value))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -206,7 +213,8 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
         wanted = next((s for s in here if s.required), here[0])
         return f"{wanted.path} is missing: give --{wanted.flag}, or {wanted.path} in a YAML file"
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
+        reason = str(error["ctx"]["error"])
+        return f"{path} cannot be read: {reason}" if path else reason
     given = f" (not {error['input']!r})" if not isinstance(error["input"], dict) else ""
     message = error["msg"].replace("Input should be", "should be", 1)
     if known.get(path) and known[path].choices and isinstance(error["input"], str):

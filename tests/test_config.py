@@ -61,6 +61,12 @@ def test_the_command_of_a_config_gives_that_config(stage: str) -> None:
     assert from_flags(*config.command(original)[1:]) == original
 
 
+def test_a_command_with_spaces_in_its_words_survives_copy_as_command() -> None:
+    original = config.RaftConfig.load(None, REQUIRED["raft"] | {"verifier.command": "'/my tools/judge' {file}"})
+    assert original.verifier.command == ("/my tools/judge", "{file}")
+    assert from_flags(*config.command(original)[1:]) == original
+
+
 def test_a_typed_flag_beats_yaml_and_yaml_beats_the_default() -> None:
     sft = from_flags("sft", "train", "--config", str(ROOT / "configs/sft.yaml"), "--learning-rate", "1e-3")
     assert isinstance(sft, config.SftConfig)
@@ -90,6 +96,8 @@ def test_scientific_notation_in_yaml_is_a_number(tmp_path: Path) -> None:
         ("raft", "raft", 3, "raft should be"),
         ("sft", "training.epochs", 3, "did you mean"),
         ("benchmark", "k", "1,50", "pass@50 cannot be estimated from 10 samples"),
+        ("benchmark", "k", "", "k is empty"),
+        ("raft", "verifier.command", "judge 'my", "verifier.command cannot be read: No closing quotation"),
         ("data-prepare", "dataset", "humanevl", "did you mean 'humaneval'"),
     ],
 )

@@ -17,7 +17,7 @@ def verify_settings(section: VerifierSection) -> VerifySettings:
         memory_mb=section.memory_mb,
         workers=section.workers,
         allow_unsafe=section.allow_unsafe,
-        command=tuple(word.replace("{file}", "{source}") for word in section.command),
+        command=section.command,
     )
 
 

@@ -23,6 +23,7 @@ import psutil
 from haloforge import config as configs
 from haloforge import stages
 from haloforge.errors import ForgeError, MachineError, RunError, Stopped
+from haloforge.files import write_text
 from haloforge.records import Event, Run
 from haloforge.store import Report, Store
 
@@ -37,7 +38,7 @@ PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 def submit(store: Store, config: configs.StageConfig, *, parent: str | None = None, name: str = "") -> Run:
     """Queue a run. A run with a parent waits until the parent is done."""
     run = store.create_run(config.stage, config.to_json(), parent=parent, name=name)
-    (store.folder(run.id) / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    write_text(store.folder(run.id) / "config.yaml", config.to_yaml())
     return run
 
 
@@ -56,10 +57,16 @@ def resume(store: Store, run_id: str) -> Run:
 
 
 def delete(store: Store, run_id: str) -> None:
-    """Forget a run, with its log and records; its output folder stays. Raises RunError while it runs."""
-    folder = store.folder(store.run(run_id).id)
-    store.delete_run(run_id)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Forget a run, with its log and records; its output folder stays. Raises RunError while it runs.
+
+    What waits for a run that never got done would wait in vain: it is stopped.
+    """
+    run = store.run(run_id)
+    store.delete_run(run.id)
+    shutil.rmtree(store.folder(run.id), ignore_errors=True)
+    for child in store.runs(status="queued") if run.status != "done" else ():
+        if child.parent == run.id:
+            store.finish(child.id, "stopped", was="queued")
 
 
 def lock_path(store: Store, run_id: str) -> Path:
@@ -99,12 +106,12 @@ def reconcile(store: Store) -> list[Run]:
     """Mark running runs whose worker is gone as interrupted (or stopped, when that was asked for); returns them."""
     gone = []
     for run in store.runs(status="running"):
-        if is_alive(store, run.id) or store.run(run.id).is_finished:
+        if is_alive(store, run.id):
             continue
-        if run.stop:
-            store.finish(run.id, "stopped")
-        else:
-            store.finish(run.id, "interrupted")
+        run = store.run(run.id)
+        if not store.finish(run.id, "stopped" if run.stop else "interrupted", was="running"):
+            continue  # it ended by itself in the meantime
+        if not run.stop:
             Report(store, run.id).error("the worker process is gone (killed, or out of memory); the run can be resumed")
         gone.append(store.run(run.id))
     return gone
@@ -134,9 +141,7 @@ def request_stop(store: Store, run_id: str, rung: str) -> Run:
     run = store.run(run_id)
     if run.is_finished:
         raise RunError(f"run {run.id} is {run.status} already")
-    if run.status == "queued":
-        store.update_run(run.id, stop=rung)
-        store.finish(run.id, "stopped")
+    if run.status == "queued" and store.finish(run.id, "stopped", was="queued"):
         return store.run(run.id)
     if not run.stop or RUNGS.index(rung) > RUNGS.index(run.stop):
         store.update_run(run.id, stop=rung)
@@ -233,17 +238,15 @@ def step(store: Store, worker: subprocess.Popen[bytes] | None = None) -> subproc
         Report(store, run.id).error(str(e), e.exit_code)
         store.finish(run.id, "failed")
         return None
-    _await_claim(store, run.id, started)
+    await_claim(store, run.id, started)
     return started
 
 
-def _await_claim(store: Store, run_id: str, worker: subprocess.Popen[bytes]) -> None:
-    """Wait until the worker has taken the run; one that died before that must not be started again for ever."""
+def await_claim(store: Store, run_id: str, worker: subprocess.Popen[bytes]) -> None:
+    """Wait until the worker has taken the run; one that died before that must not be waited for or started for ever."""
     while store.run(run_id).status == "queued":
-        if worker.poll() is not None and store.run(run_id).status == "queued":
-            Report(store, run_id).error("the worker process ended before it began; its log says why")
-            store.finish(run_id, "failed")
-            return
+        if worker.poll() is not None and store.finish(run_id, "failed", was="queued"):
+            Report(store, run_id).error(f"the worker process ended before it began; {log_path(store, run_id)} says why")
         time.sleep(0.05)
 
 

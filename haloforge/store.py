@@ -52,7 +52,7 @@ class Store:
             self.db = Database(connection)
             if migrations.pending(self.db):
                 migrations.apply(self.db)
-        except (OSError, sqlite3.OperationalError) as e:
+        except (OSError, sqlite3.DatabaseError) as e:  # a full disk, or a file that is no database
             raise MachineError(
                 f"{self.root}: the run records cannot be opened or written ({e}); free space there, "
                 "or set HALOFORGE_RUNS to another folder"
@@ -118,15 +118,15 @@ class Store:
     def run(self, run_id: str) -> Run:
         """Raises RunError when there is no such run. A unique prefix of an id is enough."""
         rows = self._rows("select * from runs where id = ?", [run_id])
-        if not rows:
-            rows = self._rows("select * from runs where id like ? || '%' limit 2", [run_id])
+        if run_id and not rows:
+            rows = self._rows("select * from runs where substr(id, 1, ?) = ? limit 2", [len(run_id), run_id])
         if len(rows) != 1:
             what = "is the beginning of several ids" if rows else "is not the id of a run"
             raise RunError(f"{run_id!r} {what}; `halo-forge runs list` shows them all")
         return _run(rows[0])
 
-    def runs(self, *, stage: str | None = None, status: RunStatus | None = None, limit: int = 1000) -> list[Run]:
-        """Newest first."""
+    def runs(self, *, stage: str | None = None, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
+        """Newest first; all of them unless there is a `limit`."""
         sql = """select * from runs where (? is null or stage = ?) and (? is null or status = ?)
                  order by created desc, id limit ?"""
         return [_run(r) for r in self._rows(sql, [stage, stage, status, status, limit])]
@@ -142,9 +142,10 @@ class Store:
                  where id = ? and status = 'queued'"""
         return self._write([(sql, (pid, time.time(), run_id))]) == 1
 
-    def finish(self, run_id: str, status: RunStatus) -> None:
-        """Record how a run ended."""
-        self.update_run(run_id, status=status, finished=time.time())
+    def finish(self, run_id: str, status: RunStatus, *, was: RunStatus | None = None) -> bool:
+        """Record how a run ended; where `was` is given, only if that still is its status. True when recorded."""
+        sql = "update runs set status = ?, finished = ? where id = ? and (? is null or status = ?)"
+        return self._write([(sql, (status, time.time(), run_id, was, was))]) == 1
 
     def requeue(self, run_id: str) -> Run:
         """Make a stopped, failed or interrupted run start again where it was. Raises RunError otherwise."""
@@ -174,8 +175,8 @@ class Store:
             ]
         )
 
-    def events(self, run_id: str, after: int = 0, kind: EventKind | None = None, limit: int = 100_000) -> list[Event]:
-        """Events of a run with an id above `after`, oldest first."""
+    def events(self, run_id: str, after: int = 0, kind: EventKind | None = None, limit: int = -1) -> list[Event]:
+        """Events of a run with an id above `after`, oldest first; all of them unless there is a `limit`."""
         sql = "select * from events where run = ? and id > ? and (? is null or kind = ?) order by id limit ?"
         return [
             Event(r["id"], r["run"], r["time"], r["kind"], json.loads(r["data"]))

@@ -177,6 +177,22 @@ def test_a_child_waits_for_its_parent(store: Store, tmp_path: Path) -> None:
     assert found is not None and found.id == child.id
 
 
+def test_what_waits_for_a_failed_run_stops_when_that_is_deleted(store: Store, tmp_path: Path) -> None:
+    parent, child = jobs.submit_chain(store, [quick_config(tmp_path / "a"), quick_config(tmp_path / "b")])
+    store.finish(parent.id, "failed")
+    jobs.delete(store, parent.id)
+    assert store.run(child.id).status == "stopped"
+    assert jobs.next_queued(store) is None
+
+
+def test_what_waits_for_a_done_run_goes_on_when_that_is_deleted(store: Store, tmp_path: Path) -> None:
+    parent, child = jobs.submit_chain(store, [quick_config(tmp_path / "a"), quick_config(tmp_path / "b")])
+    store.finish(parent.id, "done")
+    jobs.delete(store, parent.id)
+    found = jobs.next_queued(store)
+    assert found is not None and found.id == child.id
+
+
 def test_two_apps_on_one_folder_start_a_run_once(store: Store, slow_config: GenerateConfig) -> None:
     run = jobs.submit(store, slow_config)
     trainers = [jobs.Trainer(store.root, poll_s=0.05) for _ in range(2)]

@@ -39,22 +39,27 @@ def stage(args: argparse.Namespace) -> int:
 
 
 def _unfinished(store: Store, config: configs.StageConfig) -> Run | None:
-    """The newest unfinished run of this stage with the same output; None when there is nothing to go on with."""
+    """The newest run of this stage with the same output, if it is unfinished; None when there is none to go on with.
+
+    Raises RunError when it is at work, or has other settings.
+    """
     jobs.reconcile(store)
     wanted = config.to_json()
     output = next(key for key in ("output_dir", "output") if key in wanted)
-    for run in store.runs(stage=config.stage):
-        if run.config.get(output) != wanted[output] or not run.is_resumable:
-            continue
-        old = configs.values(type(config).parse(run.config))
-        changed = [f"{k} {old[k]!r} -> {v!r}" for k, v in configs.values(config).items() if old[k] != v]
-        if changed:
-            raise RunError(
-                f"run {run.id} for {wanted[output]} has other settings ({'; '.join(changed)}): "
-                f"go on with the old ones by `halo-forge runs resume {run.id}`, or start anew without --resume"
-            )
-        return run
-    return None
+    place = Path(wanted[output]).absolute()
+    run = next((r for r in store.runs(stage=config.stage) if Path(r.cwd, str(r.config.get(output))) == place), None)
+    if run is None or run.status == "done":
+        return None
+    if not run.is_finished:
+        raise RunError(f"run {run.id} for {wanted[output]} is {run.status}; `halo-forge runs show {run.id} --follow`")
+    old = configs.values(type(config).parse(run.config))
+    changed = [f"{k} {old[k]!r} -> {v!r}" for k, v in configs.values(config).items() if old[k] != v]
+    if changed:
+        raise RunError(
+            f"run {run.id} for {wanted[output]} has other settings ({'; '.join(changed)}): "
+            f"go on with the old ones by `halo-forge runs resume {run.id}`, or start anew without --resume"
+        )
+    return run
 
 
 def _outcome(store: Store, run: Run) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from haloforge import jobs
 from haloforge.cli import watch
+from haloforge.files import read_text
 from haloforge.records import Run
 from haloforge.store import Store
 
@@ -39,7 +40,7 @@ def show(args: argparse.Namespace) -> int:
             print(json.dumps(_plain(run) | {"events": events, "phases": store.phases(run.id)}, indent=2))
             return 0
         print(f"{run.id}  {run.status}  {run.name}".rstrip())
-        print((store.folder(run.id) / "config.yaml").read_text(encoding="utf-8").rstrip())
+        print(read_text(store.folder(run.id) / "config.yaml").rstrip())
         lines = watch.Lines(sys.stdout)
         if not args.follow:
             for event in store.events(run.id):

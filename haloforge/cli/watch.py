@@ -17,12 +17,15 @@ def execute(store: Store, run: Run, *, detach: bool = False, out: TextIO = sys.s
     """
     worker = jobs.start_worker(store, run.id)
     if detach:
-        print(f"{run.id} is running; follow it with `halo-forge runs show {run.id} --follow`", file=out)
-        return 0
+        jobs.await_claim(store, run.id, worker)
+        if not store.run(run.id).is_finished:
+            print(f"{run.id} is running; follow it with `halo-forge runs show {run.id} --follow`", file=out)
+            return 0
     lines = Lines(out)
     cursor = 0
     for attempt in range(3):
         try:
+            jobs.await_claim(store, run.id, worker)
             for event in jobs.follow(store, run.id, cursor):
                 cursor = event.id
                 lines.show(event)

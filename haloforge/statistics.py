@@ -90,6 +90,8 @@ def mean_estimate(scores: Sequence[float], clusters: Sequence[Hashable] | None =
         return wilson(units if values[0] else 0, units)
     if independent and np.all((values == 0) | (values == 1)):
         return wilson(int(values.sum()), len(values))
+    if groups.max() == 0:
+        return Estimate(float(values.mean()), 0.0, 1.0, "one cluster")
     return bootstrap(values, clusters, seed=seed)
 
 
@@ -107,6 +109,8 @@ def bootstrap(
 ) -> Estimate:
     """Mean with a percentile bootstrap interval over problems (or clusters of them), widened for small numbers.
 
+    `values` lie in [-1, 1], as scores and their differences do: that is all that one cluster says about others.
+
     The percentiles are those that make the interval as wide as Student's t would (Hesterberg 2015, "expanded
     percentile"); plain percentiles cover too little below about 100 problems.
     """
@@ -114,7 +118,7 @@ def bootstrap(
     sums, counts = _cluster_sums(data, _groups(len(data), clusters))
     units = len(sums)
     if units == 1:
-        return Estimate(float(data.mean()), -math.inf, math.inf, "one cluster")
+        return Estimate(float(data.mean()), -1.0, 1.0, "one cluster")
     tail = NormalDist().cdf(-math.sqrt(units / (units - 1)) * _student_quantile((1 + LEVEL) / 2, units - 1))
     low, high = np.quantile(_resampled_means(sums, counts, seed), [tail, 1 - tail])
     return Estimate(float(data.mean()), float(low), float(high), "bootstrap")
@@ -176,12 +180,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def smallest_detectable_gain(
     differences: Sequence[float] | Floats, clusters: Sequence[Hashable] | None = None
 ) -> float:
-    """The true mean difference that is found with power 0.8 at the two-sided 5 % level, given how these ones vary."""
+    """The true mean difference that is found with power 0.8 at the two-sided 5 % level, given how these ones vary.
+
+    1 or more means that these are too few to find any.
+    """
     data = _checked(differences)
     sums, counts = _cluster_sums(data, _groups(len(data), clusters))
     units = len(sums)
     if units == 1:
-        return math.inf
+        return 1.0
     if np.all(data == data[0]):
         return 3 / units  # rule of three: what is seen in none of them may still hold for this share of all problems
     residuals = sums - data.mean() * counts

@@ -62,7 +62,11 @@ def test_clusters_that_agree_count_as_one_problem_each() -> None:
 
 
 def test_one_cluster_says_nothing_about_others() -> None:
-    assert compare([0.0, 0.5], [1.0, 0.5], ["a", "a"]).verdict == "no detectable change"
+    found = compare([0.0, 0.5], [1.0, 0.5], ["a", "a"])
+    assert found.verdict == "no detectable change"
+    assert (found.difference.low, found.difference.high) == (-1, 1)
+    assert found.sentence().endswith("(too few problems for any)")
+    assert (mean_estimate([0.25]).low, mean_estimate([0.25]).high) == (0, 1)
 
 
 @pytest.mark.parametrize(("gained", "lost", "p"), [(38, 9, 2.5e-5), (45, 28, 0.060), (0, 0, 1.0), (3, 3, 1.0)])

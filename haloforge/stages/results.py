@@ -81,7 +81,8 @@ def write_result(
 
 def samples_path(config: BenchmarkConfig) -> Path:
     """results/x.json -> results/x.samples.jsonl"""
-    return Path(config.output).with_suffix(".samples.jsonl")
+    path = Path(config.output)
+    return path.with_name(path.name.removesuffix(".json") + ".samples.jsonl")
 
 
 def summary(result: Mapping[str, Any]) -> str:

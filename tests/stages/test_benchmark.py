@@ -32,6 +32,13 @@ def finished(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished
     return config, folder / "runs", run_benchmark(config, folder / "runs")
 
 
+def test_results_whose_names_differ_after_a_dot_have_samples_of_their_own() -> None:
+    config = BenchmarkConfig.parse({"model": "m", "prompts": "p", "output": "results/qwen2.5"})
+    assert samples_path(config) == Path("results/qwen2.5.samples.jsonl")
+    json_named = config.model_copy(update={"output": "results/x.json"})
+    assert samples_path(json_named) == Path("results/x.samples.jsonl")
+
+
 def test_pass_at_k_is_the_mean_over_problems_of_the_unbiased_estimate(finished: Finished) -> None:
     _, _, result = finished
     for k in (1, 4):

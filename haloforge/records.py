@@ -58,7 +58,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """How a problem is judged. Which fields count depends on `kind`; the file format is DESIGN section 5.
+    """How a problem is judged. Which fields count depends on `kind`; `to_json` is what a problem file holds.
 
     asserts  `setup`, then every statement of `code` (may be shown to the model) and of `hidden` (never shown)
     check    `code[0]` defines `check(candidate)`
@@ -116,23 +116,29 @@ class Tests:
             raise DataError(f'tests of kind {kind!r} need "code" as one string')
         if kind == "asserts" and (isinstance(code, str) or not all(isinstance(c, str) for c in code)):
             raise DataError('tests of kind "asserts" need "code" as a list of strings')
+        if kind == "asserts" and not (code or row.get("hidden")):
+            raise DataError('tests of kind "asserts" need at least one assert: without any, every program would pass')
         cases = row.get("cases", ())
-        if kind == "stdio" and not (
-            cases and all(isinstance(c, Mapping) and "input" in c and "output" in c for c in cases)
-        ):
-            raise DataError('tests of kind "stdio" need "cases" with "input" and "output" each')
+        if kind == "stdio" and not (cases and all(map(_is_case, cases))):
+            raise DataError('tests of kind "stdio" need "cases", each with "input" and "output" as text')
         time_limit, memory = row.get("time_limit_s"), row.get("memory_mb")
         return Tests(
             kind=kind,
-            setup=row.get("setup", ""),
+            setup=row.get("setup") or "",
             code=(code,) if isinstance(code, str) else tuple(code),
             hidden=tuple(row.get("hidden", ())),
             cases=tuple(Case(str(c["input"]), str(c["output"])) for c in cases),
-            compare=row.get("compare", "tokens"),
-            checker=row.get("checker", ""),
+            compare=row.get("compare") or "tokens",
+            checker=row.get("checker") or "",
             time_limit_s=None if time_limit is None else float(time_limit),
             memory_mb=None if memory is None else int(memory),
         )
+
+
+def _is_case(case: Any) -> bool:
+    """Text in and text out; a bare number is as good, a list or null would be judged by how Python prints it."""
+    known = isinstance(case, Mapping) and (type(case.get("input")), type(case.get("output")))
+    return bool(known) and all(kind in (str, int, float) for kind in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,5 +353,5 @@ class Reporter(Protocol):
 
 
 def dumps(row: Mapping[str, Any]) -> str:
-    """One JSON line: UTF-8, no ASCII escapes, no NaN surprises from our own records."""
+    """One JSON line, without its end: UTF-8, no ASCII escapes."""
     return json.dumps(row, ensure_ascii=False)

@@ -95,6 +95,11 @@ MALFORMED = {
     "asserts as text": ('{"prompt": "p", "tests": {"kind": "asserts", "code": "x"}}', 'line 1: .* "code" as a list'),
     "null code": ('{"prompt": "p", "tests": {"kind": "asserts", "code": null}}', 'line 1: "code" of the tests'),
     "stdio without cases": ('{"prompt": "p", "tests": {"kind": "stdio"}}', 'line 1: .* need "cases"'),
+    "a case without output": (
+        '{"prompt": "p", "tests": {"kind": "stdio", "cases": [{"input": "1", "output": null}]}}',
+        'line 1: .* need "cases", each with "input" and "output" as text',
+    ),
+    "no assert": ('{"prompt": "p", "tests": {"kind": "asserts", "code": []}}', "line 1: .* at least one assert"),
     "hidden numbers": ('{"prompt": "p", "tests": {"kind": "asserts", "hidden": [1]}}', 'line 1: "hidden" of the tests'),
     "no time": ('{"prompt": "p", "tests": {"time_limit_s": 0}}', 'line 1: "time_limit_s" is not above 0'),
     "endless memory": ('{"prompt": "p", "tests": {"memory_mb": Infinity}}', 'line 1: "memory_mb" is not a number'),
@@ -118,6 +123,13 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=5),
     max_leaves=8,
 )
+
+
+def test_what_is_null_in_the_tests_is_at_its_default(tmp_path: Path) -> None:
+    cases = '"kind": "stdio", "cases": [{"input": "", "output": "6"}]'
+    row = f'{{"prompt": "p", "tests": {{{cases}, "setup": null, "compare": null, "checker": null}}}}'
+    (problem,) = load_problems(write(tmp_path, row))
+    assert problem.tests == Tests("stdio", cases=(Case("", "6"),))
 
 
 @settings(max_examples=500, deadline=None)

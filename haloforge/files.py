@@ -100,6 +100,9 @@ def append_jsonl(path: StrPath, rows: Iterable[Mapping[str, Any]]) -> None:
     with file_errors(path):
         _make_folder(path)
         with open(path, "a+b") as file:
+            file.seek(0)
+            if file.read(2) == _GZIP_MAGIC:
+                raise DataError(f"{path} is compressed, so nothing can be appended to it; unpack it with gunzip")
             _end_last_line(file)
             file.write(b"".join(_line(row) for row in rows))
             file.flush()

@@ -104,6 +104,15 @@ def test_only_the_unfinished_last_line_is_forgiven(tmp_path: Path) -> None:
         list(read_jsonl(path, torn_ok=True))
 
 
+def test_nothing_is_appended_to_a_compressed_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl.gz"
+    write_jsonl(path, ROWS)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="is compressed"):
+        append_jsonl(path, ROWS)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("tail", "kept"),
     [(b'{"b":', []), (b'{"b":2}', [{"b": 2}]), (b"", []), (b'{"b":"' + b"x" * 99_999, [])],

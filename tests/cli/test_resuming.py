@@ -1,4 +1,4 @@
-"""`--resume` goes on with the run that is meant, or says which one is in the way; `runs` commands touch no other run."""
+"""`--resume` goes on with the run that is meant, or says what is in the way; `runs` commands touch no other."""
 
 import json
 from pathlib import Path

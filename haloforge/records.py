@@ -137,8 +137,7 @@ class Tests:
 
 def _is_case(case: Any) -> bool:
     """Text in and text out; a bare number is as good, a list or null would be judged by how Python prints it."""
-    known = isinstance(case, Mapping) and (type(case.get("input")), type(case.get("output")))
-    return bool(known) and all(kind in (str, int, float) for kind in known)
+    return isinstance(case, Mapping) and all(type(case.get(key)) in (str, int, float) for key in ("input", "output"))
 
 
 @dataclass(frozen=True, slots=True)

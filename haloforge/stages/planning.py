@@ -13,6 +13,7 @@ from haloforge.stages.cycles import refuse_taken_output
 from haloforge.stages.experiments import configs_of
 from haloforge.stages.judging import default_language, verify_settings
 from haloforge.stages.provenance import caution
+from haloforge.stages.replay import check_replay_file
 from haloforge.stages.results import samples_path
 from haloforge.stages.sampling import Work, plan_work
 from haloforge.stages.splits import read_split
@@ -34,6 +35,7 @@ def plan_raft(config: RaftConfig) -> list[str]:
     configs = configs_of(config)
     for one in configs:
         refuse_taken_output(one, "")
+    check_replay_file(config)
     split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
     with open_verifier(verify_settings(config.verifier)) as verifier:
         verifier.check([*split.train, *split.held_out])

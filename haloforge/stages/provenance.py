@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from haloforge.errors import DataError, ModelError, RunError
 from haloforge.generate.extraction import extract_code
@@ -87,12 +88,11 @@ def _training_runs(checkpoint: Checkpoint) -> list[str]:
 
 
 def _learned(store: Store, run: Run) -> Iterator[Problem]:
-    """The problems that a run was allowed to learn from. Raises DataError when its file is gone."""
-    if run.stage != "sft":
-        yield from store.problems(run.id, held_out=False)
-        return
-    for row in load_training_rows(str(run.config["data"]["train_file"])).rows:
-        yield _as_problem(row)
+    """The problems that a run was allowed to learn from. Raises DataError when a file of them is gone."""
+    yield from store.problems(run.id, held_out=False)
+    for section, key in (("data", "train_file"), ("training", "replay_file")):
+        if file := run.config.get(section, {}).get(key):
+            yield from map(_as_problem, load_training_rows(Path(run.cwd, file)).rows)
 
 
 def _as_problem(row: TrainingRow) -> Problem:

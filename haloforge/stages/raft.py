@@ -18,6 +18,7 @@ from haloforge.stages.judging import default_language, verify_settings
 from haloforge.stages.phases import hold_settings, once
 from haloforge.stages.planning import plan_raft as plan
 from haloforge.stages.provenance import caution
+from haloforge.stages.replay import check_replay_file
 from haloforge.stages.splits import read_split
 from haloforge.stages.steps import Loop, choose, evaluate, sample, train, try_strengths
 from haloforge.store import Report
@@ -33,6 +34,7 @@ def run(config: RaftConfig, report: Report) -> None:
         run_seeds(config, report, run)
         return
     cycles.refuse_taken_output(config, report.run_id)
+    check_replay_file(config)
     split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
     problems = [*split.train, *split.held_out]
     with open_verifier(verify_settings(config.verifier)) as verifier, closing(Engines(report.log)) as engines:

@@ -2,6 +2,7 @@
 
 from haloforge.config import RaftConfig
 from haloforge.models.loading import load_tokenizer
+from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import load_training_rows
 from haloforge.stages.seeds import derived_seed
 from haloforge.stages.splits import Split
@@ -10,6 +11,13 @@ from haloforge.train.examples import IGNORED, Example, TrainSample
 
 LONGEST = 2048
 """Tokens; a longer row is not replayed."""
+
+
+def check_replay_file(config: RaftConfig) -> None:
+    """Raises DataError for a file without rows to learn from, or one that is the test split of a benchmark."""
+    if file := config.training.replay_file:
+        refuse_benchmark(file)
+        load_training_rows(file)
 
 
 def replayed(config: RaftConfig, split: Split, kept: int, cycle: int) -> list[TrainSample]:

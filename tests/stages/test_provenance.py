@@ -45,6 +45,19 @@ def test_raft_on_the_test_is_found_through_the_runs_problems_and_held_out_ones_d
     assert list(provenance(store, made_by(tmp_path / "m", run), problems()).trained_on) == NAMES[:2]
 
 
+def test_what_raft_replayed_counts_wherever_the_benchmark_is_run_from(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_jsonl("replay.jsonl", [problems()[4].to_json()])
+    run = store.create_run("raft", {"training": {"replay_file": "replay.jsonl"}}).id
+    store.save_problems(run, problems()[:1])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = provenance(store, made_by(tmp_path / "m", run), problems())
+    assert list(found.trained_on) == [NAMES[0], NAMES[4]] and not found.unknown
+
+
 def test_the_stages_before_are_followed_back(store: Store, tmp_path: Path) -> None:
     first = made_by(tmp_path / "sft", sft_run(store, tmp_path / "t.jsonl", [problems()[5].to_json()]))
     raft = store.create_run("raft", {}).id

@@ -8,9 +8,10 @@ from tiny import save_tiny_model
 from worlds import problems
 
 from haloforge.config import RaftConfig
-from haloforge.errors import ConfigError
+from haloforge.errors import ConfigError, DataError
 from haloforge.files import write_jsonl
-from haloforge.stages.replay import replayed
+from haloforge.problems.manifest import Manifest, write_manifest
+from haloforge.stages.replay import check_replay_file, replayed
 from haloforge.stages.splits import Split
 
 
@@ -58,6 +59,20 @@ def test_a_chat_of_several_answers_is_left_out(config: RaftConfig) -> None:
     turns = [{"role": role, "content": "Hello."} for role in ("user", "assistant", "user", "assistant")]
     write_jsonl(str(config.training.replay_file), [{"messages": turns}, {"messages": turns[:2]}])
     assert len(ids(config, kept=9, cycle=1)) == 1
+
+
+def test_the_test_split_of_a_benchmark_is_refused(config: RaftConfig) -> None:
+    check_replay_file(config)
+    manifest = Manifest(dataset="humaneval", source="the Hub", is_benchmark_test=True)
+    write_manifest(str(config.training.replay_file), manifest)
+    with pytest.raises(DataError, match="is the test split of humaneval"):
+        check_replay_file(config)
+
+
+def test_a_missing_file_is_found_before_anything_is_sampled(config: RaftConfig) -> None:
+    Path(str(config.training.replay_file)).unlink()
+    with pytest.raises(DataError, match=r"replay\.jsonl does not exist"):
+        check_replay_file(config)
 
 
 def test_nothing_is_replayed_without_a_file() -> None:

@@ -193,11 +193,16 @@ class SamplingSection(Section):
     """Sampling temperature; 0 is greedy."""
     top_p: float = setting(0.95, gt=0, le=1, advanced=True)
     """Sample from the smallest set of tokens with this much probability."""
+
+
+class BatchedSampling(SamplingSection):
+    """How completions are sampled."""
+
     batch_size: int = setting(4, flag="generation-batch-size", ge=1, le=4096)
     """Problems sampled together; a stopped run resumes after its last whole batch."""
 
 
-class BenchmarkSampling(SamplingSection):
+class BenchmarkSampling(BatchedSampling):
     """How completions are sampled."""
 
     max_new_tokens: int = setting(512, ge=1, le=32768)
@@ -258,7 +263,7 @@ class RaftConfig(StageConfig):
     prompts: str = setting(kind="problems")
     """JSONL of problems, or prepared data."""
     raft: RaftLoop = RaftLoop()
-    generation: SamplingSection = SamplingSection()
+    generation: BatchedSampling = BatchedSampling()
     training: RaftTraining = RaftTraining()
     lora: LoraSection = LoraSection()
     verifier: VerifierSection = VerifierSection()

@@ -35,7 +35,6 @@ def slow_config(tmp_path: Path) -> Iterator[GenerateConfig]:
                 "base_url": url,
                 "output": str(tmp_path / "out.jsonl"),
                 "concurrency": 1,
-                "generation": {"batch_size": 1},
             }
         )
 

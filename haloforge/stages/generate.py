@@ -15,12 +15,13 @@ from typing import Any
 from haloforge.config import GenerateConfig
 from haloforge.errors import BackendError, DataError, Stopped
 from haloforge.files import append_jsonl, read_jsonl, read_text, sha256_of
-from haloforge.generate.engines import SamplingParams, open_engine
+from haloforge.generate.engines import open_engine
 from haloforge.generate.prompts import HALO, PromptProtocol
 from haloforge.models.checkpoints import resolve
 from haloforge.problems import load_problems
 from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
 from haloforge.records import Problem, Sample
+from haloforge.stages.sampling import sampling_params
 from haloforge.store import Report
 
 Key = tuple[str, int]
@@ -98,10 +99,7 @@ def answered(config: GenerateConfig, problems: Sequence[Problem]) -> set[Key]:
 def _ask(config: GenerateConfig, problems: Sequence[Problem], done: set[Key], report: Report) -> Counter[str]:
     """Ask for what is missing, adding to `done`; returns how the answers ended."""
     by_id = {problem.task_id: problem for problem in problems}
-    sampling = config.generation
-    params = SamplingParams(
-        max_new_tokens=sampling.max_new_tokens, temperature=sampling.temperature, top_p=sampling.top_p
-    )
+    params = sampling_params(config.generation)
     engine = open_engine(
         config.backend,
         config.model,
@@ -171,6 +169,6 @@ def _manifest(config: GenerateConfig, problems: Sequence[Problem]) -> Manifest:
             "prompts": config.prompts,
             "system_prompt": config.system_prompt,
             "seed": config.seed,
-            **config.generation.model_dump(exclude={"batch_size"}),
+            **config.generation.model_dump(),
         },
     )

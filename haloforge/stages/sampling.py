@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
-from haloforge.config import SamplingSection
+from haloforge.config import BatchedSampling, SamplingSection
 from haloforge.errors import MachineError, Stopped
 from haloforge.generate.engines import Engine, SamplingParams
 from haloforge.records import Problem, Purpose, Sample, Verdict
@@ -52,7 +52,7 @@ class Work:
 def plan_work(
     problems: Sequence[Problem],
     n: int,
-    settings: SamplingSection,
+    settings: BatchedSampling,
     *,
     cycle: int,
     purpose: Purpose,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from worlds import problems, program
 
-from haloforge.config import SamplingSection
+from haloforge.config import BatchedSampling
 from haloforge.errors import MachineError, Stopped
 from haloforge.generate.engines import SamplingParams
 from haloforge.records import Message, Problem, Sample, Verdict
@@ -14,7 +14,7 @@ from haloforge.stages.sampling import Work, _refuse_unscored, plan_work, sample_
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
 
-SETTINGS = SamplingSection(batch_size=3)
+SETTINGS = BatchedSampling(batch_size=3)
 
 
 class ScriptedEngine:

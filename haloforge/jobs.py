@@ -69,11 +69,6 @@ def delete(store: Store, run_id: str) -> None:
             store.finish(child.id, "stopped", was="queued")
 
 
-def lock_path(store: Store, run_id: str) -> Path:
-    """The file that a run's worker holds locked for as long as it lives."""
-    return store.folder(run_id) / "lock"
-
-
 def log_path(store: Store, run_id: str) -> Path:
     """What the worker and its libraries print. Nobody parses it."""
     return store.folder(run_id) / "log.txt"
@@ -91,7 +86,7 @@ def log_tail(store: Store, run_id: str, max_bytes: int = 65536) -> str:
 
 def is_alive(store: Store, run_id: str) -> bool:
     """True while a worker process has this run in hand: exact, and immune to reused process ids."""
-    path = lock_path(store, run_id)
+    path = store.lock_path(run_id)
     if not path.exists():
         return False
     with path.open("rb") as lock:
@@ -268,7 +263,7 @@ def _try_lock(fd: int) -> bool:
 
 def work(root: Path, run_id: str) -> int:
     """A worker's whole life: take the run, execute its stage, record how it ended. Returns the exit code."""
-    with Store(root) as store, lock_path(store, run_id).open("ab") as lock:
+    with Store(root) as store, store.lock_path(run_id).open("ab") as lock:
         if not _take(store, run_id, lock.fileno()):
             return 0  # somebody else has it
         report = Report(store, run_id)

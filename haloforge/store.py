@@ -107,6 +107,10 @@ class Store:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def lock_path(self, run_id: str) -> Path:
+        """The file that whoever works on a run holds locked for as long as it lives."""
+        return self.folder(run_id) / "lock"
+
     def create_run(self, stage: str, config: Mapping[str, Any], *, parent: str | None = None, name: str = "") -> Run:
         """A new queued run. Its id names stage and time and is unique."""
         run_id = f"{stage}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"

@@ -3,13 +3,17 @@
 The runs are worked on one after the other by the process of the run that asked for them, which is their parent.
 """
 
+import fcntl
 import json
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from haloforge.config import RaftConfig
+from haloforge.errors import Stopped
 from haloforge.files import read_text, write_text
 from haloforge.records import Run
 from haloforge.stages.cycles import BEST_FILE
@@ -19,15 +23,15 @@ SEEDS_FILE = "seeds.json"
 
 
 class SeedReport(Report):
-    """The report of one seed's run; it stops when the run that asked for it is asked to."""
+    """The report of one seed's run; it stops when it is asked to, or the run that asked for it is."""
 
     def __init__(self, parent: Report, run_id: str) -> None:
         super().__init__(parent.store, run_id)
         self._parent = parent
 
     def stop_asked(self, at_cycle_end: bool = False) -> bool:
-        """Whether the parent's stop was asked for."""
-        return self._parent.stop_asked(at_cycle_end)
+        """Whether its own stop or the parent's was asked for."""
+        return super().stop_asked(at_cycle_end) or self._parent.stop_asked(at_cycle_end)
 
 
 def run_seeds(config: RaftConfig, report: Report, run_one: Callable[[RaftConfig, Report], None]) -> None:
@@ -39,8 +43,8 @@ def run_seeds(config: RaftConfig, report: Report, run_one: Callable[[RaftConfig,
     for number, one in enumerate(configs_of(config), start=1):
         child = _child(report, one)
         if child.status != "done":
-            run_one(one, SeedReport(report, child.id))
-            report.store.finish(child.id, "done")
+            with _at_work(report, child) as own_report:
+                run_one(one, own_report)
         outcomes.append(_outcome(report, one))
         report.progress("seeds", number, len(config.seeds))
     write_text(Path(config.output_dir, SEEDS_FILE), json.dumps(outcomes, indent=2, ensure_ascii=False) + "\n")
@@ -75,8 +79,28 @@ def summary(outcomes: list[dict[str, Any]]) -> str:
 def _child(report: Report, config: RaftConfig) -> Run:
     """The run of one seed, made when it is first asked for."""
     name = f"seed {config.seed}"
-    made = (run for run in report.store.runs(stage=config.stage) if (run.parent, run.name) == (report.run_id, name))
-    return next(made, None) or report.store.create_run(config.stage, config.to_json(), parent=report.run_id, name=name)
+    for run in report.store.runs(stage=config.stage):
+        if (run.parent, run.name) == (report.run_id, name):
+            return run
+    run = report.store.create_run(config.stage, config.to_json(), parent=report.run_id, name=name)
+    write_text(report.store.folder(run.id) / "config.yaml", config.to_yaml())
+    return run
+
+
+@contextmanager
+def _at_work(report: Report, child: Run) -> Iterator[SeedReport]:
+    """Hold a seed's run as its own worker would: alive for all to see, and its end recorded."""
+    store = report.store
+    with store.lock_path(child.id).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        store.update_run(child.id, status="queued", stop="", finished=None)  # it may have been stopped or killed
+        store.claim(child.id, os.getpid())
+        try:
+            yield SeedReport(report, child.id)
+        except BaseException as error:
+            store.finish(child.id, "stopped" if isinstance(error, Stopped) else "failed")
+            raise
+        store.finish(child.id, "done")
 
 
 def _outcome(report: Report, config: RaftConfig) -> dict[str, Any]:

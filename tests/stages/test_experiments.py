@@ -1,15 +1,19 @@
 """Several seeds are several runs, and all of them are reported."""
 
 import json
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from worlds import raft_config, run_raft
 
+from haloforge import jobs
 from haloforge.config import RaftConfig
 from haloforge.errors import Stopped
+from haloforge.files import write_text
 from haloforge.stages import raft
-from haloforge.stages.experiments import configs_of, summary
+from haloforge.stages.experiments import configs_of, run_seeds, summary
 from haloforge.store import Report, Store
 
 
@@ -35,6 +39,42 @@ def test_a_plan_counts_all_seeds(taught: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
     lines = raft.plan(raft_config(taught, tmp_path, seeds=[1, 2, 3]))
     assert "seeds     all of this 3 times, into folders seed_N of the output" in lines
+
+
+@pytest.mark.parametrize(("ends", "status"), [(None, "done"), (Stopped(), "stopped"), (ValueError(), "failed")])
+def test_the_run_of_a_seed_is_alive_while_it_is_worked_on_and_ends_as_its_work_does(
+    ends: Exception | None, status: str, store: Store, tmp_path: Path
+) -> None:
+    config = RaftConfig.parse({"prompts": "p", "output_dir": str(tmp_path / "out"), "seeds": [1]})
+    parent = jobs.submit(store, config)
+    store.claim(parent.id, os.getpid())
+    seen: list[str] = []
+
+    def work(one: RaftConfig, report: Report) -> None:
+        seen.extend((store.run(report.run_id).status, report.run_id))
+        assert jobs.is_alive(store, report.run_id)
+        write_text(Path(one.output_dir, "best.json"), json.dumps({"sentence": "nothing", "verdict": None}))
+        if ends:
+            raise ends
+
+    with pytest.raises(type(ends)) if ends else nullcontext():
+        run_seeds(config, Report(store, parent.id), work)
+    assert seen[0] == "running" and store.run(seen[1]).status == status
+    assert RaftConfig.load(store.folder(seen[1]) / "config.yaml").seed == 1
+
+
+def test_a_seed_can_be_stopped_by_itself(store: Store, tmp_path: Path) -> None:
+    config = RaftConfig.parse({"prompts": "p", "output_dir": str(tmp_path / "out"), "seeds": [1]})
+    parent = jobs.submit(store, config)
+
+    def work(one: RaftConfig, report: Report) -> None:
+        assert not report.stop_asked()
+        jobs.request_stop(store, report.run_id, "now")
+        assert report.stop_asked()
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        run_seeds(config, Report(store, parent.id), work)
 
 
 @pytest.mark.slow

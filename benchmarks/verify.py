@@ -81,8 +81,8 @@ def with_numpy(verifier: Verifier, rounds: int) -> None:
     problems = [Problem(str(n), "", tests=tests, entry_point="total", solution=f"# {n}\n{code}") for n in range(24)]
     contenders = {"python -I": lambda: by_processes(problems, []), "ours": lambda: ours(problems, verifier, fresh=True)}
     best = measured(contenders, len(problems), rounds)
-    plain, ours = best["python -I"].cpu_ms, best["ours"].cpu_ms
-    print(f"\nimporting numpy: python -I {plain:.0f} CPU ms, ours {ours:.1f}: {plain / ours:.1f} x")
+    plain, warm = best["python -I"].cpu_ms, best["ours"].cpu_ms
+    print(f"\nimporting numpy: python -I {plain:.0f} CPU ms, ours {warm:.1f}: {plain / warm:.1f} x")
 
 
 def cpp(verifier: Verifier, rounds: int) -> None:

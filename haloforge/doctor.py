@@ -65,23 +65,28 @@ def _python() -> Iterator[Check]:
 
 
 def _machine() -> Iterator[Check]:
-    import torch
-
     from haloforge.verify.settings import usable_cores
 
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(_existing(str(home().absolute())))
     yield Check("cpu", "ok", f"{usable_cores()} usable cores")
-    if torch.cuda.is_available():
-        names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-        yield Check("gpu", "ok", ", ".join(f"{p.name} ({p.total_memory / 2**30:.0f} GiB)" for p in names))
-    else:
-        yield Check("gpu", "optional", "none that torch can use", "small models run on the CPU")
+    yield _gpu()
     enough = memory.available > 3 * 2**30
     yield Check("memory", "ok" if enough else "optional", f"{memory.available / 2**30:.1f} GiB free",
                 "" if enough else "close something: training the embedded model wants about 3 GiB")  # fmt: skip
     room = disk.free > 2 * 2**30
     yield Check("disk", "ok" if room else "missing", f"{disk.free / 2**30:.1f} GiB free for {home()}",
                 "" if room else "free space, or set HALOFORGE_RUNS to another folder")  # fmt: skip
+
+
+def _gpu() -> Check:
+    try:
+        import torch
+    except ImportError as error:
+        return Check("gpu", "optional", f"not known, as torch cannot be imported ({error})")
+    if not torch.cuda.is_available():
+        return Check("gpu", "optional", "none that torch can use", "small models run on the CPU")
+    found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    return Check("gpu", "ok", ", ".join(f"{p.name} ({p.total_memory / 2**30:.0f} GiB)" for p in found))
 
 
 def _existing(path: str) -> str:

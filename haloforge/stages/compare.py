@@ -62,9 +62,8 @@ def compare(paths: Sequence[Path]) -> Comparison:
     for path, result in zip(paths[1:], results[1:], strict=True):
         _check_comparable(paths[0], results[0], path, result)
     names = _names(paths, results)
-    pairs = [_pair(name, paths[0], results[0], path, r) for name, path, r in zip(names, paths, results, strict=True)][
-        1:
-    ]
+    others = zip(names[1:], paths[1:], results[1:], strict=True)
+    pairs = [_pair(name, paths[0], results[0], path, result) for name, path, result in others]
     corrected = holm([pair.paired.p_value for pair in pairs])
     held = [replace(pair, paired=replace(pair.paired, p_value=p)) for pair, p in zip(pairs, corrected, strict=True)]
     return Comparison(names[0], held)
@@ -82,7 +81,17 @@ def read_result(path: Path) -> Result:
             f"{path} is no benchmark result: {', '.join(missing)} missing; `halo-forge benchmark run` writes one"
         )
     assert isinstance(result, dict)
+    if not _is_sound(result):
+        raise DataError(f"{path} is damaged: its dataset, model or problems are not as `benchmark run` writes them")
     return result
+
+
+def _is_sound(result: Result) -> bool:
+    try:
+        counts = all(0 <= tally.passed <= tally.scored for tally in tallies_of(result))
+        return counts and bool(result["dataset"]["sha256"]) and bool(result["model"]["name"])
+    except (KeyError, TypeError):
+        return False
 
 
 def tallies_of(result: Result) -> list[Tally]:

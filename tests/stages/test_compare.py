@@ -102,3 +102,17 @@ def test_what_is_no_result_is_one_sentence(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(DataError, match=r"x\.json"):
         read_result(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dataset": "x"},
+        {"model": {}},
+        {"problems": [{"task_id": "t"}]},
+        {"problems": [{"task_id": "t", "family": "f", "n": 1, "c": 2}]},
+    ],
+)
+def test_a_result_that_was_changed_by_hand_is_one_sentence(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=r"x\.json is damaged"):
+        read_result(write(tmp_path / "x.json", [1], **change))

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from haloforge.errors import DataError
 
 TestKind = Literal["asserts", "check", "stdio", "program", "pytest", "none"]
-TEST_KINDS: tuple[TestKind, ...] = ("asserts", "check", "stdio", "program", "pytest", "none")
+TEST_KINDS: tuple[TestKind, ...] = get_args(TestKind)
 
 Status = Literal[
     "passed",
@@ -24,19 +24,7 @@ Status = Literal[
     "no_code",
     "unscored",
 ]
-STATUSES: tuple[Status, ...] = (
-    "passed",
-    "wrong_answer",
-    "runtime_error",
-    "compile_error",
-    "timeout",
-    "memory_limit",
-    "output_limit",
-    "violation",
-    "exited_early",
-    "no_code",
-    "unscored",
-)
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 FinishReason = Literal["stop", "length", "error"]
 Purpose = Literal["train", "eval", "benchmark", "data"]

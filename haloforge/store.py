@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -404,12 +404,6 @@ class Report:
             return True
         asked = self.store.run(self.run_id).stop
         return asked in ("now", "kill") or (at_cycle_end and asked == "cycle")
-
-    def iterate(self, items: Sequence[Any], phase: str, *, cycle: int | None = None) -> Iterator[Any]:
-        """Yield the items, reporting progress after each."""
-        for i, item in enumerate(items):
-            yield item
-            self.progress(phase, i + 1, len(items), cycle=cycle)
 
 
 def _some(**values: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What SFT learns from: solved problems, chats, prompt and answer, plain text. No row is left out in silence."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -44,11 +43,6 @@ class TrainingRows:
 
     rows: tuple[TrainingRow, ...]
     skipped: tuple[Skipped, ...]
-
-    @property
-    def reasons(self) -> Counter[str]:
-        """How many rows were skipped for each reason."""
-        return Counter(row.reason for row in self.skipped)
 
 
 def load_training_rows(path: StrPath) -> TrainingRows:

@@ -38,13 +38,13 @@ def tally(problems: Iterable[Problem], samples: Iterable[Judged]) -> list[Tally]
     return [Tally(p.task_id, p.family, scored[p.task_id], passed[p.task_id]) for p in problems]
 
 
-def pass_at(tallies: Iterable[Tally], k: int, *, by_family: bool = True, seed: int = 0) -> Estimate | None:
-    """pass@k over the problems that have k scored samples; None where none has."""
+def pass_at(tallies: Iterable[Tally], k: int, *, seed: int = 0) -> Estimate | None:
+    """pass@k over the problems that have k scored samples, clustered by family; None where none has."""
     usable = [t for t in tallies if t.scored >= k]
     if not usable:
         return None
     scores = [pass_at_k(t.scored, t.passed, k) for t in usable]
-    return mean_estimate(scores, [t.family for t in usable] if by_family else None, seed=seed)
+    return mean_estimate(scores, [t.family for t in usable], seed=seed)
 
 
 def paired(before: Iterable[Tally], after: Iterable[Tally], *, seed: int = 0) -> Comparison | None:

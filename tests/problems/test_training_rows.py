@@ -57,7 +57,6 @@ def test_a_useless_row_is_counted_with_its_line_and_reason(tmp_path: Path, name:
     assert [row.text for row in found.rows] == ["t"]
     (skipped,) = found.skipped
     assert skipped.line == 3 and reason in skipped.reason
-    assert found.reasons == {skipped.reason: 1}
 
 
 def test_a_file_with_nothing_to_learn_from_is_refused_with_the_first_reason(tmp_path: Path) -> None:

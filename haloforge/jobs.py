@@ -22,8 +22,8 @@ import psutil
 
 from haloforge import config as configs
 from haloforge import stages
-from haloforge.errors import ForgeError, MachineError, RunError, Stopped
-from haloforge.files import write_text
+from haloforge.errors import DataError, ForgeError, MachineError, RunError, Stopped
+from haloforge.files import file_errors, write_text
 from haloforge.records import Event, Run
 from haloforge.store import Report, Store
 
@@ -212,8 +212,14 @@ class Trainer(threading.Thread):
                     break
                 self._leaving.wait(self.poll_s)
             worker: subprocess.Popen[bytes] | None = None
+            trouble = ""
             while not self._leaving.is_set():
-                worker = step(store, worker)
+                try:
+                    worker, trouble = step(store, worker), ""
+                except MachineError as error:  # a full disk, say: what is queued waits until there is room again
+                    if str(error) != trouble:
+                        trouble = str(error)
+                        print(f"halo-forge: {trouble}", file=sys.stderr, flush=True)
                 self._leaving.wait(self.poll_s)
 
 
@@ -228,8 +234,9 @@ def step(store: Store, worker: subprocess.Popen[bytes] | None = None) -> subproc
     if run is None:
         return None
     try:
-        started = start_worker(store, run.id)
-    except RunError as e:
+        with file_errors(store.root / run.id):
+            started = start_worker(store, run.id)
+    except (RunError, DataError) as e:
         Report(store, run.id).error(str(e), e.exit_code)
         store.finish(run.id, "failed")
         return None

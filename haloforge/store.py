@@ -71,10 +71,13 @@ class Store:
     # -- plumbing ------------------------------------------------------------------------------------------------
 
     def _rows(self, sql: str, args: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        with closing(self.db.conn.cursor()) as cursor:
-            cursor.execute(sql, args)
-            names = [d[0] for d in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+        try:
+            with closing(self.db.conn.cursor()) as cursor:
+                cursor.execute(sql, args)
+                names = [d[0] for d in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+        except sqlite3.OperationalError as e:
+            raise MachineError(f"{self.root}/haloforge.db: could not be read ({e})") from e
 
     def _write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
         """Run the statements in one transaction; returns the number of rows changed by the last one."""

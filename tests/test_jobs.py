@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -232,6 +233,32 @@ def test_a_run_whose_folder_is_gone_fails_with_a_sentence(store: Store, tmp_path
     assert store.run(run.id).status == "failed"
     error = store.last_event(run.id, "error")
     assert error is not None and "queue it again" in error.data["message"]
+
+
+def test_a_run_whose_records_cannot_be_written_does_not_hold_up_the_next(store: Store, tmp_path: Path) -> None:
+    blocked, free = (jobs.submit(store, quick_config(tmp_path / name)) for name in "ab")
+    shutil.rmtree(store.folder(blocked.id))
+    (store.root / blocked.id).write_text("a file where the folder should be")
+    jobs.step(store)
+    assert store.run(blocked.id).status == "failed"
+    found = jobs.next_queued(store)
+    assert found is not None and found.id == free.id
+
+
+def test_the_trainer_survives_a_time_without_its_records(
+    store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store.db.conn.execute("alter table runs rename to away")
+    trainer, said = jobs.Trainer(store.root, poll_s=0.02), ""
+    trainer.start()
+    while "could not be read" not in said:
+        said += capfd.readouterr().err
+        time.sleep(0.02)
+    store.db.conn.execute("alter table away rename to runs")
+    run = jobs.submit(store, quick_config(tmp_path))
+    until(lambda: store.run(run.id).status == "done")
+    trainer.stop()
+    assert (said + capfd.readouterr().err).count("could not be read") == 1
 
 
 def test_the_log_tail_is_bounded(store: Store) -> None:

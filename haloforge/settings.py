@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from haloforge.errors import ConfigError
@@ -27,6 +27,19 @@ class Section(BaseModel):
     """A group of settings: frozen, strict about unknown keys, documented by attribute docstrings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_groups_are_default(cls, data: Any) -> Any:
+        """A group whose every line is commented out is null in YAML."""
+        if not isinstance(data, Mapping):
+            return data
+        return {key: {} if value is None and _is_group(cls, key) else value for key, value in data.items()}
+
+
+def _is_group(cls: type[BaseModel], key: str) -> bool:
+    field = cls.model_fields.get(key)
+    return field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 
 
 class StageConfig(Section):
@@ -148,8 +161,8 @@ def _put(data: dict[str, Any], path: str, value: Any) -> None:
 
 def _leaves(cls: type[BaseModel], prefix: str) -> Iterator[Setting]:
     for name, field in cls.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from _leaves(field.annotation, f"{prefix}{name}.")
+        if _is_group(cls, name):
+            yield from _leaves(field.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]
         else:
             yield _leaf(prefix + name, field)
 
@@ -215,6 +228,9 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
     if error["type"] == "value_error":
         reason = str(error["ctx"]["error"])
         return f"{path} cannot be read: {reason}" if path else reason
+    if error["type"] == "model_type":
+        first = next(p for p in known if p.startswith(path + "."))
+        return f"{path} should be a group of settings such as {first}, not {error['input']!r}"
     given = f" (not {error['input']!r})" if not isinstance(error["input"], dict) else ""
     message = error["msg"].replace("Input should be", "should be", 1)
     if known.get(path) and known[path].choices and isinstance(error["input"], str):

@@ -85,6 +85,11 @@ def test_scientific_notation_in_yaml_is_a_number(tmp_path: Path) -> None:
     assert config.RaftConfig.load(tmp_path / "c.yaml").training.learning_rate == 5e-5
 
 
+def test_a_group_without_a_line_of_its_own_is_at_its_defaults(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("prompts: p\nraft:\n  # num_cycles: 5\ntraining:\n")
+    assert config.RaftConfig.load(tmp_path / "c.yaml") == config.RaftConfig.parse({"prompts": "p"})
+
+
 @pytest.mark.parametrize(
     ("stage", "setting", "value", "said"),
     [
@@ -94,6 +99,7 @@ def test_scientific_notation_in_yaml_is_a_number(tmp_path: Path) -> None:
         ("raft", "training.learning_rate", "fast", "training.learning_rate should be a valid number"),
         ("raft", "raft.num_cycles", 0, "greater than or equal to 1"),
         ("raft", "raft", 3, "raft should be"),
+        ("sft", "model", "smollm2-135m", r"model should be a group of settings such as model.name, not 'smollm2-135m'"),
         ("sft", "training.epochs", 3, "did you mean"),
         ("benchmark", "k", "1,50", "pass@50 cannot be estimated from 10 samples"),
         ("benchmark", "k", "", "k is empty"),

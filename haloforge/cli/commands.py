@@ -133,6 +133,9 @@ def generate(args: argparse.Namespace) -> int:
     problem = Problem("prompt", args.prompt, language=args.language, tests=tests)
     params = SamplingParams(max_new_tokens=args.max_new_tokens, temperature=args.temperature)
     out = sys.stderr if args.json else sys.stdout
+    if args.verify:
+        with open_verifier(VerifySettings(run=True)) as verifier:  # before a word is generated
+            verifier.check([problem])
     pieces = []
     engine = open_engine("local", args.model)
     for piece in engine.stream(messages(problem), params, args.seed):
@@ -143,7 +146,6 @@ def generate(args: argparse.Namespace) -> int:
     code, verdict = extract_code(text, problem), None
     if args.verify:
         with open_verifier(VerifySettings(run=True)) as verifier:
-            verifier.check([problem])
             verdict = verifier.verify(problem, code)
         print(f"-- {verdict.status}, reward {verdict.reward:g} {verdict.detail}".rstrip(), file=out)
     if args.json:

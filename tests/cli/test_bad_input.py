@@ -105,6 +105,11 @@ def test_a_k_above_the_number_of_samples(tmp_path: Path) -> None:
     refused(halo_forge(*words, cwd=tmp_path), "pass@10", "5 samples")
 
 
+def test_a_language_that_nothing_verifies_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
+    words = ("generate", "--model", "./nowhere", "--prompt", "Add.", "--language", "cobol", "--verify")
+    refused(halo_forge(*words, cwd=tmp_path), "cobol")
+
+
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_bytes(bytes(range(256)))
     refused(halo_forge(*RAFT, cwd=tmp_path), "p.jsonl")

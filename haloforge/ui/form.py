@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from haloforge.errors import ConfigError
-from haloforge.settings import Setting, StageConfig, settings
+from haloforge.settings import Setting, StageConfig, as_text, settings
 from haloforge.ui.markup import h
 from haloforge.ui.pane import pane
 from haloforge.ui.wording import label, number
@@ -126,7 +126,7 @@ def is_picked(s: Setting) -> bool:
 def shown(s: Setting, value: Any) -> Any:
     """A setting's value as its component holds it."""
     if isinstance(value, list | tuple):
-        return (", " if s.path == "k" else " ").join(map(str, value))
+        return as_text(value)
     if value is None and not s.choices:
         return ""
     return str(value) if s.optional and s.type in (int, float) else value

@@ -20,9 +20,10 @@ from haloforge.config import PrepareConfig, RaftConfig
 from haloforge.errors import ForgeError
 from haloforge.files import read_jsonl, write_jsonl
 from haloforge.records import Purpose
-from haloforge.stages import data, raft
-from haloforge.stages.aliasing import rescued
-from haloforge.stages.scores import Tally, paired, tally
+from haloforge.stages import raft
+from haloforge.stages.benchmark.aliasing import rescued
+from haloforge.stages.data import prepare as data
+from haloforge.stages.shared.scores import Tally, paired, tally
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
 

@@ -65,7 +65,7 @@ def _python() -> Iterator[Check]:
 
 
 def _machine() -> Iterator[Check]:
-    from haloforge.verify.settings import usable_cores
+    from haloforge.cores import usable_cores
 
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(_existing(str(home().absolute())))
     yield Check("cpu", "ok", f"{usable_cores()} usable cores")
@@ -91,7 +91,7 @@ def _gpu() -> Check:
 
 
 def _energy() -> Check:
-    from haloforge.stages.energy import POWERCAP, cpu_counters, gpu_counters
+    from haloforge.stages.shared.energy import POWERCAP, cpu_counters, gpu_counters
 
     found = [*cpu_counters(), *(f"GPU {name}" for name in gpu_counters())]
     if found:
@@ -108,9 +108,9 @@ def _existing(path: str) -> str:
 
 def _compilers() -> Iterator[Check]:
     """The compilers that are there, each tried in its sandbox; what else could be installed is one line."""
-    from haloforge.verify.compiler_probe import compiler_flaw
-    from haloforge.verify.languages import FAST_LINKERS, LANGUAGES, compiler_version
-    from haloforge.verify.probe import isolation
+    from haloforge.languages import FAST_LINKERS, LANGUAGES, compiler_version
+    from haloforge.verify.compiled.probe import compiler_flaw
+    from haloforge.verify.sandbox.probe import isolation
 
     missing = [] if any(map(shutil.which, FAST_LINKERS)) else ["mold"]
     for name, language in LANGUAGES.items():
@@ -127,7 +127,7 @@ def _compilers() -> Iterator[Check]:
 
 
 def _sandbox() -> Check:
-    from haloforge.verify.probe import isolation
+    from haloforge.verify.sandbox.probe import isolation
 
     level = isolation()
     hint = "" if level.accepted else "model-written code is refused without --allow-unsafe: apt-get install bubblewrap"

@@ -7,6 +7,7 @@ import pytest
 from places import ROOT
 
 from haloforge.store import Store
+from haloforge.verify import Verifier, VerifySettings, open_verifier
 
 
 @pytest.fixture
@@ -31,3 +32,10 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from worlds import save_taught_model
 
     return save_taught_model(tmp_path_factory.mktemp("models") / "taught")
+
+
+@pytest.fixture(scope="session")
+def verifier() -> Iterator[Verifier]:
+    """One engine for every test of verification: two workers and a short time limit. Starting it is the slow part."""
+    with open_verifier(VerifySettings(workers=2, time_limit_s=2.0)) as opened:
+        yield opened

@@ -12,16 +12,18 @@ PACKAGE = ROOT / "haloforge"
 LAYERS = [
     ["errors"],
     ["records"],
+    ["languages"],
     ["files"],
     ["settings"],
     ["config"],
+    ["cores"],
     ["statistics"],
     ["problems"],
+    ["answers"],
     ["verify"],
     ["models"],
     ["generate"],
     ["train"],
-    ["schema"],
     ["store"],
     ["stages"],
     ["jobs"],
@@ -77,7 +79,7 @@ def test_only_train_imports_trl_and_only_schema_and_store_speak_sql(path: Path) 
     text = path.read_text()
     if room(path) != "train":
         assert "from trl" not in text and "import trl" not in text
-    if room(path) not in ("schema", "store", "verify"):
+    if room(path) not in ("store", "verify"):
         assert "sqlite" not in text.replace("sqlite-utils", "")
 
 

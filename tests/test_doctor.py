@@ -15,8 +15,8 @@ def test_a_torch_that_cannot_be_imported_is_one_line(monkeypatch: pytest.MonkeyP
 
 
 def test_what_could_be_installed_is_one_line_and_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("haloforge.verify.languages.compiler_version", lambda language: "")
-    monkeypatch.setattr("haloforge.verify.languages.FAST_LINKERS", {})
+    monkeypatch.setattr("haloforge.languages.compiler_version", lambda language: "")
+    monkeypatch.setattr("haloforge.languages.FAST_LINKERS", {})
     (line,) = doctor._compilers()
     assert line.state == "optional"
     assert line.text == "not installed: mold g++ clang gcc g++-mingw-w64-x86-64-posix rustc golang-go"

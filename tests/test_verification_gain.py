@@ -9,7 +9,7 @@ import pytest
 from haloforge.errors import ForgeError
 from haloforge.problems import starter
 from haloforge.records import Sample, Verdict
-from haloforge.stages.scores import Tally
+from haloforge.stages.shared.scores import Tally
 from haloforge.store import Store
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "verification_gain.py"

@@ -87,7 +87,7 @@ def prepare(args: argparse.Namespace) -> int:
 
 def validate(args: argparse.Namespace) -> int:
     """`data validate`."""
-    from haloforge.stages import data
+    from haloforge.stages.data import prepare as data
 
     found = data.validate(Path(args.file), configs.ValidateConfig.load(None, typed(args)))
     print(json.dumps(found.to_json(), indent=2) if args.json else harmless(found.text()))
@@ -108,7 +108,7 @@ def compare(args: argparse.Namespace) -> int:
 def verify(args: argparse.Namespace) -> int:
     """`verify`."""
     from haloforge.problems import load_problems
-    from haloforge.stages.judging import verify_settings
+    from haloforge.stages.shared.judging import verify_settings
     from haloforge.stages.verify import run
 
     config = configs.VerifyConfig.load(None, typed(args))
@@ -125,10 +125,10 @@ def verify(args: argparse.Namespace) -> int:
 
 def generate(args: argparse.Namespace) -> int:
     """`generate`: one answer, streamed, and verified with --verify."""
+    from haloforge.answers import extract_code
     from haloforge.generate.engines import SamplingParams, open_engine
     from haloforge.generate.prompts import messages
     from haloforge.verify import VerifySettings, open_verifier
-    from haloforge.verify.extraction import extract_code
 
     asked = {"generation.max_new_tokens": args.max_new_tokens, "generation.temperature": args.temperature}
     wanted = {"prompts": args.prompt, "model": args.model, "seed": args.seed}

@@ -11,7 +11,7 @@ from haloforge import jobs
 from haloforge.cli import watch
 from haloforge.files import read_text
 from haloforge.records import Run
-from haloforge.stages.costs import costs
+from haloforge.stages.shared.costs import costs
 from haloforge.store import Store
 
 

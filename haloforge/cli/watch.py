@@ -9,7 +9,7 @@ from haloforge import jobs
 from haloforge.cli.terminal import harmless
 from haloforge.errors import RunError
 from haloforge.records import Event, Run
-from haloforge.stages.costs import Cost, energy_text, seconds_text
+from haloforge.stages.shared.costs import Cost, energy_text, seconds_text
 from haloforge.store import Store
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from haloforge.answers import extract_code
 from haloforge.errors import ConfigError
 from haloforge.generate import mbpp_3shot
 from haloforge.models.loading import FALLBACK_CHAT_TEMPLATE
 from haloforge.problems.python_source import EXAMPLE_INTRO
 from haloforge.records import Message, Problem
-from haloforge.verify.extraction import extract_code
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -24,11 +24,11 @@ class Stage(NamedTuple):
 def load(name: str) -> Stage:
     """The stage of that name, imported only now. Raises ConfigError for an unknown name."""
     if name == "data-prepare":
-        import haloforge.stages.data as data
+        import haloforge.stages.data.prepare as data
 
         return Stage(data.prepare, data.plan)
     if name == "data-generate":
-        import haloforge.stages.generate as generate
+        import haloforge.stages.data.generate as generate
 
         return Stage(generate.run, generate.plan)
     if name == "sft":

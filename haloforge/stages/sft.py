@@ -14,8 +14,8 @@ from haloforge.models.embedded import EMBEDDED
 from haloforge.models.four_bit import refuse_without_support
 from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import Skipped, TrainingRow, load_training_rows
-from haloforge.stages.phases import once
-from haloforge.stages.provenance import as_problem, caution
+from haloforge.stages.shared.phases import once
+from haloforge.stages.shared.provenance import as_problem, caution
 from haloforge.store import Report
 from haloforge.train.checkpoints import refuse_taken
 from haloforge.train.data import Encoded, Split, encode, family, split_by_family

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from haloforge.answers import whole_program
 from haloforge.errors import DataError
 from haloforge.files import read_jsonl, write_jsonl
 from haloforge.records import Problem, Verdict
-from haloforge.verify.assemble import whole_program
 from haloforge.verify.settings import VerifySettings
 from haloforge.verify.verifier import open_verifier
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from haloforge.verify.settings import usable_cores
+from haloforge.cores import usable_cores
 
 
 def limit_threads() -> None:

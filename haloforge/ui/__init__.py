@@ -16,7 +16,7 @@ from haloforge.ui.tabs import benchmark, compare, data, playground, raft, runs, 
 from haloforge.ui.view import TABS
 from haloforge.ui.widgets import header
 from haloforge.verify import isolation
-from haloforge.verify.box.seccomp import hide_from_debuggers
+from haloforge.verify.box.confinement.seccomp import hide_from_debuggers
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _BUILDERS = {

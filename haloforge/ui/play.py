@@ -86,9 +86,9 @@ async def play(ask: Ask) -> AsyncIterator[tuple[Answer, ...]]:
 
 def answers(ask: Ask, model: str, should_stop: Callable[[], bool]) -> Iterator[Answer]:
     """One model's answer as it grows, then its verdict. What fails is told in the answer, never raised."""
+    from haloforge.answers import extract_code
     from haloforge.generate.engines import SamplingParams
     from haloforge.generate.prompts import messages
-    from haloforge.verify.extraction import extract_code
 
     answer = Answer(model, "loading")
     yield answer

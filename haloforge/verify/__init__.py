@@ -16,13 +16,11 @@ Everything that runs model-written code, and every compiler, runs in a sandbox. 
 others.
 """
 
-from haloforge.verify.assemble import cut_at_stop_tokens, whole_program
-from haloforge.verify.extraction import extract_code
-from haloforge.verify.languages import VERIFIERS, compilers_available
-from haloforge.verify.probe import isolation
-from haloforge.verify.rewarding import reward_function
+from haloforge.languages import VERIFIERS, compilers_available
+from haloforge.verify.reward_function import reward_function
 from haloforge.verify.rewards import reward_of
-from haloforge.verify.settings import VerifySettings, usable_cores
+from haloforge.verify.sandbox.probe import isolation
+from haloforge.verify.settings import VerifySettings
 from haloforge.verify.verifier import Verifier, open_verifier
 
 __all__ = [
@@ -30,12 +28,8 @@ __all__ = [
     "Verifier",
     "VerifySettings",
     "compilers_available",
-    "cut_at_stop_tokens",
-    "extract_code",
     "isolation",
     "open_verifier",
     "reward_function",
     "reward_of",
-    "usable_cores",
-    "whole_program",
 ]

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.errors import VerifierError
+from haloforge.languages import family_of
 from haloforge.records import STATUSES, Problem, Status, dumps
-from haloforge.verify.box import landlock
-from haloforge.verify.box.limits import Limits
-from haloforge.verify.languages import family_of
+from haloforge.verify.box.confinement import landlock
+from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.outcome import TESTS_KEPT, Outcome, violent_end
-from haloforge.verify.programs import text_of
-from haloforge.verify.sandbox import ENVIRONMENT, UNSAFE
+from haloforge.verify.sandbox.levels import ENVIRONMENT, UNSAFE
+from haloforge.verify.sandbox.streams import Ran, run
+from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
 from haloforge.verify.settings import VerifySettings
-from haloforge.verify.streams import Ran, run
-from haloforge.verify.zygote import BoxFailed, Zygote
+from haloforge.verify.stdio import text_of
 
 PLACEHOLDER = "{file}"
 TOOL_MEMORY_MB = 3072

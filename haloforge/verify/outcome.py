@@ -8,8 +8,8 @@ from typing import Literal
 
 from haloforge.records import Status, Verdict
 from haloforge.verify.rewards import reward_of
+from haloforge.verify.sandbox.zygote import Exit
 from haloforge.verify.settings import VerifySettings
-from haloforge.verify.zygote import Exit
 
 DETAIL_LIMIT = 500
 DIAGNOSTICS_LIMIT = 16 << 10

@@ -12,31 +12,24 @@ from concurrent.futures import Future, as_completed
 from pathlib import Path
 from types import TracebackType
 
+from haloforge.cores import cores_of, usable_cores
 from haloforge.errors import DataError, VerifierError
+from haloforge.languages import LANGUAGES, VERIFIERS, Language, compiler_path, family_of, language_for, toolchain
 from haloforge.records import Problem, Verdict
-from haloforge.verify.binaries import Binaries
-from haloforge.verify.box.limits import Limits
+from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.cache import OutcomeCache, key_of
-from haloforge.verify.compare import comparison
-from haloforge.verify.compiler_probe import compiler_flaw
+from haloforge.verify.comparison import comparison
+from haloforge.verify.compiled.binaries import Binaries
+from haloforge.verify.compiled.golang import unknown_imports
+from haloforge.verify.compiled.probe import compiler_flaw
 from haloforge.verify.custom import check_command, command_level
-from haloforge.verify.golang import unknown_imports
-from haloforge.verify.languages import (
-    LANGUAGES,
-    VERIFIERS,
-    Language,
-    compiler_path,
-    family_of,
-    language_for,
-    toolchain,
-)
 from haloforge.verify.outcome import Outcome, verdict_of
 from haloforge.verify.per_problem import PerProblem
-from haloforge.verify.probe import chosen_level
-from haloforge.verify.sandbox import UNSAFE
-from haloforge.verify.settings import VerifySettings, cores_of, usable_cores
+from haloforge.verify.sandbox.levels import UNSAFE
+from haloforge.verify.sandbox.probe import chosen_level
+from haloforge.verify.sandbox.zygote import BoxFailed
+from haloforge.verify.settings import VerifySettings
 from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
-from haloforge.verify.zygote import BoxFailed
 
 TRIES = 3
 """How often a sample is tried when our own machinery fails, before it is left unscored."""

@@ -3,22 +3,22 @@
 import contextlib
 from pathlib import Path
 
+from haloforge.languages import language_for
 from haloforge.records import Problem
-from haloforge.verify.binaries import Binaries
-from haloforge.verify.box.limits import SUITES_KEPT, Limits
-from haloforge.verify.build import Workshop
-from haloforge.verify.compiled import verify_compiled
+from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
+from haloforge.verify.compiled.binaries import Binaries
+from haloforge.verify.compiled.build import Workshop
+from haloforge.verify.compiled.headers import headers_folder
+from haloforge.verify.compiled.judge import verify_compiled
 from haloforge.verify.custom import run_custom, start_box
-from haloforge.verify.headers import headers_folder
-from haloforge.verify.languages import language_for
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.per_problem import PerProblem
-from haloforge.verify.programs import agreement, compile_python, run_python
-from haloforge.verify.sandbox import PACKAGES
-from haloforge.verify.scratch import Scratch
+from haloforge.verify.python.split import run_joined, run_split, suite_of
+from haloforge.verify.sandbox.levels import PACKAGES
+from haloforge.verify.sandbox.scratch import Scratch
+from haloforge.verify.sandbox.zygote import Zygote
 from haloforge.verify.settings import VerifySettings
-from haloforge.verify.split import run_joined, run_split, suite_of
-from haloforge.verify.zygote import Zygote
+from haloforge.verify.stdio import agreement, compile_python, run_python
 
 LEAST_WALL_S = 10.0
 WALL_PER_CPU = 4.0

@@ -8,7 +8,7 @@ from tiny import tiny_tokenizer
 from haloforge.files import read_jsonl
 from haloforge.generate import mbpp_3shot
 from haloforge.generate.prompts import MBPP_3SHOT, render
-from haloforge.problems.mbpp import adapt
+from haloforge.problems.formats.mbpp import adapt
 from haloforge.records import Problem, Tests
 
 HALVE = {

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tiny import tiny_tokenizer
 
+from haloforge.answers import extract_code
 from haloforge.errors import ConfigError
 from haloforge.files import read_jsonl
 from haloforge.generate.prompts import EVALPLUS, HALO, completion_text, messages, protocol_named, render, stop_strings
@@ -12,7 +13,6 @@ from haloforge.models.loading import FALLBACK_CHAT_TEMPLATE
 from haloforge.problems import load_problems
 from haloforge.problems.python_source import with_example
 from haloforge.records import Case, Problem, Tests
-from haloforge.verify.extraction import extract_code
 
 ADD = "def add(a, b):\n    return a + b\n"
 

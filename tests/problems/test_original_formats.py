@@ -8,8 +8,9 @@ import original_rows as rows
 import pytest
 
 from haloforge.errors import DataError
-from haloforge.problems import codeforces, load_problems
+from haloforge.problems import load_problems
 from haloforge.problems.columns import Unusable
+from haloforge.problems.formats import codeforces
 from haloforge.records import Case, Problem
 
 

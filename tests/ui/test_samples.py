@@ -4,7 +4,7 @@ import pytest
 from seeded import add_samples, make_run, problem
 
 from haloforge.records import STATUSES, Status, Tests, Verdict
-from haloforge.stages.selection import Reason
+from haloforge.stages.raft.selection import Reason
 from haloforge.store import Store
 from haloforge.ui.palette import VERDICTS
 from haloforge.ui.widgets import samples

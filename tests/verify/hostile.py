@@ -10,10 +10,10 @@ from cheats import sections
 
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings
-from haloforge.verify.box.limits import Limits
-from haloforge.verify.streams import run
+from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.sandbox.streams import run
+from haloforge.verify.sandbox.zygote import Zygote
 from haloforge.verify.worker import Worker
-from haloforge.verify.zygote import Zygote
 
 LIMITS = Limits(cpu_s=1, wall_s=2, memory_mb=512)
 HONEST = "print(sum(map(int, input().split())))"

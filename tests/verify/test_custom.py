@@ -10,10 +10,10 @@ import pytest
 from haloforge.errors import VerifierError
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, custom, open_verifier
-from haloforge.verify.box.limits import Limits
+from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.custom import command_level
-from haloforge.verify.probe import isolation
-from haloforge.verify.sandbox import LEVELS, UNSAFE
+from haloforge.verify.sandbox.levels import LEVELS, UNSAFE
+from haloforge.verify.sandbox.probe import isolation
 from haloforge.verify.worker import Worker
 
 PROBLEM = Problem("c", "", language="cobol")

@@ -42,7 +42,7 @@ def validate(view: View, *, run_solutions: bool) -> Html:
     name = view.get("file") if view.get("file") in known else known[0]
     if name in SOURCES:
         return note(f"{name} comes with the package, where its own tests check it; prepare it to validate the file.")
-    from haloforge.stages.validation import validate as examine
+    from haloforge.stages.data.validate import validate as examine
 
     try:
         result = examine(Path(str(name)), ValidateConfig(run_solutions=run_solutions))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from haloforge.errors import ForgeError
 from haloforge.records import Problem, Run
-from haloforge.stages.compare import Comparison, Pair, Result, compare, read_result, tallies_of
-from haloforge.store import Judged, Store
+from haloforge.stages.benchmark.compare import Comparison, Pair, Result, compare, read_result, tallies_of
+from haloforge.store import Store, StoredSample
 from haloforge.ui import charts, series
 from haloforge.ui.markup import Html, empty, h, join, link, note, table
 from haloforge.ui.view import View, query
@@ -243,7 +243,7 @@ def _side(store: Store, letter: str, result: Result, task: str) -> Html:
     return h("div", head, shown_sample(samples, store.problem(result["run"], task)), cls="stack", style="gap:8px")
 
 
-def shown_sample(samples: Sequence[Judged], problem: Problem | None) -> Html:
+def shown_sample(samples: Sequence[StoredSample], problem: Problem | None) -> Html:
     """The best answer of a side."""
     best = max(samples, key=lambda j: (j.verdict.reward if j.verdict else -1.0, -j.sample.index))
     text = best.sample.code

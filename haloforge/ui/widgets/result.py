@@ -5,7 +5,7 @@ from typing import Any
 
 from haloforge.errors import ForgeError
 from haloforge.records import Run
-from haloforge.stages.compare import read_result
+from haloforge.stages.benchmark.compare import read_result
 from haloforge.ui.markup import Html, facts, h, link, note
 from haloforge.ui.view import query
 from haloforge.ui.wording import interval, percent

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from haloforge.records import Event, Run
-from haloforge.stages.costs import Cost, costs, energy_text, seconds_text
+from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
 from haloforge.store import Store
 from haloforge.ui import charts, series
 from haloforge.ui.markup import Child, Html, h, join, note, table

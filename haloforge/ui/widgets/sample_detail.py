@@ -1,7 +1,7 @@
 """One sample: what was asked, what was answered, what came of it, and why it was kept or not."""
 
 from haloforge.records import Problem
-from haloforge.store import Judged
+from haloforge.store import StoredSample
 from haloforge.ui.markup import Html, facts, h, link
 from haloforge.ui.view import query
 from haloforge.ui.widgets.code import code, plain
@@ -22,7 +22,7 @@ def reason_words(reason: str) -> str:
     return _REASONS.get(reason, reason.replace("_", " "))
 
 
-def detail(judged: Judged, problem: Problem | None) -> Html:
+def detail(judged: StoredSample, problem: Problem | None) -> Html:
     """Everything that is known of a sample."""
     sample = judged.sample
     sent = {"from": "sample", "run": judged.run, "task": sample.task_id, "sample": str(judged.id)}
@@ -47,14 +47,14 @@ def detail(judged: Judged, problem: Problem | None) -> Html:
     )
 
 
-def code_box(judged: Judged, problem: Problem | None) -> Html:
+def code_box(judged: StoredSample, problem: Problem | None) -> Html:
     """The extracted code, or that there was none."""
     if judged.sample.code is None:
         return h("p", "No code could be extracted from this answer.", cls="muted")
     return code(judged.sample.code, problem.language if problem else "python")
 
 
-def _about(judged: Judged) -> list[tuple[str, str]]:
+def _about(judged: StoredSample) -> list[tuple[str, str]]:
     sample = judged.sample
     ending = {"length": ", cut at the limit", "error": ", ended by an error"}.get(sample.finish_reason, "")
     about = [

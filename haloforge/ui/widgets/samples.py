@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from haloforge.records import STATUSES, Purpose, Run
-from haloforge.store import Judged, Store
+from haloforge.store import Store, StoredSample
 from haloforge.ui.markup import Html, empty, h, join, link, table
 from haloforge.ui.palette import VERDICTS
 from haloforge.ui.view import View, number, query
@@ -84,12 +84,12 @@ def _show_all(view: View) -> Html:
     return link("Show all", query(view, **dict.fromkeys(_FILTERS)), cls="act")
 
 
-def _chosen(store: Store, run: Run, view: View, rows: Sequence[Judged]) -> Judged:
+def _chosen(store: Store, run: Run, view: View, rows: Sequence[StoredSample]) -> StoredSample:
     wanted = number(view, "sample", -1)
     return next((judged for judged in rows if judged.id == wanted), rows[0])
 
 
-def _row(judged: Judged, view: View, *, on: bool) -> Html:
+def _row(judged: StoredSample, view: View, *, on: bool) -> Html:
     verdict = judged.verdict
     tests = f"{verdict.tests_passed}/{verdict.tests_total}" if verdict and verdict.tests_total else ""
     name = link(

@@ -21,8 +21,8 @@ import socket
 import sys
 from typing import Any, NoReturn, Protocol
 
-from . import landlock, library, limits, seccomp
-from .wire import HEADER
+from .confinement import landlock, limits, seccomp, standard_library
+from .protocol.wire import HEADER
 
 PRELOADED = [
     "abc",
@@ -65,10 +65,6 @@ PRELOADED = [
 ]
 
 
-ROLES = {"solution": "solving", "judge": "judging", "launcher": "launching", "command": "commanding"}
-"""The module of each; only its own is loaded, for a process forks the faster the smaller it is."""
-
-
 class Role(Protocol):
     """What one kind of warm process does."""
 
@@ -82,7 +78,7 @@ class Role(Protocol):
 def main(role: str, control_fd: int, config: dict[str, Any]) -> NoReturn:
     """Serve until the engine hangs up."""
     control = socket.socket(fileno=control_fd)
-    part = importlib.import_module(f".{ROLES[role]}", __package__)
+    part = importlib.import_module(f".roles.{role}", __package__)  # only its own: a small process forks faster
     if role in ("solution", "judge"):
         _warm_up(config)
         part.rehearse()
@@ -101,7 +97,7 @@ def _warm_up(config: dict[str, Any]) -> None:
     for name in PRELOADED:
         __import__(name)
     if config["noopen"]:
-        library.load()
+        standard_library.load()
     sys.path[:0] = config["package_paths"]
     for name in config["packages"]:
         __import__(name)

@@ -1,0 +1,7 @@
+"""From a model's text to a program: extraction, assembly with the prompt, and when two programs are the same."""
+
+from haloforge.answers.assembly import cut_at_stop_tokens, whole_program
+from haloforge.answers.extraction import extract_code
+from haloforge.answers.normal_form import normal_form
+
+__all__ = ["cut_at_stop_tokens", "extract_code", "normal_form", "whole_program"]

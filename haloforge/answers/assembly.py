@@ -1,0 +1,139 @@
+"""From what a model wrote to a program that can be judged."""
+
+import ast
+import re
+
+from haloforge.languages import family_of
+from haloforge.records import Problem
+
+
+def whole_program(problem: Problem, text: str) -> str:
+    """The program for `text`, which is either a bare completion of the problem's starter code or whole code already.
+
+    Tests of kind `program` in C++, Rust and Go may begin with the closing brace of the function that the prompt opened;
+    a whole function then loses its last brace. Never raises: what is no program stays what it is, and fails to compile.
+    """
+    starter = problem.starter_code
+    if not starter:
+        return text
+    if family_of(problem.language) == "python":
+        return _python(problem, starter, text)
+    return _braced(problem, starter, text)
+
+
+def cut_at_stop_tokens(problem: Problem, completion: str) -> str:
+    """The completion up to the first of the problem's stop tokens."""
+    ends = [index for token in problem.stop_tokens if (index := completion.find(token)) >= 0]
+    return completion[: min(ends)] if ends else completion
+
+
+def _python(problem: Problem, starter: str, text: str) -> str:
+    if not _defines(text, problem.entry_point):
+        return starter + cut_at_stop_tokens(problem, text)
+    missing = _missing_from(starter, text, problem.entry_point)
+    return f"{missing}\n\n{text}" if missing else text
+
+
+def _defines(text: str, name: str | None) -> bool:
+    tree = _parsed(text)
+    return tree is not None and name is not None and name in _defined_names(tree)
+
+
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _defined_names(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+    return names
+
+
+def _missing_from(starter: str, text: str, entry_point: str | None) -> str:
+    """The starter's imports and helpers that the text does not define itself."""
+    tree, written = _parsed(starter), _parsed(text)
+    if tree is None or written is None:
+        return ""
+    have = _defined_names(written)
+    kept = []
+    for node in tree.body:
+        names = _defined_names(ast.Module([node], []))
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            continue  # it would have to stand first, and the text would not be compiled under it
+        if names and entry_point not in names and not names <= have:
+            kept.append(ast.get_source_segment(starter, node) or "")
+    return "\n\n".join(kept)
+
+
+def _braced(problem: Problem, starter: str, text: str) -> str:
+    tests = problem.tests.code[0] if problem.tests.kind == "program" and problem.tests.code else ""
+    closes = tests.lstrip().startswith("}")
+    name, language = problem.entry_point or _last_function(starter), family_of(problem.language)
+    if not name or not _begins(language, name, text):
+        return starter + cut_at_stop_tokens(problem, text)
+    helpers = _helpers(language, starter, text, name)
+    if language == "go":  # where imports are joined later, with those of the tests
+        return "\n".join([text, *helpers])
+    may_repeat = bool(helpers) and language != "rust"
+    program = "\n".join([*_preamble(starter, "" if may_repeat else text, name), *helpers, text])
+    return program.rstrip().removesuffix("}") if closes else program
+
+
+_CALLERS = r"return|else|if|while|for|switch|case|do|throw|new|delete|co_return"
+_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\\n])'", re.DOTALL)
+
+
+def _head(language: str, name: str) -> str:
+    """What the definition of a function begins with."""
+    keyword = {"go": r"func\s+", "rust": r"(?:pub\s+)?fn\s+"}.get(language, rf"(?!(?:{_CALLERS})\b)\w[^\n;{{}}()=]*\b")
+    return rf"^[ \t]*{keyword}({name})\s*[(<\[]"
+
+
+def _begins(language: str, name: str, text: str) -> bool:
+    """Whether the text defines that function, and does not only call it."""
+    return re.search(_head(language, re.escape(name)) + r"[^;{]*\{", text, re.MULTILINE) is not None
+
+
+def _helpers(language: str, starter: str, text: str, name: str) -> list[str]:
+    """Whole functions of the starter that the text does not define itself, and may call."""
+    masked = _NOT_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), starter)
+    found, position = [], 0
+    while head := re.compile(_head(language, r"\w+"), re.MULTILINE).search(masked, position):
+        position = _closing_brace(masked, head.end())
+        if head[1] not in (name, "main") and masked[position - 1] == "}" and not _begins(language, head[1], text):
+            found.append(starter[head.start() : position])
+    return found
+
+
+def _closing_brace(code: str, start: int) -> int:
+    """Where the block that opens after `start` has ended; the end of the code where it does not."""
+    depth = 0
+    for position in range(start, len(code)):
+        depth += {"{": 1, "}": -1}.get(code[position], 0)
+        if code[position] == "}" and depth == 0:
+            return position + 1
+    return len(code)
+
+
+def _last_function(starter: str) -> str | None:
+    names = re.findall(r"(\w+)\s*\([^()]*\)[^(){}]*\{\s*$", starter.rstrip() + "\n")
+    return names[-1] if names else None
+
+
+def _preamble(starter: str, text: str, name: str) -> list[str]:
+    """Lines of the starter before its open function that the text lacks: includes, using, use, mod."""
+    lines = starter.splitlines()
+    opening = max(
+        (i for i, line in enumerate(lines) if re.search(rf"\b{re.escape(name)}\b.*\{{?\s*$", line)), default=0
+    )
+    wanted = re.compile(r"\s*(#\s*include|using\s|use\s|mod\s)")
+    return [line for line in lines[:opening] if wanted.match(line) and line.strip() not in text]

@@ -1,0 +1,34 @@
+"""How many cores this process may use: the kernel's affinity mask and the container's CPU quota. Stdlib only."""
+
+import os
+from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores this process may run on, no more than its container's CPU quota; at least 1."""
+    cores = len(os.sched_getaffinity(0))
+    quota = cpu_quota()
+    return max(1, cores if quota is None else min(cores, int(quota)))
+
+
+def cores_of(workers: int) -> list[int] | None:
+    """A core for each worker, where there is just one for everybody; None leaves it to the kernel.
+
+    A sample is handed from process to process some ten times, and waking one up on another core costs as much as
+    judging does.
+    """
+    mine = sorted(os.sched_getaffinity(0))
+    return mine if len(mine) == workers else None
+
+
+def cpu_quota(group: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """CPUs granted by the control group, version 2 or 1; None when there is no quota."""
+    unified, fraction = group / "cpu.max", group / "cpu" / "cpu.cfs_quota_us"
+    try:
+        if unified.is_file():
+            granted, period = unified.read_text().split()
+        else:
+            granted, period = fraction.read_text(), fraction.with_name("cpu.cfs_period_us").read_text()
+        return None if granted == "max" or int(granted) <= 0 else int(granted) / int(period)
+    except (OSError, ValueError):
+        return None

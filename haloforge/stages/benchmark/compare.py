@@ -1,0 +1,138 @@
+"""Compare benchmark results: the same problems, paired, with a verdict; never two bare numbers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from haloforge.errors import DataError
+from haloforge.files import read_text
+from haloforge.stages.shared.scores import Tally, paired, solved
+from haloforge.statistics import Comparison as Paired
+from haloforge.statistics import holm
+
+Result = Mapping[str, Any]
+
+_NEEDED = ("protocol", "dataset", "model", "problems", "pass_at_k")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One result against the first: pass@1 on the problems of both, and the problems solved by only one of them."""
+
+    name: str
+    paired: Paired
+    gained: list[str]
+    lost: list[str]
+    doubts: list[str]
+
+    def text(self, base: str) -> str:
+        """Lines for people."""
+        lines = [
+            f"{self.name} against {base} on {self.paired.problems} problems: pass@1 {self.paired.sentence()} "
+            f"({self.paired.test})",
+            f"  gained {len(self.gained)}: {', '.join(self.gained) or 'none'}",
+            f"  lost {len(self.lost)}: {', '.join(self.lost) or 'none'}",
+            *(f"  doubtful: {doubt}" for doubt in self.doubts),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Results compared with the first of them; p-values are corrected for their number (Holm)."""
+
+    base: str
+    pairs: list[Pair]
+
+    def text(self) -> str:
+        """Lines for people."""
+        return "\n".join(pair.text(self.base) for pair in self.pairs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        rows = [asdict(p) | {"verdict": p.paired.verdict, "sentence": p.paired.sentence()} for p in self.pairs]
+        return {"base": self.base, "pairs": rows}
+
+
+def compare(paths: Sequence[Path]) -> Comparison:
+    """Compare result files with the first. Raises DataError where they do not measure the same thing."""
+    results = [read_result(path) for path in paths]
+    for path, result in zip(paths[1:], results[1:], strict=True):
+        _check_comparable(paths[0], results[0], path, result)
+    names = _names(paths, results)
+    others = zip(names[1:], paths[1:], results[1:], strict=True)
+    pairs = [_pair(name, paths[0], results[0], path, result) for name, path, result in others]
+    corrected = holm([pair.paired.p_value for pair in pairs])
+    held = [replace(pair, paired=replace(pair.paired, p_value=p)) for pair, p in zip(pairs, corrected, strict=True)]
+    return Comparison(names[0], held)
+
+
+def read_result(path: Path) -> Result:
+    """A benchmark result file. Raises DataError for anything else."""
+    try:
+        result = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path} line {error.lineno}: not valid JSON ({error.msg})") from error
+    missing = [key for key in _NEEDED if key not in result] if isinstance(result, dict) else list(_NEEDED)
+    if missing:
+        raise DataError(
+            f"{path} is no benchmark result: {', '.join(missing)} missing; `halo-forge benchmark run` writes one"
+        )
+    assert isinstance(result, dict)
+    if not _is_sound(result):
+        raise DataError(f"{path} is damaged: its dataset, model or problems are not as `benchmark run` writes them")
+    return result
+
+
+def _is_sound(result: Result) -> bool:
+    try:
+        counts = all(0 <= tally.passed <= tally.scored for tally in tallies_of(result))
+        return counts and bool(result["dataset"]["sha256"]) and bool(result["model"]["name"])
+    except (KeyError, TypeError):
+        return False
+
+
+def tallies_of(result: Result) -> list[Tally]:
+    """Passes per problem."""
+    return [Tally(row["task_id"], row["family"], row["n"], row["c"]) for row in result["problems"]]
+
+
+def _check_comparable(first_path: Path, first: Result, path: Path, result: Result) -> None:
+    if first["protocol"] != result["protocol"]:
+        raise DataError(
+            f"{first_path} and {path} cannot be compared: one was made with the protocol {first['protocol']!r}, the "
+            f"other with {result['protocol']!r}; run one of them again with the other's"
+        )
+    if not _has_same_problems(first["dataset"], result["dataset"]):
+        raise DataError(
+            f"{first_path} and {path} cannot be compared: their problem files differ ({first['dataset']['file']}, "
+            f"{result['dataset']['file']}); benchmark both models on the same file"
+        )
+
+
+def _has_same_problems(first: Result, other: Result) -> bool:
+    """The same file, or the same problems out of two: one compressed, say, or in another format."""
+    problems = first.get("problems_sha256")
+    return first["sha256"] == other["sha256"] or (problems is not None and problems == other.get("problems_sha256"))
+
+
+def _pair(name: str, first_path: Path, first: Result, path: Path, result: Result) -> Pair:
+    before, after = tallies_of(first), tallies_of(result)
+    found = paired(before, after)
+    if found is None:
+        raise DataError(f"{first_path} and {path} cannot be compared: no problem was scored in both")
+    shared = {t.task_id for t in before if t.scored} & {t.task_id for t in after if t.scored}
+    old, new = (set(solved(tallies)) & shared for tallies in (before, after))
+    order = [t.task_id for t in before]
+    doubts = [
+        f"{where}: {doubt}" for where, r in ((first_path, first), (path, result)) for doubt in r.get("doubts", ())
+    ]
+    return Pair(name, found, [t for t in order if t in new - old], [t for t in order if t in old - new], doubts)
+
+
+def _names(paths: Sequence[Path], results: Sequence[Result]) -> list[str]:
+    """Model names where they tell the results apart, else the files."""
+    models = [str(result["model"]["name"]) for result in results]
+    return models if len(set(models)) == len(models) else [str(path) for path in paths]

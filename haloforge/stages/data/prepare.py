@@ -1,0 +1,162 @@
+"""`data prepare`: from a dataset to a problem file with a manifest, kept clear of what models are judged by."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from haloforge.config import PrepareConfig, VerifierSection
+from haloforge.errors import DataError, Stopped
+from haloforge.files import sha256_of, write_jsonl
+from haloforge.problems import SOURCES, Source, adapted, decontaminate, hub, scan_problems
+from haloforge.problems.columns import Unusable
+from haloforge.problems.formats import codeforces
+from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
+from haloforge.problems.sieve import ALL_SPLITS, Sieve
+from haloforge.records import Problem
+from haloforge.stages.data.validate import judge_solutions, validate
+from haloforge.store import Report
+
+__all__ = ["plan", "prepare", "validate"]
+
+_T = TypeVar("_T")
+_Rows = Iterator[tuple[int, Problem | DataError]]
+
+
+def plan(config: PrepareConfig) -> list[str]:
+    """What `prepare` would do. Raises DataError for a split, language or file that is not there, or may not be used."""
+    source = SOURCES[config.dataset]
+    split, for_training = _split(config, source)
+    lines = [
+        f"read {source.name} (about {source.rows:,} rows, {source.license}) from {_origin(config, source)}",
+        f"keep the split {split!r}" + (f", {config.language} only" if config.language else ""),
+    ]
+    if source.noncommercial:
+        lines.append(f"its licence, {source.license}, forbids commercial use")
+    if for_training:
+        known = len(decontaminate.bundled().tasks)
+        lines.append(f"drop what comes from HumanEval, MBPP's test split or MBPP+ ({known} tasks)")
+    if config.check_solutions:
+        lines.append("run every reference solution against its own tests and drop the problems that fail")
+    return [*lines, f"write {config.output} and {manifest_path(config.output)}"]
+
+
+def prepare(config: PrepareConfig, report: Report) -> None:
+    """Write the problem file and its manifest; an old file stays when no row is left. Raises DataError, Stopped."""
+    source = SOURCES[config.dataset]
+    split, for_training = _split(config, source)
+    revision = hub.newest_revision(source) if source.hub and not config.from_file else ""
+    index = decontaminate.bundled() if for_training else None
+    sieve = Sieve(None if source.is_bundled else source.name, split, config.language, index)
+    _fill(sieve, config, _rows(config, source, split, revision), report)
+    if source.answers and not config.from_file:
+        rows = _watched(hub.answers(source), report, "read answers", source.answer_rows)
+        sieve.kept = list(codeforces.with_answers(sieve.kept, rows))
+    if config.check_solutions:
+        _drop_failing(sieve, report)
+    if not sieve.kept:
+        raise DataError(f"no problem of {source.name} is left, of {sieve.read:,} read ({sieve.reasons()})")
+    write_jsonl(config.output, (problem.to_json() for problem in sieve.kept))
+    manifest = write_manifest(config.output, _manifest(config, source, split, revision, sieve, for_training))
+    report.artifact("problems", config.output, rows=len(sieve.kept))
+    report.artifact("manifest", manifest)
+    report.log(f"{len(sieve.kept):,} problems of {sieve.read:,} rows; left out: {sieve.reasons()}")
+
+
+def _split(config: PrepareConfig, source: Source) -> tuple[str, bool]:
+    """The split to keep, and whether to train on it, after all that can be refused about the request has been."""
+    if config.from_file and source.is_bundled:
+        raise DataError(f"{source.name} comes with the package; leave --from out")
+    if config.from_file and not Path(config.from_file).is_file():
+        raise DataError(f"there is no file {config.from_file}; --from takes {source.name} in its original format")
+    if config.language and config.language not in source.languages:
+        raise DataError(f"{source.name} has no {config.language} problems; it has {', '.join(source.languages)}")
+    usual = "test" if source.is_benchmark and config.purpose == "benchmark" else "train"
+    split = config.split or (usual if usual in source.splits else next(iter(source.splits)))
+    if split not in (ALL_SPLITS, *source.splits):
+        raise DataError(f"{source.name} has no split {split!r}; it has {', '.join(source.splits)}, or {ALL_SPLITS}")
+    for_training = config.purpose == "training" or (config.purpose == "auto" and split != "test")
+    if for_training and source.is_benchmark and split in ("test", ALL_SPLITS):
+        raise DataError(
+            f"the test split of {source.name} is a benchmark, and a model trained on it could not be judged by it; "
+            "to prepare it as a benchmark, give --purpose benchmark"
+        )
+    return split, for_training
+
+
+def _origin(config: PrepareConfig, source: Source) -> str:
+    if config.from_file:
+        return config.from_file
+    return f"https://huggingface.co/datasets/{source.hub}" if source.hub else "the package"
+
+
+def _rows(config: PrepareConfig, source: Source, split: str, revision: str) -> _Rows:
+    if config.from_file:
+        return scan_problems(config.from_file)
+    if source.is_bundled:
+        from haloforge.problems import starter
+
+        return iter(list(enumerate(starter.load(source.name), start=1)))
+    wanted = list(source.splits) if split == ALL_SPLITS else [split]
+    rows = (row for name in wanted for row in hub.rows(source, name, config.language, revision))
+    return adapted(enumerate(rows, start=1), stem=source.name)
+
+
+def _fill(sieve: Sieve, config: PrepareConfig, rows: _Rows, report: Report) -> None:
+    """Read until the rows or the limit end. A row that is unsound stops the work; one of no use is counted."""
+    source = SOURCES[config.dataset]
+    where = f"{config.from_file} line" if config.from_file else f"{source.hub or source.name} row"
+    for number, problem in _watched(rows, report, "read", config.limit or source.rows):
+        try:
+            if isinstance(problem, Unusable):
+                sieve.reject(str(problem))
+            elif isinstance(problem, DataError):
+                raise problem
+            else:
+                sieve.add(problem)
+        except DataError as error:
+            raise DataError(f"{where} {number}: {error}") from error
+        if len(sieve.kept) == config.limit:
+            break
+
+
+def _watched(rows: Iterable[_T], report: Report, phase: str, total: int) -> Iterator[_T]:
+    """The rows, with progress; raises Stopped when somebody asked for it."""
+    for done, row in enumerate(rows, start=1):
+        if done % 100 == 0 and report.stop_asked():
+            raise Stopped
+        report.progress(phase, done, max(total, done), unit="rows")
+        yield row
+
+
+def _drop_failing(sieve: Sieve, report: Report) -> None:
+    kept = []
+    judged = judge_solutions(sieve.kept, VerifierSection())
+    for problem, verdict in _watched(judged, report, "check solutions", len(sieve.kept)):
+        if verdict is None or verdict.passed:
+            kept.append(problem)
+        else:
+            sieve.dropped[f"its solution does not pass its tests: {verdict.status}"] += 1
+    sieve.kept = kept
+
+
+def _manifest(
+    config: PrepareConfig, source: Source, split: str, revision: str, sieve: Sieve, for_training: bool
+) -> Manifest:
+    tests = sum(problem.split == "test" for problem in sieve.kept)
+    return Manifest(
+        dataset=source.name,
+        source=_origin(config, source),
+        revision=revision,
+        source_sha256=sha256_of(config.from_file) if config.from_file else "",
+        license=source.license,
+        noncommercial=source.noncommercial,
+        split=split,
+        language=config.language or "",
+        for_training=for_training,
+        is_benchmark_test=source.is_benchmark and tests > 0,
+        rows_in=sieve.read,
+        rows_out=len(sieve.kept),
+        dropped=dict(sieve.dropped),
+        contamination=dict(sieve.contamination),
+        details={"answers": source.answers[0]} if source.answers and not config.from_file else {},
+    )

@@ -1,0 +1,106 @@
+"""What a checkpoint was trained on, run by run back to its base, and whether a benchmark's problems are among it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from haloforge.answers import extract_code
+from haloforge.errors import DataError, ModelError, RunError
+from haloforge.models.checkpoints import read_metadata, resolve
+from haloforge.problems.decontaminate import Index, bundled
+from haloforge.problems.rows import TrainingRow, load_training_rows
+from haloforge.records import Checkpoint, Problem, Run
+from haloforge.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Benchmark tasks that were trained on, each with the rules that found it; what was checked, and what could not be.
+
+    `checked` and `unknown` hold one line per training run; both are empty for a model that was not trained here.
+    """
+
+    trained_on: dict[str, list[str]]
+    checked: list[str]
+    unknown: list[str]
+
+    @property
+    def doubt(self) -> str:
+        """TRAINED ON TEST with the first of the tasks; empty where nothing was found."""
+        if not self.trained_on:
+            return ""
+        first = ", ".join(list(self.trained_on)[:10])
+        more = f" and {len(self.trained_on) - 10} more" if len(self.trained_on) > 10 else ""
+        return (
+            f"TRAINED ON TEST: the model's training data holds {len(self.trained_on)} of the problems ({first}{more})"
+        )
+
+
+def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Provenance:
+    """Compare everything that the model was trained on, as far as it is recorded, with a benchmark's problems."""
+    runs = _training_runs(resolve(model))
+    index = Index.from_problems(benchmark if runs else ())
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    checked, unknown = [], []
+    for run_id in runs:
+        try:
+            run = store.run(run_id)
+            learned = list(_learned(store, run))
+        except (RunError, DataError) as error:
+            unknown.append(f"run {run_id}: {error}")
+            continue
+        for problem in learned:
+            for hit in index.check(problem):
+                if hit.drop:
+                    found[hit.task_id][hit.rule] += 1
+        checked.append(f"run {run_id}: {len(learned)} training problems")
+    order = [problem.task_id for problem in benchmark if problem.task_id in found]
+    return Provenance({task_id: list(found[task_id]) for task_id in order}, checked, unknown)
+
+
+def caution(problems: Sequence[Problem]) -> str:
+    """Which of the problems to train on are known from public benchmarks, in one sentence; empty for none."""
+    index = bundled()
+    tasks = {hit.task_id: None for problem in problems for hit in index.check(problem) if hit.drop}
+    if not tasks:
+        return ""
+    first = ", ".join(list(tasks)[:5]) + (", ..." if len(tasks) > 5 else "")
+    return (
+        f"{len(tasks)} benchmark tasks are among the problems to train on ({first}): scores on them will mean nothing"
+    )
+
+
+def _training_runs(checkpoint: Checkpoint) -> list[str]:
+    """Ids of the runs that made a checkpoint, the newest first; the cycles of one run count once."""
+    runs: dict[str, None] = {}
+    seen: set[str] = set()
+    while checkpoint.path not in seen:
+        seen.add(checkpoint.path)
+        if checkpoint.run:
+            runs.setdefault(checkpoint.run)
+        parent = checkpoint.parent or read_metadata(checkpoint.path).parent
+        try:
+            checkpoint = resolve(parent) if parent else checkpoint
+        except ModelError:  # the parent was moved or deleted; its own parents are out of reach then
+            break
+    return list(runs)
+
+
+def _learned(store: Store, run: Run) -> Iterator[Problem]:
+    """The problems that a run was allowed to learn from. Raises DataError when a file of them is gone."""
+    yield from store.problems(run.id, held_out=False)
+    for section, key in (("data", "train_file"), ("training", "replay_file")):
+        if file := run.config.get(section, {}).get(key):
+            yield from map(as_problem, load_training_rows(Path(run.cwd, file)).rows)
+
+
+def as_problem(row: TrainingRow) -> Problem:
+    """A training row in the shape that decontamination compares."""
+    if row.problem is not None:
+        return row.problem
+    if row.messages is None:
+        return Problem(row.name, row.text or row.name)
+    asked = "\n".join(message["content"] for message in row.messages if message["role"] == "user")
+    question = Problem(row.name, asked or row.name)
+    return Problem(row.name, asked or row.name, solution=extract_code(row.messages[-1]["content"], question))

@@ -1,0 +1,91 @@
+"""From verdicts to scores: passes counted per problem, pass@k over problems, two models on the same problems."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from haloforge.answers import normal_form
+from haloforge.records import Problem
+from haloforge.statistics import Comparison, Estimate, compare, mean_estimate, pass_at_k
+from haloforge.store import StoredSample
+
+_DOES_NOT_COMPILE = frozenset({"compile_error", "no_code"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """`passed` of the `scored` samples of one problem; what our own machine failed to judge is in neither."""
+
+    task_id: str
+    family: str
+    scored: int
+    passed: int
+
+    @property
+    def rate(self) -> float:
+        """Estimated pass@1 of this problem; needs a scored sample."""
+        return self.passed / self.scored
+
+
+def tally(problems: Iterable[Problem], samples: Iterable[StoredSample]) -> list[Tally]:
+    """One tally per problem, in the order of the problems."""
+    scored: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    for judged in samples:
+        if judged.verdict and judged.verdict.status != "unscored":
+            scored[judged.sample.task_id] += 1
+            passed[judged.sample.task_id] += judged.verdict.passed
+    return [Tally(p.task_id, p.family, scored[p.task_id], passed[p.task_id]) for p in problems]
+
+
+def pass_at(tallies: Iterable[Tally], k: int, *, seed: int = 0) -> Estimate | None:
+    """pass@k over the problems that have k scored samples, clustered by family; None where none has."""
+    usable = [t for t in tallies if t.scored >= k]
+    if not usable:
+        return None
+    scores = [pass_at_k(t.scored, t.passed, k) for t in usable]
+    return mean_estimate(scores, [t.family for t in usable], seed=seed)
+
+
+def paired(before: Iterable[Tally], after: Iterable[Tally], *, seed: int = 0) -> Comparison | None:
+    """pass@1 after against before on the problems scored in both, clustered by family; None where there is none."""
+    old, new = _scored(before), _scored(after)
+    shared = [task_id for task_id in new if task_id in old]
+    if not shared:
+        return None
+    families = [new[task_id].family for task_id in shared]
+    return compare([old[t].rate for t in shared], [new[t].rate for t in shared], families, seed=seed)
+
+
+def solved(tallies: Iterable[Tally]) -> list[str]:
+    """Problems with at least one passing sample."""
+    return [t.task_id for t in tallies if t.passed]
+
+
+def _scored(tallies: Iterable[Tally]) -> dict[str, Tally]:
+    return {t.task_id: t for t in tallies if t.scored}
+
+
+def sample_metrics(samples: Sequence[StoredSample], problems: Mapping[str, Problem]) -> dict[str, float]:
+    """What a set of samples looks like, whatever it scored. Shares are of all samples; empty for none.
+
+    `distinct_solutions` counts different passing programs, `duplicates_share` the passing samples that are copies.
+    """
+    if not samples:
+        return {}
+    verdicts = [s.verdict for s in samples if s.verdict]
+    passing = [s for s in samples if s.verdict and s.verdict.passed]
+    distinct = {
+        (s.sample.task_id, normal_form(s.sample.code or "", problems[s.sample.task_id].language)) for s in passing
+    }
+    tokens = sum(s.sample.completion_tokens for s in samples)
+    surprise = -sum(sum(s.sample.logprobs) for s in samples)
+    return {
+        "compile_rate": sum(v.status not in _DOES_NOT_COMPILE for v in verdicts) / max(1, len(verdicts)),
+        "timeout_share": sum(v.status == "timeout" for v in verdicts) / max(1, len(verdicts)),
+        "truncated_share": sum(s.sample.finish_reason == "length" for s in samples) / len(samples),
+        "duplicates_share": 1 - len(distinct) / len(passing) if passing else 0.0,
+        "distinct_solutions": len(distinct),
+        "mean_tokens": tokens / len(samples),
+        "nats_per_token": surprise / max(1, tokens),
+    }

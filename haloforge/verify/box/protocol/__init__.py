@@ -1,0 +1,1 @@
+"""How two processes of the sandbox talk: frames, and the values in them."""

@@ -1,0 +1,1 @@
+"""What a warm process is: one module per role, and only that of the process is loaded."""

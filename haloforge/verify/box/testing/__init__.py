@@ -1,0 +1,1 @@
+"""What runs the tests and makes the verdict."""

@@ -1,0 +1,182 @@
+"""The tests of one problem, compiled once for all the samples of it, and cut into units that are counted one by one."""
+
+import ast
+import builtins
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from .batched_calls import foreseen_calls
+
+
+class Suite:
+    """The compiled tests of one problem; raises SyntaxError when they do not compile.
+
+    Shared by every sample of it, so nothing here may hold what a sample sent.
+    """
+
+    def __init__(self, source: dict[str, Any]) -> None:
+        self.entry_point: str | None = source["entry_point"]
+        self.may_shadow = frozenset(source["may_shadow"])
+        self.functions = frozenset(source["functions"])
+        """Names under which the problem asks for a function, not for a class."""
+        self.helpers = _defined_by(source["starter"]) - {self.entry_point}
+        self.starter = self._compiled(source["starter"] if self.helpers else "", "starter.py")
+        self.setup = self._compiled(source["setup"], "setup.py")
+        self.kind: str = source["kind"]
+        trees = [_asking_for_identity(ast.parse(code, "tests.py")) for code in source["code"]]
+        self.foreseen = foreseen_calls(trees, self.kind, self.entry_point, ast.parse(source["setup"]))
+        if self.kind in ("check", "program"):
+            self.count = sum(_mark_units(tree, inside_check=self.kind == "check") for tree in trees)
+        else:
+            self.count = len(trees) if self.kind == "asserts" else sum(map(_count_test_functions, trees))
+        self.lends = any(map(_is_lending, (node for tree in trees for node in ast.walk(tree))))
+        """Whether it may look again at what it has passed to a function, to work out what it expects, say."""
+        self.harmless = self.kind in ("asserts", "check") and all(
+            is_harmless(ast.parse(code)) for code in (source["setup"], source["starter"], *source["code"])
+        )
+        """Whether running it changes nothing that outlives it, so that it needs no process of its own."""
+        self.statements = [compile(tree, "tests.py", "exec", dont_inherit=True) for tree in trees]
+        self.wanted = _names_used([self.setup, *self.statements])
+        self._own = frozenset().union(*map(_defined_by, (source["setup"], *source["code"])))
+
+    def may_take(self, names: Iterable[str]) -> list[str]:
+        """Which names of a solution the tests may see: none that they define, and builtins only where asked for."""
+        free = (name for name in names if not name.startswith("__") and name not in self._own)
+        return [name for name in free if name in self.may_shadow or name not in vars(builtins)]
+
+    @staticmethod
+    def _compiled(code: str, name: str) -> types.CodeType:
+        return compile(code, name, "exec", dont_inherit=True)
+
+
+_MODULES_WITHOUT_STATE = frozenset(
+    ["math", "cmath", "copy", "itertools", "functools", "typing", "collections", "re", "random"]
+)
+REACHING_NAMES = frozenset(
+    [
+        "__import__",
+        "breakpoint",
+        "compile",
+        "delattr",
+        "dir",
+        "eval",
+        "exec",
+        "exit",
+        "getattr",
+        "globals",
+        "help",
+        "input",
+    ]
+    + ["locals", "memoryview", "open", "quit", "setattr", "super", "type", "vars"]
+)
+"""Builtins that reach beyond the values they are given."""
+
+
+def is_harmless(tree: ast.Module) -> bool:
+    """Only imports of modules without state, no names that reach further, nothing set on, deleted from or found in
+    objects.
+
+    Attributes are called at most on modules and values (`math.isclose`, `random.randint`), never private ones. What it
+    draws from `random` begins anew each time. Loops are bounded by the data or by the clock.
+    """
+    return all(map(_node_is_harmless, ast.walk(tree)))
+
+
+def _node_is_harmless(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            return all(alias.name in _MODULES_WITHOUT_STATE for alias in names)
+        case ast.ImportFrom(module=module):
+            return module in _MODULES_WITHOUT_STATE
+        case ast.Name(id=name):
+            return name not in REACHING_NAMES and name != "print"
+        case ast.Attribute(attr=name, ctx=context):
+            return isinstance(context, ast.Load) and not name.startswith("_")
+        case (
+            ast.Global()
+            | ast.Nonlocal()
+            | ast.Delete()
+            | ast.While()
+            | ast.Try()
+            | ast.AsyncFunctionDef()
+            | ast.Await()
+        ):
+            return False
+        case ast.FunctionDef(decorator_list=decorators) | ast.ClassDef(decorator_list=decorators):
+            return not decorators
+    return True
+
+
+def _defined_by(code: str) -> set[str]:
+    """Names that a program defines at its top level; none if it is no program (but ends inside a class, say)."""
+    try:
+        body = ast.parse(code).body
+    except SyntaxError:
+        return set()
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    imports = [alias for node in body if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    return defined | names | {(alias.asname or alias.name).partition(".")[0] for alias in imports}
+
+
+def _names_used(codes: list[types.CodeType]) -> frozenset[str]:
+    names: set[str] = set()
+    pending = list(codes)
+    while pending:
+        code = pending.pop()
+        names.update(code.co_names)
+        pending.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
+    return frozenset(names)
+
+
+def _is_lending(node: ast.AST) -> bool:
+    """A call of something that is no builtin with an argument that has a name, or is part of what has one."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id in vars(builtins):
+        return False
+    inside = [inner for argument in node.args for inner in ast.walk(argument)]
+    called = {id(inner.func) for inner in inside if isinstance(inner, ast.Call)}
+    return any(isinstance(inner, ast.Name) and id(inner) not in called for inner in inside)
+
+
+def _asking_for_identity(tree: ast.Module) -> ast.Module:
+    """With `__same__(a, b)` for each `a is b` whose sides are no constants: two stand-ins may be for one object."""
+
+    class Asking(ast.NodeTransformer):
+        def visit_Compare(self, node: ast.Compare) -> ast.expr:
+            self.generic_visit(node)
+            sides = (node.left, node.comparators[0])
+            if len(node.ops) > 1 or not isinstance(node.ops[0], ast.Is | ast.IsNot):
+                return node
+            if any(isinstance(side, ast.Constant) for side in sides):
+                return node
+            same: ast.expr = ast.Call(ast.Name("__same__", ast.Load()), list(sides), [])
+            return ast.copy_location(same if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), same), node)
+
+    return ast.fix_missing_locations(Asking().visit(tree))  # type: ignore[no-any-return]
+
+
+def _mark_units(tree: ast.Module, *, inside_check: bool) -> int:
+    """Wrap each outermost statement that asserts (in `check`, if that is called) in `with __unit__:`; how many."""
+    bodies = [tree.body]
+    if inside_check:
+        bodies = [node.body for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "check"]
+    count = 0
+    for body in bodies:
+        for index, node in enumerate(body):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) or not _asserts(node):
+                continue
+            unit = ast.With([ast.withitem(ast.Name("__unit__", ast.Load()))], [node])
+            body[index] = ast.fix_missing_locations(ast.copy_location(unit, node))
+            count += 1
+    return count
+
+
+def _asserts(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
+
+
+def _count_test_functions(tree: ast.Module) -> int:
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return sum(node.name.startswith("test") for node in functions)

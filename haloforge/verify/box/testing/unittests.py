@@ -1,0 +1,197 @@
+"""Tests written for pytest or unittest: collected and run here, with what they need of pytest and nothing more.
+
+Fixtures are functions that return or yield a value and may use other fixtures; of the marks, `parametrize` counts and
+the others are ignored. Skipped tests count as failed: a solution must not be able to choose them.
+"""
+
+import functools
+import importlib.util
+import inspect
+import math
+import re
+import sys
+import types
+import unittest
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from ..running import solution
+
+
+class Bindable(Protocol):
+    """Where the names of the solution come from."""
+
+    def bound(self, name: str, kind: str) -> Any:
+        """What the tests see under a name of the solution."""
+
+
+def provide(peer: Bindable, names: Mapping[str, str], offered: Sequence[str]) -> None:
+    """Make `import solution` and `import pytest` work; `offered` is what `from solution import *` may give."""
+
+    class Stand(types.ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if name not in names:
+                raise AttributeError(f"module {solution.NAME!r} has no attribute {name!r}")
+            try:
+                value = peer.bound(name, names[name])
+            except ImportError as error:
+                raise AttributeError(f"module {error} is not loaded") from error
+            setattr(self, name, value)
+            return value
+
+    if solution.NAME not in sys.modules:
+        module = Stand(solution.NAME)
+        vars(module)["__all__"] = [name for name in offered if not name.startswith("_")]
+        sys.modules[solution.NAME] = module
+    if importlib.util.find_spec("pytest") is None:
+        sys.modules["pytest"] = _pytest()
+
+
+def collected(module: types.ModuleType) -> Iterator[Callable[[], Any]]:
+    """Every test of the module, in the order of definition."""
+    fixtures = {name: value for name, value in vars(module).items() if isinstance(value, _Fixture)}
+    for name, value in list(vars(module).items()):
+        if isinstance(value, type) and issubclass(value, unittest.TestCase):
+            yield from (
+                functools.partial(_run_case, case) for case in unittest.defaultTestLoader.loadTestsFromTestCase(value)
+            )
+        elif isinstance(value, type) and name.startswith("Test"):
+            for method in [m for m in vars(value) if m.startswith("test")]:
+                yield from _calls(functools.partial(_run_method, value, method), vars(value)[method], fixtures)
+        elif isinstance(value, types.FunctionType) and name.startswith("test"):
+            yield from _calls(value, value, fixtures)
+
+
+def _run_case(case: Any) -> None:
+    result = unittest.TestResult()
+    case.run(result)
+    for _, trace in [*result.failures, *result.errors]:
+        last = trace.strip().splitlines()[-1]
+        raise AssertionError(last) if result.failures else RuntimeError(last)
+    if result.skipped:
+        raise AssertionError("skipped")
+
+
+def _run_method(owner: type, name: str, **arguments: Any) -> None:
+    instance = owner()
+    for hook in ("setup_method", "setUp"):
+        if hasattr(instance, hook):
+            getattr(instance, hook)()
+    getattr(instance, name)(**arguments)
+
+
+def _calls(call: Callable[..., Any], function: Any, fixtures: Mapping[str, "_Fixture"]) -> Iterator[Callable[[], Any]]:
+    """One call for each combination of parameters."""
+    rows: list[dict[str, Any]] = [{}]
+    for names, values in vars(function).get("parameters", []):
+        rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
+    wanted = [name for name in inspect.signature(function).parameters if name in fixtures]
+    for row in rows:
+        yield functools.partial(_with_fixtures, call, row, wanted, fixtures)
+
+
+def _with_fixtures(
+    call: Callable[..., Any], row: dict[str, Any], wanted: Sequence[str], fixtures: Mapping[str, "_Fixture"]
+) -> None:
+    made: dict[str, Any] = {}
+    for name in wanted:
+        _make(name, fixtures, made)
+    call(**row, **{name: made[name] for name in wanted})
+
+
+def _make(name: str, fixtures: Mapping[str, "_Fixture"], made: dict[str, Any]) -> Any:
+    if name not in made:
+        function = fixtures[name].function
+        needs = {need: _make(need, fixtures, made) for need in inspect.signature(function).parameters}
+        value = function(**needs)
+        made[name] = next(value) if inspect.isgenerator(value) else value
+    return made[name]
+
+
+class _Fixture:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+
+def _pytest() -> types.ModuleType:
+    module = types.ModuleType("pytest")
+    vars(module).update(raises=_Raises, approx=_Approx, fixture=_fixture, mark=_Marks(), fail=_fail, skip=_skip)
+    return module
+
+
+def _fixture(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    return _Fixture(function) if function else _Fixture
+
+
+def _fail(reason: str = "", **options: Any) -> None:
+    raise AssertionError(reason)
+
+
+def _skip(reason: str = "", **options: Any) -> None:
+    raise AssertionError("skipped")
+
+
+class _Raises:
+    def __init__(self, expected: Any, *call: Any, match: str | None = None, **keywords: Any) -> None:
+        self._expected, self._match = expected, match
+        self.value: BaseException | None = None
+        if call:
+            with self:
+                call[0](*call[1:], **keywords)
+
+    def __enter__(self) -> "_Raises":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
+        if error is None:
+            raise AssertionError(f"did not raise {self._expected}")
+        if not isinstance(error, self._expected):
+            return False
+        if self._match is not None and not re.search(self._match, str(error)):
+            raise AssertionError(f"{error} does not match {self._match!r}")
+        self.value = error
+        return True
+
+
+class _Approx:
+    def __init__(self, expected: Any, rel: float = 1e-6, abs: float = 1e-12, nan_ok: bool = False) -> None:
+        self._expected, self._rel, self._abs, self._nan_ok = expected, rel, abs, nan_ok
+
+    def __eq__(self, actual: object) -> bool:
+        return self._close(self._expected, actual)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _close(self, expected: Any, actual: Any) -> bool:
+        if isinstance(expected, dict):
+            same = isinstance(actual, dict) and expected.keys() == actual.keys()
+            return same and all(self._close(expected[key], actual[key]) for key in expected)
+        if isinstance(expected, list | tuple):
+            same = isinstance(actual, list | tuple) and len(expected) == len(actual)
+            return same and all(map(self._close, expected, actual))
+        if not isinstance(actual, int | float | complex):
+            return bool(expected == actual)
+        if isinstance(expected, float) and math.isinf(expected):
+            return bool(expected == actual)
+        if isinstance(expected, float) and math.isnan(expected):
+            return self._nan_ok and isinstance(actual, float) and math.isnan(actual)
+        return bool(abs(expected - actual) <= max(self._rel * abs(expected), self._abs)) or expected == actual
+
+
+class _Marks:
+    def parametrize(self, names: str | Sequence[str], values: Sequence[Any], **options: Any) -> Any:
+        """Keep the rows beside the function, to be called with each."""
+        listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+        rows = [value if len(listed) > 1 else (value,) for value in values]
+
+        def decorate(function: Any) -> Any:
+            function.parameters = [*vars(function).get("parameters", []), (listed, rows)]
+            return function
+
+        return decorate
+
+    def __getattr__(self, name: str) -> Any:
+        def ignored(*arguments: Any, **options: Any) -> Any:
+            return arguments[0] if arguments and isinstance(arguments[0], types.FunctionType | type) else lambda f: f
+
+        return ignored

@@ -1,0 +1,151 @@
+"""The engine's end of a warm process: start it, hand it work, hear how the work ended."""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
+from haloforge.verify.sandbox import levels as sandbox
+
+_HEADER = struct.Struct("<I")
+_START = (
+    "import sys; sys.path.insert(0, {path!r}); from box import serve; del sys.path[0]; "
+    "serve.main({role!r}, {fd}, {config!r})"
+)
+_START_LIMIT_S = 60
+
+
+class BoxFailed(Exception):
+    """Our own machinery failed, not the sample: a warm process died or cannot be started."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a child ended. `memory_mb` is its peak resident size, that of the warm process included."""
+
+    code: int | None
+    signal: int | None
+    cpu_s: float
+    memory_mb: float
+    by_wall_clock: bool
+
+    @property
+    def ran_out_of_cpu(self) -> bool:
+        """True when the kernel's CPU limit ended it."""
+        return self.signal == signal.SIGXCPU
+
+
+class Zygote:
+    """One warm process and its control socket. One request at a time; not safe to share between threads."""
+
+    def __init__(
+        self,
+        role: str,
+        level: str,
+        scratch: Path | None = None,
+        *,
+        packages_too: bool = False,
+        readable: tuple[str, ...] = (),
+    ) -> None:
+        """Starts it; raises BoxFailed when this machine cannot. The kernel ends it with the thread that started it."""
+        self._how = (role, level, scratch, packages_too, readable)
+        self._start()
+
+    def _start(self) -> None:
+        role, level, scratch, packages_too, readable = self._how
+        ours, theirs = socket.socketpair()
+        plan = sandbox.plan(role, level, scratch, packages_too=packages_too, readable=readable)
+        start = _START.format(path=str(sandbox.BOX.parent), role=role, fd=theirs.fileno(), config=plan.config)
+        argv = [*plan.prefix, sandbox.PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
+        with theirs:
+            self._process = subprocess.Popen(
+                argv,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=sandbox.ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        self._socket = ours
+        self._last = 0
+        self._suites: dict[str, None] = {}
+        ours.settimeout(_START_LIMIT_S)
+        try:
+            self._receive()
+        except BoxFailed:
+            self.close()
+            raise
+        ours.settimeout(None)
+
+    def restart(self) -> None:
+        """End it at once and start it afresh."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self.close()
+        self._start()
+
+    def request(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
+        """Start a child; the descriptors become its own. Returns the number that `end` and `wait` take."""
+        self._last += 1
+        payload = json.dumps(message | {"id": self._last, "limits": vars(limits)}).encode()
+        frame = _HEADER.pack(len(payload)) + payload
+        try:
+            sent = socket.send_fds(self._socket, [frame], list(descriptors))
+            self._socket.sendall(frame[sent:])
+        except OSError as error:
+            raise BoxFailed(f"a warm process is gone: {error}") from error
+        return self._last
+
+    def remember(self, suite_key: str) -> bool:
+        """True when this process does not hold that compiled suite any more and has to be sent it."""
+        if suite_key in self._suites:
+            return False
+        while len(self._suites) >= SUITES_KEPT:  # as the process itself does, in the same order
+            del self._suites[next(iter(self._suites))]
+        self._suites[suite_key] = None
+        return True
+
+    def end(self, identity: int) -> None:
+        """Kill the child of that request, if it still runs."""
+        payload = json.dumps({"end": identity}).encode()
+        try:
+            self._socket.sendall(_HEADER.pack(len(payload)) + payload)
+        except OSError as error:
+            raise BoxFailed(f"a warm process is gone: {error}") from error
+
+    def wait(self, identity: int) -> Exit:
+        """Block until the child of that request is gone."""
+        number, code, by_signal, cpu_s, memory_mb, by_wall_clock = self._receive()
+        if number != identity:
+            raise BoxFailed("a warm process answered out of turn")
+        return Exit(code, by_signal, cpu_s, memory_mb, by_wall_clock)
+
+    def _receive(self) -> Any:
+        try:
+            (length,) = _HEADER.unpack(self._take(_HEADER.size))
+            return json.loads(self._take(length))
+        except (OSError, struct.error, ValueError) as error:
+            raise BoxFailed(f"a warm process is gone: {error}") from error
+
+    def _take(self, size: int) -> bytes:
+        data = self._socket.recv(size, socket.MSG_WAITALL)
+        if len(data) < size:
+            raise BoxFailed("a warm process is gone")
+        return data
+
+    def close(self) -> None:
+        """Hang up; the process takes its children along."""
+        self._socket.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

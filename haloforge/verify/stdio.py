@@ -1,0 +1,162 @@
+"""Whole programs: compile or load, feed each case, compare what they write. Python and compiled languages alike."""
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Sequence
+
+from haloforge.records import Case, Status, Tests
+from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.comparison import comparison
+from haloforge.verify.outcome import Outcome, violent_end
+from haloforge.verify.sandbox.streams import Ran, run
+from haloforge.verify.sandbox.zygote import Zygote
+
+Start = Callable[[bytes], Ran]
+"""Runs the program once on this input."""
+
+
+_REASON_LIMIT = 400
+"""Characters of a program's last words that stand for a test's outcome."""
+_OUT_OF_MEMORY = re.compile(
+    r"std::bad_alloc|^MemoryError|^memory allocation of \d+ bytes failed|^fatal error: .*out of memory", re.MULTILINE
+)
+Agree = Callable[[Case, str], bool]
+"""Whether what was written answers the case."""
+
+
+def agreement(tests: Tests, judge: Callable[[], Zygote], limits: Limits) -> Agree:
+    """How this problem's outputs are compared: by rule, or by its own checker, which runs where no solution does."""
+    if tests.compare == "checker":
+        return lambda case, written: _checked(judge(), tests.checker, case, written, limits)
+    rule = comparison(tests.compare)
+    return lambda case, written: rule(case.output, written)
+
+
+def _checked(judge: Zygote, checker: str, case: Case, written: str, limits: Limits) -> bool:
+    """A checker is a script that is given three files (input, expected, written) and prints 1 for a right answer."""
+    files = {"input.txt": case.input, "expected.txt": case.output, "output.txt": written}
+    ran = run(judge, {"mode": "program", "code": checker, "files": files}, limits)
+    said = text_of(ran.stdout).split()
+    return ran.end.code == 0 and said[:1] in (["1"], ["1.0"], ["True"], ["OK"], ["ok"], ["AC"])
+
+
+def run_python(
+    solution: Zygote, code: str, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool
+) -> Outcome:
+    """A Python script judged by what it prints."""
+
+    def start(stdin: bytes) -> Ran:
+        return run(solution, {"mode": "program", "code": code}, limits, stdin)
+
+    return run_cases(start, cases, agree, limits, stop=stop)
+
+
+def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: bool) -> Outcome:
+    """No tests: compiling is the verdict, and running to the end without an error where that is asked for."""
+    ran = run(solution, {"mode": "program" if also_run else "compile", "code": code}, limits)
+    failure, warnings = _before_the_start(ran, limits)
+    if failure is None and also_run:
+        failure = failure_of(ran, limits)
+    status, detail = failure or ("passed", "")
+    return Outcome(
+        status,
+        detail,
+        has_warnings=bool(warnings),
+        diagnostics="\n".join(warnings) or text_of(ran.stderr),
+        cpu_s=ran.end.cpu_s,
+        memory_mb=ran.end.memory_mb,
+        level="ran" if also_run else "compiled",
+        slept=ran.end.by_wall_clock,
+    )
+
+
+def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool) -> Outcome:
+    """One run per case. The first failure names the verdict; every run has the whole time limit."""
+    outcomes: list[str] = []
+    first: tuple[Status, str] | None = None
+    warnings: list[str] = []
+    cpu_s = memory_mb = 0.0
+    slept = False
+    diagnostics = ""
+    for number, case in enumerate(cases, 1):
+        ran = start(case.input.encode())
+        failure, warnings = _before_the_start(ran, limits)
+        failure = failure or failure_of(ran, limits) or _difference(case, ran, agree)
+        cpu_s, memory_mb, slept = (
+            cpu_s + ran.end.cpu_s,
+            max(memory_mb, ran.end.memory_mb),
+            slept or ran.end.by_wall_clock,
+        )
+        if failure and first is None:
+            first = failure[0], f"test {number}: {failure[1]}" if failure[0] != "compile_error" else failure[1]
+            diagnostics = text_of(ran.stderr)
+        outcomes.append(f"failed: {failure[1]}" if failure else "passed")
+        if failure and (stop or failure[0] in ("compile_error", "timeout")):
+            break  # each further timeout would cost its whole limit again
+    outcomes += ["not run"] * (len(cases) - len(outcomes))
+    status, detail = first or ("passed", "")
+    return Outcome(
+        status,
+        detail,
+        tests=tuple(outcomes),
+        has_warnings=bool(warnings),
+        diagnostics="\n".join(warnings) or diagnostics,
+        cpu_s=cpu_s,
+        memory_mb=memory_mb,
+        slept=slept,
+    )
+
+
+def _before_the_start(ran: Ran, limits: Limits) -> tuple[tuple[Status, str] | None, list[str]]:
+    """What the box reported about compiling, before the code could say anything; compiled programs report nothing."""
+    warnings: list[str] = []
+    view = ran.report
+    while len(view) > 4:
+        length = int.from_bytes(view[:4], "little")
+        message = json.loads(view[4 : 4 + length])
+        view = view[4 + length :]
+        if "syntax" in message:
+            return ("compile_error", message["syntax"]), warnings
+        warnings += message.get("warnings", [])
+    return None, warnings
+
+
+def failure_of(ran: Ran, limits: Limits) -> tuple[Status, str] | None:
+    """How a run went wrong by itself, before its output is looked at; None when it did not."""
+    if ran.flooded:
+        return "output_limit", f"wrote more than {len(ran.stdout) >> 20} MiB"
+    ended_badly = bool(ran.end.code or ran.end.signal)
+    if ended_badly and _OUT_OF_MEMORY.search(text_of(ran.stderr)):
+        return "memory_limit", f"needed more than {limits.memory_mb} MiB"
+    violent = violent_end(ran.end, limits.cpu_s)
+    if violent:
+        return violent
+    if ran.end.code:
+        return "runtime_error", _reason(text_of(ran.stderr))[:_REASON_LIMIT] or f"exit code {ran.end.code}"
+    return None
+
+
+def _reason(stderr: str) -> str:
+    """The line that says why: in Go and Rust the panic's message, in Python and elsewhere the last."""
+    lines = stderr.strip().splitlines()
+    panics = [line for line in lines if line.startswith(("panic: ", "fatal error: "))]
+    messages = [after for line, after in itertools.pairwise(lines) if " panicked at " in line]
+    return (panics or messages or lines[-1:] or [""])[0]
+
+
+def _difference(case: Case, ran: Ran, agree: Agree) -> tuple[Status, str] | None:
+    written = ran.stdout.decode(errors="replace")
+    if agree(case, written):
+        return None
+    return "wrong_answer", f"expected {_short(case.output)}, got {_short(written)}"
+
+
+def _short(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def text_of(data: bytes) -> str:
+    """Bytes of a program as text for people."""
+    return data.decode(errors="replace")

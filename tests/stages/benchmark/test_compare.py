@@ -1,0 +1,124 @@
+"""Results are compared problem by problem, or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haloforge.errors import DataError
+from haloforge.stages.benchmark.compare import compare, read_result
+
+
+def write(path: Path, passes: list[int], n: int = 4, **changes: Any) -> Path:
+    """A result file in which problem i has passes[i] of n."""
+    result = {
+        "protocol": "halo",
+        "dataset": {"sha256": "abc", "file": "problems.jsonl"},
+        "model": {"name": path.stem},
+        "pass_at_k": {},
+        "doubts": [],
+        "problems": [{"task_id": f"t/{i}", "family": f"f/{i}", "n": n, "c": c} for i, c in enumerate(passes)],
+    }
+    path.write_text(json.dumps(result | changes))
+    return path
+
+
+def test_a_clear_gain_is_called_better_with_the_ids_that_were_gained(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [0, 1] * 12), write(tmp_path / "b", [3, 4] * 12)
+    (pair,) = compare([first, second]).pairs
+    assert pair.paired.verdict == "better"
+    assert pair.paired.difference.value == pytest.approx(0.75)
+    assert pair.gained == [f"t/{i}" for i in range(0, 24, 2)]
+    assert pair.lost == []
+
+
+def test_the_other_way_round_it_is_worse(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [3, 4] * 12), write(tmp_path / "b", [0, 1] * 12)
+    (pair,) = compare([first, second]).pairs
+    assert pair.paired.verdict == "worse"
+    assert len(pair.lost) == 12
+
+
+def test_the_same_result_shows_no_detectable_change(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [1, 2, 3]), write(tmp_path / "b", [1, 2, 3])
+    found = compare([first, second])
+    assert found.pairs[0].paired.p_value == 1
+    assert "no detectable change" in found.text()
+
+
+def test_one_sample_each_is_compared_by_mcnemar(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [0] * 9 + [1] * 20, n=1), write(tmp_path / "b", [1] * 29, n=1)
+    (pair,) = compare([first, second]).pairs
+    assert pair.paired.test == "mcnemar"
+    assert pair.paired.p_value == pytest.approx(2 / 2**9)
+
+
+def test_many_comparisons_make_a_claim_harder(tmp_path: Path) -> None:
+    results = [write(tmp_path / name, passes) for name, passes in {"a": [1] * 8, "b": [3] * 8, "c": [1] * 8}.items()]
+    alone, among_two = compare(results[:2]).pairs[0], compare(results).pairs[0]
+    assert among_two.paired.p_value == pytest.approx(2 * alone.paired.p_value)
+
+
+def test_problems_that_only_one_result_scored_are_left_out(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [1, 2, 3, 4]), write(tmp_path / "b", [1, 2])
+    assert compare([first, second]).pairs[0].paired.problems == 2
+
+
+def test_variants_of_one_problem_count_as_one(tmp_path: Path) -> None:
+    rows = [{"task_id": f"t/{i}", "family": "same", "n": 4, "c": 0} for i in range(20)]
+    first = write(tmp_path / "a", [], problems=rows)
+    second = write(tmp_path / "b", [], problems=[row | {"c": 4} for row in rows])
+    assert compare([first, second]).pairs[0].paired.verdict == "no detectable change"
+
+
+def test_different_problem_files_are_refused(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [1]), write(tmp_path / "b", [1], dataset={"sha256": "x", "file": "other"})
+    with pytest.raises(DataError, match="their problem files differ"):
+        compare([first, second])
+
+
+def test_the_same_problems_out_of_two_files_are_compared(tmp_path: Path) -> None:
+    plain, packed = ({"sha256": s, "file": s, "problems_sha256": "same"} for s in ("plain", "gz"))
+    first, second = write(tmp_path / "a", [1, 2], dataset=plain), write(tmp_path / "b", [1, 2], dataset=packed)
+    assert compare([first, second]).pairs[0].paired.problems == 2
+
+
+def test_different_protocols_are_refused(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [1]), write(tmp_path / "b", [1], protocol="evalplus")
+    with pytest.raises(DataError, match="the protocol 'halo', the other with 'evalplus'"):
+        compare([first, second])
+
+
+def test_doubts_of_a_result_are_repeated(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [1, 2]), write(tmp_path / "b", [1, 2], doubts=["9 % cut off"])
+    assert "9 % cut off" in compare([first, second]).text()
+
+
+def test_the_comparison_as_json_holds_the_verdict(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [1, 2]), write(tmp_path / "b", [1, 2])
+    row = json.loads(json.dumps(compare([first, second]).to_json()))["pairs"][0]
+    assert row["verdict"] == "no detectable change"
+    assert row["paired"]["difference"]["low"] <= 0 <= row["paired"]["difference"]["high"]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"protocol": "halo"}'])
+def test_what_is_no_result_is_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"x\.json"):
+        read_result(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dataset": "x"},
+        {"model": {}},
+        {"problems": [{"task_id": "t"}]},
+        {"problems": [{"task_id": "t", "family": "f", "n": 1, "c": 2}]},
+    ],
+)
+def test_a_result_that_was_changed_by_hand_is_one_sentence(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=r"x\.json is damaged"):
+        read_result(write(tmp_path / "x.json", [1], **change))

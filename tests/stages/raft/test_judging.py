@@ -1,0 +1,45 @@
+"""What a config says about verification is what the verifier does."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from haloforge.config import RaftConfig, VerifierSection
+from haloforge.errors import VerifierError
+from haloforge.records import Problem, Tests
+from haloforge.stages.shared.judging import check_cycles, verify_settings
+from haloforge.verify import open_verifier
+
+
+@pytest.mark.parametrize(("code", "status"), [("right = 1\n", "passed"), ("wrong = 1\n", "wrong_answer")])
+def test_a_command_of_the_users_own_is_given_the_code(code: str, status: str, tmp_path: Path) -> None:
+    judge = tmp_path / "my judge.py"
+    judge.write_text("import pathlib, sys\nsys.exit('right' not in pathlib.Path(sys.argv[1]).read_text())\n")
+    command = shlex.join([sys.executable, str(judge), "{file}"])
+    section = VerifierSection.model_validate({"type": "custom", "command": command})
+    with open_verifier(verify_settings(section)) as verifier:
+        assert verifier.verify(Problem("a", "Write it."), code).status == status
+
+
+PROGRAM = Problem("a", "Write it.", language="cpp", tests=Tests("program", code=("int main() {}",)))
+UNTESTED = Problem("b", "Write it.")
+
+
+def raft_with(**verifier: object) -> RaftConfig:
+    return RaftConfig.model_validate({"sft_checkpoint": "model", "prompts": "p.jsonl", "verifier": verifier})
+
+
+def test_raft_is_refused_where_every_verdict_could_be_forged() -> None:
+    with pytest.raises(VerifierError, match="'custom' are such; set verifier.unforgeable: true"):
+        check_cycles(raft_with(type="custom", command="true"), [UNTESTED])
+    check_cycles(raft_with(type="custom", command="true", unforgeable=True), [UNTESTED])
+    with pytest.raises(VerifierError, match="all of these problems have tests of kind 'program'"):
+        check_cycles(raft_with(), [PROGRAM])
+    check_cycles(raft_with(), [PROGRAM, UNTESTED])
+
+
+def test_raft_takes_python_tests_of_kind_program_which_run_apart_from_the_solution() -> None:
+    tests = Tests("program", code=("assert f(1) == 2",))
+    check_cycles(raft_with(), [Problem("a", "Write it.", entry_point="f", tests=tests)])

@@ -1,0 +1,55 @@
+"""Stored samples of two problems, one with tests and one without, as selection and scores see them."""
+
+from hypothesis import strategies as st
+
+from haloforge.config import RaftLoop
+from haloforge.records import Problem, Sample, Status, Tests, Verdict
+from haloforge.store import StoredSample
+
+TESTED = Problem("tested", "Write f.", tests=Tests("asserts", code=("assert f(1) == 2",)))
+UNTESTED = Problem("untested", "Write anything.")
+PROBLEMS = {p.task_id: p for p in (TESTED, UNTESTED)}
+PROGRAMS = ("def f(x): return x", "def f(y): return y", "def f(x): return 1", "def f(x): return 2", "print(1)")
+
+
+def judged(
+    number: int,
+    problem: Problem = TESTED,
+    code: str | None = None,
+    status: Status = "passed",
+    reward: float = 1.0,
+    *,
+    tokens: int = 10,
+    finish: str = "stop",
+    forgeable: bool = False,
+    verified: bool = True,
+) -> StoredSample:
+    code = f"def f(x): return {number}" if code is None else code
+    sample = Sample(problem.task_id, number, code, code, finish, completion_tokens=tokens)  # type: ignore[arg-type]
+    verdict = Verdict(status, reward, forgeable=forgeable) if verified else None
+    return StoredSample(number, "run", 1, "train", sample, verdict)
+
+
+statuses: st.SearchStrategy[Status] = st.sampled_from(["passed", "wrong_answer", "compile_error", "unscored"])
+samples_of_two_problems = st.lists(
+    st.builds(
+        judged,
+        st.integers(0, 10**6),
+        st.sampled_from([TESTED, UNTESTED]),
+        st.sampled_from(PROGRAMS),
+        statuses,
+        st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]),
+        tokens=st.integers(1, 4),
+        finish=st.sampled_from(["stop", "stop", "length"]),
+        forgeable=st.sampled_from([False, False, True]),
+    ),
+    max_size=24,
+    unique_by=lambda j: j.id,
+)
+loops = st.builds(
+    RaftLoop,
+    reward_threshold=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+    keep_top_percent=st.sampled_from([0.1, 0.5, 1.0]),
+    max_per_prompt=st.integers(1, 4),
+    keep_partial=st.booleans(),
+)

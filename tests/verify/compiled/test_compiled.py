@@ -1,0 +1,161 @@
+import pytest
+
+from haloforge.errors import VerifierError
+from haloforge.languages import LANGUAGES, compiler_path
+from haloforge.records import Case, Problem, Tests
+from haloforge.verify import VerifySettings, open_verifier
+from haloforge.verify.compiled.headers import arguments_for, precompiled
+
+SUM = Problem("sum", "", language="cpp", tests=Tests("stdio", cases=(Case("1 2\n", "3\n"), Case("5 6\n", "11\n"))))
+ADDS = '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 2) printf("%d\\n", a + b); }\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (ADDS, "passed"),
+        (ADDS.replace("a + b", "3"), "wrong_answer"),
+        (ADDS.replace("}", "return 3; }"), "runtime_error"),
+        (ADDS.replace("}", ""), "compile_error"),
+        ("int main() { for (;;); }", "timeout"),
+        ("int main() { return *(volatile int *)0; }", "runtime_error"),
+        ("#include <vector>\nint main() { std::vector<long> v; for (;;) v.push_back(1); }", "memory_limit"),
+        ('#include <cstdio>\nint main() { for (;;) puts("flood flood flood"); }', "output_limit"),
+    ],
+)
+def test_each_way_to_end_has_its_status(verifier, code, status):
+    assert verifier.verify(SUM, code).status == status
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+@pytest.mark.parametrize("language", ["c", "cpp"])
+def test_both_compilers_take_both_languages(name, language):
+    with open_verifier(VerifySettings(name=name, workers=1)) as verifier:
+        untested = Problem("n", "", language=language)
+        verifier.check([untested])
+        assert verifier.verify(untested, "int main(void) { return 0; }").reward == 0.5
+        warned = verifier.verify(untested, "int main(void) { int unused; return 0; }")
+        assert warned.reward == 0.3 and "unused" in warned.diagnostics
+        assert verifier.verify(untested, "int main(void) { return }").reward == 0.0
+
+
+def test_mingw_compiles_for_windows_and_runs_nothing():
+    if compiler_path(LANGUAGES["mingw"]) is None:
+        pytest.skip(f"{LANGUAGES['mingw'].compiler} is not installed")
+    code = "#include <windows.h>\n#include <thread>\nint main() { Sleep(1); }\n"
+    with open_verifier(VerifySettings(name="mingw", run=True, workers=1)) as verifier:
+        untested = Problem("n", "", language="cpp")
+        verifier.check([untested])
+        assert verifier.verify(untested, code).reward == 0.5
+        assert verifier.verify(untested, code.replace("Sleep(1)", "int unused")).reward == 0.3
+        assert verifier.verify(untested, code.replace("Sleep", "usleep_")).status == "compile_error"
+        with pytest.raises(VerifierError, match="mingw only compiles"):
+            verifier.check([SUM])
+
+
+def test_diagnostics_name_no_folder_of_this_machine(verifier):
+    verdict = verifier.verify(SUM, "int main() { return x; }")
+    assert verdict.detail.startswith("solution.cpp:1:")
+
+
+TAIL = Problem(
+    "tail",
+    "int f(int x) {\n",
+    language="cpp",
+    tests=Tests(
+        "program", code=("}\n#include <cassert>\nint main() {\n    assert(f(2) == 4);\n    assert(f(3) == 9);\n}\n",)
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("return x * x;", "passed"),
+        ("return x + 2;", "wrong_answer"),
+        ("_exit(0);", "exited_early"),
+        ("exit(0);", "exited_early"),
+        ('puts("tests-done"); fflush(stdout); _exit(0);', "exited_early"),
+        ("throw 1;", "runtime_error"),
+    ],
+)
+def test_tests_in_the_same_program_must_run_to_their_end(verifier, body, status):
+    code = f"#include <unistd.h>\n#include <cstdlib>\n#include <cstdio>\nint f(int x) {{\n{body}"
+    verdict = verifier.verify(TAIL, code)
+    assert verdict.status == status
+    assert verdict.forgeable or status == "compile_error"
+
+
+@pytest.mark.parametrize(("body", "reward"), [("throw x;", 0.5), ("int n; throw x;", 0.3)])
+def test_only_warnings_about_the_solution_itself_are_counted(verifier, body, reward):
+    tests = Tests("program", code=("}\nint main() {\n    int never_used;\n    return f(2);\n}\n",))
+    verdict = verifier.verify(Problem("w", "", language="cpp", tests=tests), f"int f(int x) {{\n{body}")
+    assert (verdict.status, verdict.reward) == ("runtime_error", reward), verdict
+    assert "never_used" in verdict.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("language", "clean", "warned"),
+    [
+        ("c", "int f(int x) { return x; }", "int f(int x) { int y; return x; }"),
+        ("rust", "pub fn f(x: i32) -> i32 { x }", "pub fn f(x: i32) -> i32 { let y = 1; x }"),
+        ("rust", "fn main() {}", "fn f() {}\nfn main() {}"),
+        ("go", "package p\nfunc f() {}", 'package p\nimport "fmt"\nfunc f() { fmt.Printf("%d", "x") }'),
+    ],
+)
+def test_a_function_alone_compiles_and_its_warnings_count(verifier, language, clean, warned):
+    compiler = LANGUAGES["gcc-c" if language == "c" else language]
+    if compiler_path(compiler) is None:
+        pytest.skip(f"{compiler.compiler} is not installed")
+    untested = Problem("n", "", language=language)
+    assert [verifier.verify(untested, code).reward for code in (clean, warned)] == [0.5, 0.3]
+
+
+def test_last_words_of_any_length_are_cut(verifier):
+    floods = '#include <cstdio>\nint main() { for (int i = 0; i < 9999; i++) fputs("words ", stderr); return 3; }\n'
+    verdict = verifier.verify(SUM, floods)
+    assert verdict.status == "runtime_error" and max(map(len, verdict.tests)) < 500
+    assert len(verdict.detail) <= 500 and len(verdict.diagnostics) <= 16 << 10
+
+
+def test_a_verifier_for_another_language_is_refused_before_anything_runs():
+    with open_verifier(VerifySettings(name="python")) as verifier, pytest.raises(VerifierError, match="does not take"):
+        verifier.check([SUM])
+
+
+def test_an_unknown_verifier_is_refused():
+    with pytest.raises(VerifierError, match="unknown verifier 'gpp'"):
+        open_verifier(VerifySettings(name="gpp"))
+
+
+def test_python_asserts_for_another_language_are_refused():
+    wrong = Problem("w", "", language="cpp", tests=Tests("asserts", code=("assert f()",)))
+    with open_verifier(VerifySettings()) as verifier, pytest.raises(VerifierError, match="are Python"):
+        verifier.check([wrong])
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+def test_the_precompiled_library_is_used_only_where_it_changes_nothing(name):
+    compiler = LANGUAGES[name]
+    plain = "// sum\n#include <cassert>\n#include <bits/stdc++.h>\nint main() {}\n"
+    assert arguments_for(compiler, plain)
+    assert precompiled(compiler).is_dir()
+    assert arguments_for(compiler, "#define _GLIBCXX_DEBUG\n" + plain) == ()
+    assert arguments_for(compiler, '#pragma GCC target("avx2")\n' + plain) == ()
+    assert arguments_for(compiler, "#include <iostream>\nint main() {}\n") == ()
+
+
+def test_rust_programs_are_judged_too(verifier):
+    if compiler_path(LANGUAGES["rust"]) is None:
+        pytest.skip("rustc is not installed")
+    program = Problem("r", "", language="rust", tests=Tests("stdio", cases=(Case("20 22", "42"),)))
+    code = """use std::io;
+fn main() {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).unwrap();
+    println!("{}", line.split_whitespace().map(|n| n.parse::<i64>().unwrap()).sum::<i64>());
+}
+"""
+    assert verifier.verify(program, code).passed
+    assert verifier.verify(program, code.replace("sum", "product")).status == "wrong_answer"
+    assert verifier.verify(program, code.replace("i64", "u2")).status == "compile_error"

@@ -1,0 +1,65 @@
+"""A compiler is tried in its sandbox before a run depends on it, and the canaries do bite where nothing holds them."""
+
+import dataclasses
+
+import pytest
+
+from haloforge.errors import VerifierError
+from haloforge.languages import LANGUAGES, compiler_path
+from haloforge.records import Problem
+from haloforge.verify import VerifySettings
+from haloforge.verify.compiled import probe as compiler_probe
+from haloforge.verify.compiled.probe import compiler_flaw
+from haloforge.verify.sandbox.levels import UNSAFE
+from haloforge.verify.sandbox.probe import isolation
+from haloforge.verify.verifier import Verifier
+from haloforge.verify.worker import Worker
+
+
+def installed(name):
+    if compiler_path(LANGUAGES[name]) is None:
+        pytest.skip(f"{LANGUAGES[name].compiler} is not installed")
+    return LANGUAGES[name]
+
+
+@pytest.mark.parametrize("name", sorted(LANGUAGES))
+def test_every_installed_compiler_works_and_is_contained_at_the_level_of_this_machine(name):
+    language = installed(name)
+    if isolation().name == "noopen":
+        pytest.skip("compilers need to open files, which this machine's sandbox forbids")
+    assert compiler_flaw(language, isolation().name) is None
+
+
+@pytest.mark.parametrize("name", ["gcc", "rust", "go"])
+def test_the_canaries_of_programs_bite_without_a_sandbox(name):
+    language = installed(name)
+    worker = Worker(VerifySettings(name=name), UNSAFE)
+    try:
+        flaw = compiler_probe._lets_out(worker, language, "ns")
+    finally:
+        worker.close()
+    assert flaw is not None and "could read /etc/passwd" in flaw, flaw
+
+
+def test_the_canary_of_the_compiler_bites_without_a_sandbox():
+    language = dataclasses.replace(installed("gcc"), can_run=False)
+    worker = Worker(VerifySettings(name="gcc"), UNSAFE)
+    try:
+        flaw = compiler_probe._lets_out(worker, language, "ns")
+    finally:
+        worker.close()
+    assert flaw == "a canary could read a file of yours while it was compiled"
+
+
+def test_a_compiler_that_does_not_start_in_the_sandbox_is_one_sentence(monkeypatch):
+    broken = dataclasses.replace(installed("gcc"), check=("--no-such-argument", "solution.cpp"))
+    monkeypatch.setitem(LANGUAGES, "gcc", broken)
+    flaw = compiler_flaw(broken, UNSAFE)
+    assert flaw is not None and flaw.startswith("it does not compile a plain program in the sandbox (g++: error:"), flaw
+
+
+def test_a_run_with_compilers_is_refused_where_they_cannot_be_sandboxed():
+    installed("gcc")
+    verifier = Verifier(VerifySettings(), "noopen", None)
+    with pytest.raises(VerifierError, match="gcc cannot be used at isolation level noopen: .* install bubblewrap"):
+        verifier.check([Problem("n", "", language="cpp")])

@@ -1,0 +1,122 @@
+"""Hostile programs have no effect, at every level that is accepted, as this user and as an ordinary one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import hostile
+import pytest
+from cheats import sections
+from processes import sandboxes
+
+from haloforge.languages import LANGUAGES, compiler_path
+from haloforge.verify.sandbox.levels import LEVELS
+from haloforge.verify.sandbox.probe import isolation
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+ROOT = Path(__file__).parents[3]
+
+
+def available(level):
+    if LEVELS.index(level) < LEVELS.index(isolation().name):
+        pytest.skip(f"this machine has no level {level}: {isolation().reason}")
+    return level
+
+
+@pytest.fixture
+def nothing_left_behind():
+    hidden = Path("/tmp/halo-forge-hidden-tests")
+    hidden.write_text("halo-forge-hidden-tests")
+    before = sandboxes()
+    yield
+    hidden.unlink()
+    assert sandboxes() <= before
+    assert [path for folder in ("/tmp", "/dev/shm") for path in Path(folder).glob("halo-forge-leak*")] == []
+
+
+def test_there_are_enough_programs():
+    assert len(sections("hostile_python.txt")) >= 45
+    assert len(sections("hostile_cpp.txt")) >= 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", LEVELS)
+def test_hostile_python_is_contained_and_the_next_program_passes(level, nothing_left_behind, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "halo-forge-hidden-tests")
+    assert hostile.flaws(available(level), sections("hostile_python.txt")) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("compiler", "level"), [("gcc", "ns"), ("gcc", "landlock"), ("clang", "ns")])
+def test_hostile_cpp_is_contained_and_the_next_program_passes(compiler, level, nothing_left_behind):
+    if shutil.which({"gcc": "g++", "clang": "clang++"}[compiler]) is None:
+        pytest.skip(f"{compiler} is not installed")
+    assert hostile.compiled_flaws(available(level), compiler, sections("hostile_cpp.txt")) == {}
+
+
+AS_ANYBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SYSTEM_PYTHON]
+WITHOUT_BUBBLEWRAP = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$(command -v bwrap)"; exec "$@"', "sh"]
+
+
+def needs_root():
+    if os.geteuid() != 0 or not Path(SYSTEM_PYTHON).exists() or shutil.which("setpriv") is None:
+        pytest.skip("becoming an ordinary user takes root, setpriv and a Python outside root's folders")
+
+
+def run_apart(command, *arguments):
+    """What a command with a clean environment prints, as JSON."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HF_TOKEN": "secret",
+        "PATH": os.environ["PATH"],
+    }
+    argv = [*command, *arguments]
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=550, cwd="/", env=environment, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["ns", "landlock"])
+@pytest.mark.parametrize("language", ["rust", "go"])
+def test_hostile_rust_and_go_are_contained(language, level, nothing_left_behind, monkeypatch):
+    if compiler_path(LANGUAGES[language]) is None:
+        pytest.skip(f"{language} is not installed")
+    monkeypatch.setenv("HF_TOKEN", "halo-forge-hidden-tests")
+    programs = {t: p for t, p in sections("hostile_others.txt").items() if t.startswith(f"{language}:")}
+    assert len(programs) >= 9
+    assert hostile.compiled_flaws(available(level), "auto", programs) == {}
+
+
+@pytest.mark.slow
+def test_all_of_it_is_contained_as_an_ordinary_user(nothing_left_behind):
+    needs_root()
+    levels = [level for level in LEVELS if LEVELS.index(level) >= LEVELS.index(isolation().name)]
+    found = run_apart(AS_ANYBODY, hostile.__file__, *levels)
+    assert {where: flaws for where, flaws in found.items() if flaws} == {}
+
+
+ASK = "import json; from haloforge.verify.sandbox.probe import isolation; print(json.dumps(list(vars(isolation()).values())))"
+
+
+@pytest.mark.parametrize("user", [[sys.executable], AS_ANYBODY])
+def test_namespaces_are_made_without_bubblewrap_too(user):
+    needs_root()
+    name, reason = run_apart([*WITHOUT_BUBBLEWRAP, *user], "-c", ASK)
+    assert name == "ns" and "our own system calls" in reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("user", [[sys.executable], AS_ANYBODY])
+def test_all_of_it_is_contained_in_namespaces_of_our_own_making(nothing_left_behind, user):
+    needs_root()
+    found = run_apart([*WITHOUT_BUBBLEWRAP, *user], hostile.__file__, "ns")
+    assert {where: flaws for where, flaws in found.items() if flaws} == {}
+
+
+def test_the_level_stands_in_every_verdict(verifier):
+    assert verifier.isolation == isolation().name

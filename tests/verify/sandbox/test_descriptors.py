@@ -1,0 +1,53 @@
+"""No descriptor of ours stays open, whatever dies."""
+
+import os
+import signal
+
+import pytest
+
+from haloforge.records import Case, Problem, Tests
+from haloforge.verify import VerifySettings
+from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.sandbox.probe import isolation
+from haloforge.verify.sandbox.zygote import BoxFailed
+from haloforge.verify.worker import Worker
+
+LIMITS = Limits(cpu_s=2, wall_s=10, memory_mb=512)
+TESTS = {
+    "split": Tests("asserts", code=("assert f() == 1",)),
+    "joined": Tests(
+        "pytest", code=("from unittest import mock\nimport solution\ndef test(): assert solution.f() == 1",)
+    ),
+    "a program": Tests("stdio", cases=(Case("", "1\n"),)),
+}
+CODE = "def f(): return 1\nprint(1)"
+
+
+def is_open(descriptor):
+    """Whether it is one of a pipe or a socket."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}").startswith(("pipe:", "socket:"))
+    except FileNotFoundError:
+        return False
+
+
+def descriptors():
+    return sum(map(is_open, os.listdir("/proc/self/fd")))
+
+
+@pytest.mark.parametrize("kind", TESTS)
+def test_a_warm_process_that_died_costs_none(kind):
+    worker = Worker(VerifySettings(), isolation().name)
+    problem, before = Problem("d", "", tests=TESTS[kind], entry_point="f" if kind == "split" else None), descriptors()
+    try:
+        for _ in range(2):
+            assert worker.judge(problem, CODE, LIMITS).status == "passed"
+            for zygote in worker._zygotes.values():
+                os.killpg(zygote._process.pid, signal.SIGKILL)
+                assert zygote._socket.recv(1) == b""  # it is gone
+            with pytest.raises(BoxFailed):
+                worker.judge(problem, CODE, LIMITS)
+            worker.restart()
+            assert descriptors() == before
+    finally:
+        worker.close()

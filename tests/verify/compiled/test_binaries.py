@@ -116,7 +116,7 @@ def test_the_folder_stays_under_its_cap_and_keeps_what_was_used_last(tmp_path):
 WRITER = """
 import os, sys
 from pathlib import Path
-from haloforge.verify.binaries import Binaries
+from haloforge.verify.compiled.binaries import Binaries
 folder, source, key = map(Path, sys.argv[1:])
 binaries = Binaries(folder)
 print("ready", flush=True)

@@ -100,7 +100,10 @@ def test_all_of_it_is_contained_as_an_ordinary_user(nothing_left_behind):
     assert {where: flaws for where, flaws in found.items() if flaws} == {}
 
 
-ASK = "import json; from haloforge.verify.sandbox.probe import isolation; print(json.dumps(list(vars(isolation()).values())))"
+ASK = (
+    "import json; from haloforge.verify.sandbox.probe import isolation; "
+    "print(json.dumps(list(vars(isolation()).values())))"
+)
 
 
 @pytest.mark.parametrize("user", [[sys.executable], AS_ANYBODY])

@@ -1,19 +1,67 @@
-"""Training rows to token ids and labels, and the held-out split. No row is ever cut: one that is too long stays out."""
+"""What is trained on, as token ids and labels: rows of text, samples of a model, and the held-out split.
+
+No row is ever cut: one that is too long is left out.
+"""
 
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haloforge.errors import DataError
 from haloforge.generate import prompts
 from haloforge.problems.rows import TrainingRow
 from haloforge.records import Message
-from haloforge.train.examples import IGNORED, Example
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+Row = Mapping[str, Any]
+"""What `trainer.Collator` reads: input_ids and labels, and for samples also weight and log_probs."""
+
+IGNORED = -100
+"""The label of a token that is read but not learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row as the model sees it: `labels` has the length of `input_ids`, IGNORED where nothing is learned."""
+
+    input_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+    def to_row(self) -> Row:
+        """All of it."""
+        return {"input_ids": list(self.input_ids), "labels": list(self.labels)}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSample:
+    """One sample to learn from: the ids that were sampled, with the end token, never tokenised anew.
+
+    `logprobs` (natural log, temperature 1) has the length of `token_ids`, or is empty where an engine gave none.
+    `weight` is its share under raft and raft++ (1.0), its advantage under reinforce_rej (`losses.advantages`).
+    """
+
+    task_id: str
+    prompt_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    weight: float = 1.0
+
+    def to_row(self) -> Row:
+        """The prompt is read, the sampled tokens are learned."""
+        unlearned = len(self.prompt_ids)
+        known = self.logprobs or (0.0,) * len(self.token_ids)
+        return {
+            "input_ids": [*self.prompt_ids, *self.token_ids],
+            "labels": [IGNORED] * unlearned + list(self.token_ids),
+            "weight": self.weight,
+            "log_probs": [0.0] * unlearned + list(known),
+        }
 
 
 class Encoded(NamedTuple):
@@ -31,7 +79,7 @@ class Split(NamedTuple):
 
 
 def encode(rows: Sequence[TrainingRow], tokenizer: "PreTrainedTokenizerBase", max_length: int) -> Encoded:
-    """Tokenise rows, leaving out those of more than `max_length` tokens."""
+    """Tokenise rows, leaving out those of more than `max_length` tokens. Raises DataError that names the row."""
     encoded = Encoded([], [])
     for row in rows:
         try:
@@ -46,7 +94,7 @@ def encode(rows: Sequence[TrainingRow], tokenizer: "PreTrainedTokenizerBase", ma
 
 
 def encode_row(row: TrainingRow, tokenizer: "PreTrainedTokenizerBase") -> Example:
-    """Plain text is learned whole, with the end token; of a conversation what the assistant says is."""
+    """Plain text is learned whole, with the end token; of a chat only the assistant's turns are learned."""
     if row.text is not None:
         ids = (*tokenizer(row.text)["input_ids"], _end_token(tokenizer))
         return Example(ids, ids)
@@ -98,7 +146,7 @@ def split_by_family(rows: Sequence[TrainingRow], share: float, seed: int) -> Spl
 
 
 def family(row: TrainingRow) -> str:
-    """What may not stand on both sides of the split: the problem's family, or the prompt where there is no problem."""
+    """What is never split between training and held-out rows: the family of a row's problem, else its prompt."""
     if row.problem is not None:
         return row.problem.family
     asked = row.text or [dict(m) for m in row.messages or () if m["role"] != "assistant"]

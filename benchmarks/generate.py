@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import torch
 
-from haloforge.generate.engines import SamplingParams
+from haloforge.generate import SamplingParams
 from haloforge.generate.local import LocalEngine, end_tokens
 from haloforge.generate.prompts import render
-from haloforge.models.loading import LoadedModel, load
+from haloforge.models import LoadedModel, load
 from haloforge.problems import starter
 from haloforge.records import Problem
 

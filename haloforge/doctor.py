@@ -136,7 +136,7 @@ def _sandbox() -> Check:
 
 def _embedded() -> Check:
     from haloforge.errors import ModelError
-    from haloforge.models.embedded import EMBEDDED, gguf_file
+    from haloforge.models import EMBEDDED, gguf_file
 
     try:
         return Check(EMBEDDED, "ok", f"its weights are in {gguf_file()}")

@@ -16,10 +16,9 @@ import sysconfig
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import psutil
 
@@ -57,9 +56,9 @@ def submit(store: Store, config: configs.StageConfig, *, parent: str | None = No
     Raises RunError while another run is at work on the same output, ConfigError when it holds what another made.
     """
     stages.load(config.stage).check_output(config)
-    place = _place(str(Path.cwd()), config.to_json())
-    for other in store.runs(status="running"):
-        _refuse_shared(store, other, place)
+    if output := config.output_path:
+        for other in store.runs(status="running"):
+            _refuse_shared(store, other, output.resolve())
     run = store.create_run(config.stage, config.to_json(), parent=parent, name=name)
     write_text(store.folder(run.id) / "config.yaml", config.to_yaml())
     return run
@@ -73,15 +72,11 @@ def submit_chain(store: Store, chain: Sequence[configs.StageConfig], *, name: st
     return queued
 
 
-def _place(cwd: str, config: Mapping[str, Any]) -> Path | None:
-    """What a run with this config writes to; None where it names nothing."""
-    output = config.get("output_dir") or config.get("output")
-    return Path(cwd, str(output)).resolve() if output else None
-
-
-def _refuse_shared(store: Store, other: Run, place: Path | None) -> None:
-    if place and place == _place(other.cwd, other.config) and is_alive(store, other.id):
-        raise RunError(f"run {other.id} is at work on {place}: wait until it has ended, or give another --output")
+def _refuse_shared(store: Store, other: Run, output: Path) -> None:
+    """Raises RunError when a living run writes the same file or folder, under whatever name."""
+    others = configs.output_of(other)
+    if others and others.resolve() == output and is_alive(store, other.id):
+        raise RunError(f"run {other.id} is at work on {output}: wait until it has ended, or give another --output")
 
 
 def resume(store: Store, run_id: str) -> Run:
@@ -329,16 +324,17 @@ def _take(store: Store, run_id: str, lock: int) -> bool:
 @contextlib.contextmanager
 def _sole_writer(store: Store, run: Run) -> Iterator[None]:
     """Hold the run's output. Raises RunError while another does; of two that start at once, one goes on."""
-    place = _place(run.cwd, run.config)
-    if place is None:
+    path = configs.output_of(run)
+    if path is None:
         yield
         return
-    with store.output_lock_path(place).open("ab") as lock:
+    output = path.resolve()
+    with store.output_lock_path(output).open("ab") as lock:
         if not _try_lock(lock.fileno()):
             for other in store.runs(status="running"):
                 if other.id != run.id:
-                    _refuse_shared(store, other, place)
-            raise RunError(f"another run is at work on {place}: wait until it has ended, or give another --output")
+                    _refuse_shared(store, other, output)
+            raise RunError(f"another run is at work on {output}: wait until it has ended, or give another --output")
         yield
 
 

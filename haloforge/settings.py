@@ -15,12 +15,22 @@ from pydantic.fields import FieldInfo
 from haloforge.errors import ConfigError
 
 
-def setting(default: Any = ..., *, flag: str = "", advanced: bool = False, kind: str = "", **bounds: Any) -> Any:
+def setting(
+    default: Any = ...,
+    *,
+    flag: str = "",
+    advanced: bool = False,
+    kind: str = "",
+    is_output: bool = False,
+    **bounds: Any,
+) -> Any:
     """A field with its bounds, its CLI flag (the key itself unless given) and its place in a form.
 
-    `kind` tells a form what the text names: "file", "folder", "model" or "problems".
+    `kind` tells a form what the text names: "file", "folder", "model" or "problems". `is_output` marks the file or
+    folder that the stage writes; a stage has at most one.
     """
-    return Field(default, json_schema_extra={"flag": flag, "advanced": advanced, "kind": kind}, **bounds)
+    extra: Any = {"flag": flag, "advanced": advanced, "kind": kind, "is_output": is_output}
+    return Field(default, json_schema_extra=extra, **bounds)
 
 
 def _split_commas(value: Any) -> Any:
@@ -96,6 +106,12 @@ class StageConfig(Section):
             _put(data, path, value)
         return self.parse(data)
 
+    @property
+    def output_path(self) -> Path | None:
+        """The file or folder that this stage writes, as it is configured; None for a stage that writes none."""
+        marked = output_setting(type(self))
+        return Path(values(self)[marked.path]) if marked else None
+
     def to_yaml(self) -> str:
         """YAML that `load` reads back to the same config; only what differs from the defaults, and what is required."""
         return yaml.safe_dump(_changed(self), sort_keys=False, allow_unicode=True)
@@ -121,11 +137,17 @@ class Setting:
     maximum: float | None
     advanced: bool
     kind: str
+    is_output: bool
 
 
 def settings(cls: type[StageConfig]) -> list[Setting]:
     """Every leaf setting of a stage, in order of declaration."""
     return list(_leaves(cls, ""))
+
+
+def output_setting(cls: type[StageConfig]) -> Setting | None:
+    """The setting that names what the stage writes, a file or a folder by its `kind`; None for a stage without one."""
+    return next((s for s in settings(cls) if s.is_output), None)
 
 
 def values(config: StageConfig) -> dict[str, Any]:
@@ -137,6 +159,14 @@ def values(config: StageConfig) -> dict[str, Any]:
             node = getattr(node, part)
         flat[s.path] = node
     return flat
+
+
+def value_at(stored: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path in a stored config, which may be of an older version; None where there is none."""
+    node: Any = stored
+    for part in path.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
 
 
 def command(config: StageConfig) -> list[str]:
@@ -222,6 +252,7 @@ def _leaf(path: str, field: FieldInfo) -> Setting:
         maximum=high,
         advanced=bool(extra.get("advanced")),
         kind=extra.get("kind", ""),
+        is_output=bool(extra.get("is_output")),
     )
 
 

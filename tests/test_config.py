@@ -9,6 +9,7 @@ from haloforge import config
 from haloforge.cli.flags import typed
 from haloforge.cli.parser import build
 from haloforge.errors import ConfigError
+from haloforge.records import Run
 
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
 REQUIRED = {
@@ -160,3 +161,25 @@ def test_a_broken_yaml_file_is_one_sentence_with_the_line(text: str, said: str, 
 def test_a_missing_yaml_file_is_named() -> None:
     with pytest.raises(ConfigError, match="nosuch.yaml: there is no such file"):
         config.RaftConfig.load(Path("nosuch.yaml"))
+
+
+@pytest.mark.parametrize("stage", config.STAGES)
+def test_every_stage_that_is_run_says_what_it_writes(stage: str) -> None:
+    original = config.STAGES[stage].load(None, REQUIRED[stage])
+    assert original.output_path is not None
+    stored = Run("r", stage, "done", original.to_json(), 0.0, cwd="/work")
+    assert config.output_of(stored) == Path("/work") / original.output_path
+    assert config.model_folder_of(stored) == (config.output_of(stored) if stage in ("sft", "raft") else None)
+
+
+@pytest.mark.parametrize(("stage", "stored"), [("sft", {}), ("sft", {"output_dir": 3}), ("distil", {"output": "x"})])
+def test_a_run_of_another_version_may_not_say_what_it_wrote(stage: str, stored: dict[str, object]) -> None:
+    assert config.output_of(Run("r", stage, "done", stored, 0.0)) is None
+    assert config.model_folder_of(Run("r", stage, "done", stored, 0.0)) is None
+
+
+def test_a_solution_is_judged_to_its_end_unless_the_library_asks_otherwise() -> None:
+    settings = config.VerifySettings(type="gcc")
+    assert settings.stopping_at_first_failure().stop_at_first_failure
+    assert not settings.stop_at_first_failure
+    assert settings.stopping_at_first_failure().model_dump() == settings.model_dump()

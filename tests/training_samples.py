@@ -2,34 +2,29 @@
 
 import random
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from haloforge.config import LoraSection
+from haloforge.config import LoraSection, SftTraining
 from haloforge.store import Report, Store
-from haloforge.train.examples import TrainSample
-from haloforge.train.settings import TrainSettings
+from haloforge.train import Training, TrainSample
 
 END = 2
 """The id of the tiny tokenizer's end token."""
 
-SETTINGS = TrainSettings(
-    epochs=4,
-    batch_size=2,
+SETTINGS = SftTraining(
+    num_train_epochs=4,
+    per_device_train_batch_size=2,
     gradient_accumulation_steps=2,
     learning_rate=5e-3,
     warmup_ratio=0.0,
     weight_decay=0.01,
-    max_grad_norm=1.0,
-    bf16=True,
-    gradient_checkpointing=True,
     save_steps=4,
     eval_steps=5,
-    patience=0,
-    seed=7,
-    lora=LoraSection(r=4, alpha=8, dropout=0.1),
+    early_stopping_patience=0,
 )
 """Four epochs of 24 samples are 24 steps; with dropout, so that a lost random state shows."""
+
+LORA = LoraSection(r=4, alpha=8, dropout=0.1)
 
 
 def samples(count: int = 24, seed: int = 0) -> list[TrainSample]:
@@ -43,16 +38,30 @@ def samples(count: int = 24, seed: int = 0) -> list[TrainSample]:
     return made
 
 
+def cycle(model: str, report: Report, output: Path, *, number: int = 1, **changes: object) -> Training:
+    """A RAFT cycle with the settings above, but for `changes`."""
+    return Training(
+        start=model,
+        settings=SETTINGS.model_copy(update=changes),
+        lora=LORA,
+        seed=7,
+        work=report.folder / f"training-cycle-{number}",
+        target=output / "final_model",
+        stage="raft",
+        cycle=number,
+    )
+
+
 def main(root: str, run_id: str, model: str, output: str, epochs: str) -> None:
     """Train one cycle in this process, alone on one thread."""
     import torch
 
-    from haloforge.train.raft import train_on_samples
+    from haloforge.train.fitting import fit
 
     torch.set_num_threads(1)
     with Store(Path(root)) as store:
-        settings = replace(SETTINGS, epochs=float(epochs))
-        train_on_samples(model, samples(), settings, Path(output), Report(store, run_id), cycle=1)
+        report = Report(store, run_id)
+        fit(cycle(model, report, Path(output), num_train_epochs=float(epochs)), samples(), [], report)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from tiny import tiny_model, tiny_tokenizer
 
 from haloforge.config import BenchmarkConfig, RaftConfig
 from haloforge.files import write_jsonl
-from haloforge.generate.prompts import completion_text, messages
+from haloforge.generate import completion_text, messages
 from haloforge.records import Problem, Tests
 from haloforge.stages import benchmark, raft
 from haloforge.store import Report, Store

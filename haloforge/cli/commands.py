@@ -45,19 +45,18 @@ def _unfinished(store: Store, config: configs.StageConfig) -> Run | None:
     Raises RunError when it is at work, or has other settings.
     """
     jobs.reconcile(store)
-    wanted = config.to_json()
-    output = next(key for key in ("output_dir", "output") if key in wanted)
-    place = Path(wanted[output]).absolute()
-    run = next((r for r in store.runs(stage=config.stage) if Path(r.cwd, str(r.config.get(output))) == place), None)
+    output = config.output_path
+    assert output is not None, "every stage that is run writes something"
+    run = next((r for r in store.runs(stage=config.stage) if configs.output_of(r) == output.absolute()), None)
     if run is None or run.status == "done":
         return None
     if not run.is_finished:
-        raise RunError(f"run {run.id} for {wanted[output]} is {run.status}; `halo-forge runs show {run.id} --follow`")
+        raise RunError(f"run {run.id} for {output} is {run.status}; `halo-forge runs show {run.id} --follow`")
     old = configs.values(type(config).parse(run.config))
     changed = [f"{k} {old[k]!r} -> {v!r}" for k, v in configs.values(config).items() if old[k] != v]
     if changed:
         raise RunError(
-            f"run {run.id} for {wanted[output]} has other settings ({'; '.join(changed)}): "
+            f"run {run.id} for {output} has other settings ({'; '.join(changed)}): "
             f"go on with the old ones by `halo-forge runs resume {run.id}`, or start anew without --resume"
         )
     return run
@@ -108,12 +107,11 @@ def compare(args: argparse.Namespace) -> int:
 def verify(args: argparse.Namespace) -> int:
     """`verify`."""
     from haloforge.problems import load_problems
-    from haloforge.stages.shared.judging import verify_settings
     from haloforge.stages.verify import run
 
     config = configs.VerifyConfig.load(None, typed(args))
     problems, output = load_problems(Path(config.problems)), Path(config.output)
-    found = run(problems, Path(config.samples), output, verify_settings(config.verifier), cache=home() / "verdicts.db")
+    found = run(problems, Path(config.samples), output, config.verifier, cache=home() / "verdicts.db")
     if args.json:
         print(json.dumps(asdict(found) | {"scored": found.scored, "output": str(output)}, indent=2))
     else:
@@ -126,8 +124,7 @@ def verify(args: argparse.Namespace) -> int:
 def generate(args: argparse.Namespace) -> int:
     """`generate`: one answer, streamed, and verified with --verify."""
     from haloforge.answers import extract_code
-    from haloforge.generate.engines import SamplingParams, open_engine
-    from haloforge.generate.prompts import messages
+    from haloforge.generate import SamplingParams, messages, open_engine
     from haloforge.verify import VerifySettings, open_verifier
 
     asked = {"generation.max_new_tokens": args.max_new_tokens, "generation.temperature": args.temperature}
@@ -138,7 +135,7 @@ def generate(args: argparse.Namespace) -> int:
     params = SamplingParams(max_new_tokens=sampling.max_new_tokens, temperature=sampling.temperature)
     out = sys.stderr if args.json else sys.stdout
     if args.verify:
-        with open_verifier(VerifySettings(run=True)) as verifier:  # before a word is generated
+        with open_verifier(VerifySettings(run_after_compile=True)) as verifier:  # before a word is generated
             verifier.check([problem])
     pieces = []
     engine = open_engine("local", args.model)
@@ -149,7 +146,7 @@ def generate(args: argparse.Namespace) -> int:
     text = "".join(pieces)
     code, verdict = extract_code(text, problem), None
     if args.verify:
-        with open_verifier(VerifySettings(run=True)) as verifier:
+        with open_verifier(VerifySettings(run_after_compile=True)) as verifier:
             verdict = verifier.verify(problem, code)
         print(f"-- {verdict.status}, reward {verdict.reward:g} {harmless(verdict.detail)}".rstrip(), file=out)
     if args.json:
@@ -159,11 +156,10 @@ def generate(args: argparse.Namespace) -> int:
 
 def models_list(args: argparse.Namespace) -> int:
     """`models list`."""
-    from haloforge.models.checkpoints import find_checkpoints
-    from haloforge.models.embedded import EMBEDDED
+    from haloforge.models import EMBEDDED, find_checkpoints
 
     with Store() as store:
-        folders = {Path(run.cwd, str(run.config["output_dir"])) for run in store.runs() if "output_dir" in run.config}
+        folders = {folder for run in store.runs() if (folder := configs.model_folder_of(run))}
     found = find_checkpoints(sorted(folders))
     if args.json:
         print(json.dumps([asdict(checkpoint) for checkpoint in found], indent=2))
@@ -177,7 +173,7 @@ def models_list(args: argparse.Namespace) -> int:
 
 def models_merge(args: argparse.Namespace) -> int:
     """`models merge`."""
-    from haloforge.models.merging import merge
+    from haloforge.models import merge
 
     print(f"merged model: {merge(args.model, args.output, progress=_say).path}")
     return 0
@@ -185,7 +181,7 @@ def models_merge(args: argparse.Namespace) -> int:
 
 def models_export(args: argparse.Namespace) -> int:
     """`models export`."""
-    from haloforge.models.merging import export
+    from haloforge.models import export
 
     print(f"exported model: {export(args.model, args.output, dtype=args.dtype, progress=_say).path}")
     return 0

@@ -1,20 +1,16 @@
-"""Every setting of every stage, once. YAML keys, CLI flags, GUI fields and the stored config all derive from here."""
+"""Settings of reward-ranked fine-tuning."""
 
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from haloforge.config.sections import BatchedSampling, LoraSection, TrainingSection
+from haloforge.config.verifier import VerifySettings
 from haloforge.errors import ConfigError
-from haloforge.settings import Groups, Ints, Section, Setting, StageConfig, Words, command, setting, settings, values
+from haloforge.settings import Groups, Ints, Section, StageConfig, setting
 
-__all__ = ["STAGES", "Setting", "StageConfig", "command", "settings", "values"]
-
-VerifierName = Literal["auto", "python", "gcc", "clang", "mingw", "rust", "go", "custom"]
-DatasetName = Literal[
-    "starter-easy", "starter-labels", "starter", "mbpp", "humaneval", "mbpp_plus", "humaneval_plus", "codeforces_cpp",
-    "multipl_e", "humanevalpack", "opc_educational", "acecode", "codealpaca",
-]  # fmt: skip
-Backend = Literal["local", "ollama", "openai", "anthropic"]
+Loss = Literal["raft", "raft++", "reinforce_rej"]
+"""raft: negative log-likelihood; the other two: the clipped importance ratio of `haloforge.train.losses`."""
 
 PER_CYCLE = {
     "verifier": "verifier.type",
@@ -26,115 +22,7 @@ PER_CYCLE = {
     "strategy": "raft.strategy",
     "temperature": "generation.temperature",
 }
-"""What an entry of `cycles` may say, and the setting that it says it of."""
-
-
-class ModelSection(Section):
-    """Which model to start from."""
-
-    name: str = setting(flag="model", kind="model")
-    """Hub id, local folder (full model or LoRA adapter), or smollm2-135m (embedded, works without network)."""
-
-
-class SftData(Section):
-    """What to learn from."""
-
-    train_file: str = setting(flag="data", kind="file")
-    """JSONL of problems with solutions, messages, prompt+completion, prompt+response, or text."""
-    max_seq_length: int = setting(2048, ge=16, le=131072)
-    """Longest training row in tokens; a longer row is left out and counted, never cut."""
-    validation_file: str | None = setting(None, kind="file", advanced=True)
-    """JSONL to evaluate on; without it a share of the training rows is held out."""
-    validation_split: float = setting(0.05, ge=0, lt=1)
-    """Share of the training problem families held out for evaluation when there is no validation file."""
-    max_samples: int | None = setting(None, ge=1, advanced=True)
-    """Use only the first rows of the file."""
-
-
-class SftTraining(Section):
-    """How to learn it."""
-
-    num_train_epochs: float = setting(3, flag="epochs", gt=0, le=100)
-    """Passes over the training rows."""
-    per_device_train_batch_size: int = setting(2, flag="batch-size", ge=1, le=1024)
-    """Rows per step and device."""
-    gradient_accumulation_steps: int = setting(16, flag="gradient-accumulation", ge=1, le=4096)
-    """Steps whose gradients are added up before the weights change."""
-    learning_rate: float = setting(2e-4, gt=0, le=1)
-    """Peak learning rate (cosine decay)."""
-    warmup_ratio: float = setting(0.03, ge=0, lt=1, advanced=True)
-    """Share of the steps that the learning rate rises."""
-    weight_decay: float = setting(0.01, ge=0, le=1, advanced=True)
-    """AdamW weight decay."""
-    max_grad_norm: float = setting(1.0, gt=0, advanced=True)
-    """Gradients are clipped to this norm."""
-    bf16: bool = setting(True)
-    """Train in bfloat16 where a GPU supports it; a CPU always trains in float32."""
-    gradient_checkpointing: bool = setting(True)
-    """Trade time for memory on a GPU; off on a CPU."""
-    save_steps: int = setting(200, ge=1, advanced=True)
-    """Optimizer steps between checkpoints that a stopped run resumes from."""
-    eval_steps: int = setting(100, ge=1, advanced=True)
-    """Optimizer steps between evaluations on the held-out rows."""
-    early_stopping_patience: int = setting(5, ge=0, advanced=True)
-    """Evaluations without improvement before training stops; 0 never stops early."""
-
-
-class LoraSection(Section):
-    """The adapter that is trained. Where the starting checkpoint already is an adapter that one goes on, as it is."""
-
-    r: int = setting(16, flag="lora-rank", ge=1, le=1024)
-    """Rank of the adapter matrices."""
-    alpha: int = setting(32, flag="lora-alpha", ge=1, le=4096)
-    """Scale of the adapter (alpha / r multiplies its output)."""
-    dropout: float = setting(0.05, flag="lora-dropout", ge=0, lt=1)
-    """Dropout inside the adapter."""
-    load_in_4bit: bool = setting(False, advanced=True)
-    """Train on a base in 4 bits (QLoRA), with a CUDA GPU and bitsandbytes; sampling and merging use whole weights."""
-
-
-class SftConfig(StageConfig):
-    """Fine-tune a model on solved problems: LoRA, loss on the completion only."""
-
-    stage: ClassVar[str] = "sft"
-    command: ClassVar[tuple[str, ...]] = ("sft", "train")
-    model: ModelSection
-    data: SftData
-    output_dir: str = setting("models/sft", flag="output", kind="folder")
-    """Folder that receives final_model."""
-    overwrite: bool = setting(False, advanced=True)
-    """Replace a model that another run left in the output folder."""
-    training: SftTraining = SftTraining()
-    lora: LoraSection = LoraSection()
-    seed: int = setting(42, ge=0, advanced=True)
-    """Seed of the row order, the held-out split and the adapter's start."""
-
-
-class VerifierSection(Section):
-    """How code is judged."""
-
-    type: VerifierName = setting("auto", flag="verifier")
-    """auto picks by each problem's language; gcc and clang compile C and C++; custom runs your own command."""
-    run_after_compile: bool = setting(False)
-    """Also run programs that have no tests: a clean exit is worth 0.7 instead of 0.5."""
-    reward: Literal["graded", "binary"] = setting("graded")
-    """graded: 0 no compile, 0.3 warnings, 0.5 compiles, 0.7 runs, 1.0 passes; binary: 1.0 only for passed."""
-    partial: bool = setting(False, flag="partial-reward", advanced=True)
-    """Between 0.7 and 1.0 by the share of tests passed."""
-    time_limit_s: float = setting(10.0, gt=0, le=600, advanced=True)
-    """CPU seconds per test run, where the problem names none."""
-    memory_mb: int = setting(1024, ge=64, le=65536, advanced=True)
-    """Memory of the judged program, where the problem names none."""
-    workers: int | None = setting(None, ge=1, le=256, advanced=True)
-    """Parallel verifications; by default one per usable core."""
-    command: Words = setting((), flag="verifier-command", advanced=True)
-    """custom only: the program and its arguments, quoted as for a shell; {file} stands for the code's file."""
-    readable: Words = setting((), flag="verifier-readable", advanced=True)
-    """custom only: files and folders that its sandbox shows the command besides the system's and those it names."""
-    unforgeable: bool = setting(False, advanced=True)
-    """custom only: you vouch that no solution can make the command pass it; RAFT leaves out verdicts without that."""
-    allow_unsafe: bool = setting(False, advanced=True)
-    """Run model-written code even where this machine offers no sandbox."""
+"""The keys that an entry of `cycles` may have, and the setting that each replaces in its cycle."""
 
 
 class RaftLoop(Section):
@@ -179,59 +67,40 @@ class RaftLoop(Section):
     sweep: bool = setting(False, advanced=True)
     """After the last cycle, try the best adapter at 50 and 75 % of its strength on the held-out problems."""
     control: Literal["none", "unverified", "shuffled_rewards"] = setting("none", advanced=True)
-    """Show what verification is worth: as many samples, chosen without it, or by rewards dealt out at random."""
+    """Show what verification is worth: as many samples, chosen without it, or by rewards that were shuffled."""
 
 
-class SamplingSection(Section):
-    """How completions are sampled."""
-
-    max_new_tokens: int = setting(1024, ge=1, le=32768)
-    """A completion that is still going after this many tokens is cut and counted as truncated."""
-    temperature: float = setting(0.7, ge=0, le=2)
-    """Sampling temperature; 0 is greedy."""
-    top_p: float = setting(0.95, gt=0, le=1, advanced=True)
-    """Sample from the smallest set of tokens with this much probability."""
-
-
-class BatchedSampling(SamplingSection):
-    """How completions are sampled."""
-
-    batch_size: int = setting(4, flag="generation-batch-size", ge=1, le=4096)
-    """Problems sampled together; a stopped run resumes after its last whole batch."""
-
-
-class BenchmarkSampling(BatchedSampling):
-    """How completions are sampled."""
-
-    max_new_tokens: int = setting(512, ge=1, le=32768)
-    """A completion that is still going after this many tokens is cut and counted as truncated."""
-    batch_size: int = setting(16, flag="generation-batch-size", ge=1, le=4096)
-    """Problems sampled together; a stopped run resumes after its last whole batch."""
-
-
-class RaftTraining(Section):
-    """How every cycle trains on what it kept."""
+class RaftPasses(Section):
+    """How often the kept samples are seen, how many at once, and what is optimised."""
 
     epochs: float = setting(1, gt=0, le=20)
     """Passes over the kept samples."""
-    loss: Literal["raft", "raft++", "reinforce_rej"] = setting("raft", advanced=True)
+    loss: Loss = setting("raft", advanced=True)
     """raft: likelihood; raft++: clipped importance ratio; reinforce_rej: the same, and failures push back."""
     batch_size: int = setting(2, ge=1, le=1024)
     """Samples per step."""
-    gradient_accumulation_steps: int = setting(16, flag="gradient-accumulation", ge=1, le=4096)
-    """Steps whose gradients are added up before the weights change."""
+
+
+class RaftTraining(TrainingSection, RaftPasses):  # fields of the last base come first
+    """How every cycle trains on what it kept."""
+
     learning_rate: float = setting(5e-5, gt=0, le=1)
     """Peak learning rate of the first cycle."""
     bf16: bool = setting(True, advanced=True)
     """Train in bfloat16 where a GPU supports it; a CPU always trains in float32."""
     gradient_checkpointing: bool = setting(True, advanced=True)
     """Trade time for memory on a GPU; off on a CPU."""
-    max_grad_norm: float = setting(1.0, gt=0, advanced=True)
-    """Gradients are clipped to this norm."""
     replay_file: str | None = setting(None, kind="file", advanced=True)
     """JSONL of solved problems or chats that are mixed in against forgetting, as `sft train` reads them."""
     replay_share: float = setting(0.2, gt=0, lt=1, advanced=True)
     """Share of each cycle's training rows that comes from the replay file."""
+
+    # No settings: a cycle is a handful of steps without held-out rows, on an adapter that is trained already.
+    warmup_ratio: ClassVar[float] = 0.0
+    weight_decay: ClassVar[float] = 0.0
+    save_steps: ClassVar[int] = 50
+    eval_steps: ClassVar[int] = 50
+    early_stopping_patience: ClassVar[int] = 0
 
 
 class EvaluationSection(Section):
@@ -254,7 +123,7 @@ class RaftConfig(StageConfig):
     command: ClassVar[tuple[str, ...]] = ("raft", "train")
     sft_checkpoint: str = setting("models/sft/final_model", flag="checkpoint", kind="model")
     """Checkpoint to start from: a folder, smollm2-135m, or a Hub id."""
-    output_dir: str = setting("models/raft", flag="output", kind="folder")
+    output_dir: str = setting("models/raft", flag="output", kind="folder", is_output=True)
     """Folder that receives cycle_N/final_model for every cycle."""
     overwrite: bool = setting(False, advanced=True)
     """Replace a model that another run left in the output folder."""
@@ -262,11 +131,11 @@ class RaftConfig(StageConfig):
     """JSONL of problems, or prepared data."""
     raft: RaftLoop = RaftLoop()
     cycles: Groups = setting((), flag="per-cycle", advanced=True)
-    """What single cycles do otherwise, a list in their order: [{reward_threshold: 0.3}, {}, {verifier: gcc}]."""
+    """What single cycles do differently, a list in their order: [{reward_threshold: 0.3}, {}, {verifier: gcc}]."""
     generation: BatchedSampling = BatchedSampling()
     training: RaftTraining = RaftTraining()
     lora: LoraSection = LoraSection()
-    verifier: VerifierSection = VerifierSection()
+    verifier: VerifySettings = VerifySettings()
     evaluation: EvaluationSection = EvaluationSection()
     seed: int = setting(42, ge=0, advanced=True)
     """Every random choice of the run derives from it."""
@@ -310,142 +179,8 @@ class RaftConfig(StageConfig):
             raise ValueError(f"cycles, entry {number}: {error}") from error
 
     def of_cycle(self, cycle: int) -> Self:
-        """The settings of a cycle, counted from 1: what its entry in `cycles` says, and else those of the run."""
+        """The settings of a cycle, counted from 1: its entry in `cycles`, and for the rest the run's."""
         if not 0 < cycle <= len(self.cycles):
             return self
-        own = {PER_CYCLE[key]: value for key, value in self.cycles[cycle - 1].items()}
-        return self.changed(own | {"cycles": ()})
-
-
-class BenchmarkConfig(StageConfig):
-    """Sample n completions per problem and estimate pass@k, with an interval over problems."""
-
-    stage: ClassVar[str] = "benchmark"
-    command: ClassVar[tuple[str, ...]] = ("benchmark", "run")
-    model: str = setting(kind="model")
-    """Checkpoint to judge: a folder, smollm2-135m, or a Hub id."""
-    prompts: str = setting(kind="problems")
-    """JSONL of problems; original HumanEval and MBPP files are read as they are."""
-    output: str = setting("results/benchmark.json", kind="file")
-    """Result file; the samples are written beside it."""
-    overwrite: bool = setting(False, advanced=True)
-    """Replace the result of another run in that file."""
-    samples: int = setting(10, ge=1, le=1024)
-    """Completions per problem (n)."""
-    protocol: Literal["halo", "evalplus", "mbpp-3shot"] = setting("halo")
-    """How the model is asked: halo as RAFT asks, evalplus and mbpp-3shot word for word as published."""
-    aliased: bool = setting(False, advanced=True)
-    """Also score Python answers as if their first function had the requested name: is a gain more than the name?"""
-    k: Ints = setting((1,))
-    """The k of pass@k, with commas; none may exceed the number of samples."""
-    limit: int | None = setting(None, ge=1)
-    """Use only the first problems of the file (the result says so)."""
-    generation: BenchmarkSampling = BenchmarkSampling()
-    verifier: VerifierSection = VerifierSection()
-    seed: int = setting(1234, ge=0, advanced=True)
-    """Every random choice of the run derives from it."""
-
-    @model_validator(mode="after")
-    def _k_fits_samples(self) -> Self:
-        if not self.k:
-            raise ValueError("k is empty: give the k of pass@k, such as --k 1,5")
-        too_large = [k for k in self.k if k > self.samples or k < 1]
-        if too_large:
-            raise ValueError(
-                f"pass@{too_large[0]} cannot be estimated from {self.samples} samples per problem: "
-                f"give --samples {max(max(self.k), 1)} or more, or a k between 1 and {self.samples}"
-            )
-        return self
-
-
-class PrepareConfig(StageConfig):
-    """Turn a dataset into a problem file, checked and with a manifest."""
-
-    stage: ClassVar[str] = "data-prepare"
-    command: ClassVar[tuple[str, ...]] = ("data", "prepare")
-    dataset: DatasetName = setting("starter-easy")
-    """Where the problems come from."""
-    output: str = setting(kind="file")
-    """JSONL file to write; a manifest is written beside it."""
-    split: str | None = setting(None)
-    """train, validation or test; by default the split meant for training where there is one."""
-    limit: int | None = setting(None, ge=1)
-    """Keep only the first problems."""
-    language: str | None = setting(None)
-    """Keep only problems in this language."""
-    from_file: str | None = setting(None, flag="from", kind="file")
-    """Read this file in the dataset's original format instead of asking the Hub."""
-    purpose: Literal["auto", "training", "benchmark"] = setting("auto", advanced=True)
-    """training keeps clear of the benchmarks and drops contaminated rows; auto trains on all but test splits."""
-    check_solutions: bool = setting(False, advanced=True)
-    """Run every reference solution against its own tests and drop the problems that fail."""
-
-
-class GenerateConfig(StageConfig):
-    """Let a model answer prompts, and write its answers as training data."""
-
-    stage: ClassVar[str] = "data-generate"
-    command: ClassVar[tuple[str, ...]] = ("data", "generate")
-    prompts: str = setting(kind="file")
-    """Text file with one prompt a line, or a JSONL of problems."""
-    backend: Backend = setting("local")
-    """local (transformers), ollama, openai (any compatible server) or anthropic; keys come from the environment."""
-    model: str = setting(kind="model")
-    """Model name as the backend knows it."""
-    output: str = setting("data/generated.jsonl", kind="file")
-    """JSONL file to write; an interrupted run goes on where it was."""
-    samples: int = setting(1, ge=1, le=1024)
-    """Answers per prompt."""
-    base_url: str | None = setting(None)
-    """Address of the server, where it is not the backend's usual one."""
-    system_prompt: str | None = setting(None, advanced=True)
-    """Put before every prompt as the system message."""
-    concurrency: int = setting(8, ge=1, le=256, advanced=True)
-    """Requests in flight at once (servers only)."""
-    generation: SamplingSection = SamplingSection()
-    seed: int = setting(42, ge=0, advanced=True)
-    """Seed of the sampling, where the backend takes one."""
-
-
-class VerifyConfig(StageConfig):
-    """Verify samples against the tests of their problems."""
-
-    stage: ClassVar[str] = "verify"
-    command: ClassVar[tuple[str, ...]] = ("verify",)
-    problems: str = setting(kind="problems")
-    """Problem file, in our format or an original one."""
-    samples: str = setting(kind="file")
-    """JSONL with task_id and completion or solution."""
-    output: str = setting(kind="file")
-    """JSONL to write: the input rows, with verdicts."""
-    verifier: VerifierSection = VerifierSection()
-
-
-class ValidateConfig(StageConfig):
-    """Check a problem file, and its reference solutions against their own tests."""
-
-    stage: ClassVar[str] = "data-validate"
-    command: ClassVar[tuple[str, ...]] = ("data", "validate")
-    run_solutions: bool = setting(True)
-    """Run every reference solution against its own tests."""
-    verifier: VerifierSection = VerifierSection()
-
-
-class AppConfig(StageConfig):
-    """The studio, in the browser."""
-
-    stage: ClassVar[str] = "app"
-    command: ClassVar[tuple[str, ...]] = ("app",)
-    host: str = setting("127.0.0.1")
-    """Address to listen on; any other than this machine's own needs a login."""
-    port: int = setting(7860, ge=1, le=65535)
-    """Port to listen on."""
-    auth: str | None = setting(None)
-    """Login to ask for, as USER:PASSWORD."""
-    insecure: bool = setting(False)
-    """Allow another address without a login: anyone who reaches it can run code here."""
-
-
-STAGES: dict[str, type[StageConfig]] = {
-    c.stage: c for c in (PrepareConfig, GenerateConfig, SftConfig, RaftConfig, BenchmarkConfig)
-}
+        changes = {PER_CYCLE[key]: value for key, value in self.cycles[cycle - 1].items()}
+        return self.changed(changes | {"cycles": ()})

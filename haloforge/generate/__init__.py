@@ -1,1 +1,59 @@
-"""Prompts in, samples out: prompts and code extraction, the local engine, and clients of generation servers."""
+"""Prompts in, samples out: prompts, a model on this machine, and clients of generation servers.
+
+`open_engine` imports an engine, and torch with it, only when it is called.
+"""
+
+from collections.abc import Callable
+
+from haloforge.config import Backend
+from haloforge.errors import ConfigError
+from haloforge.generate.engine import Engine, SamplingParams, never, sample_seed
+from haloforge.generate.prompts import (
+    HALO,
+    PromptProtocol,
+    completion_text,
+    messages,
+    protocol_named,
+    render,
+)
+
+__all__ = [
+    "HALO",
+    "Engine",
+    "PromptProtocol",
+    "SamplingParams",
+    "completion_text",
+    "messages",
+    "never",
+    "open_engine",
+    "protocol_named",
+    "render",
+    "sample_seed",
+]
+
+
+def open_engine(
+    backend: Backend,
+    model: str,
+    *,
+    base_url: str | None = None,
+    concurrency: int = 8,
+    protocol: PromptProtocol = HALO,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Engine:
+    """Open an engine for a model as the backend knows it. Raises ModelError, BackendError or ConfigError."""
+    if backend == "local":
+        if base_url:
+            raise ConfigError("base_url is for servers; the local backend loads the model itself")
+        from haloforge.generate.local import LocalEngine
+        from haloforge.models import load
+
+        return LocalEngine(load(model, progress=progress), protocol)
+    if backend == "anthropic":
+        from haloforge.generate.anthropic import anthropic_engine
+
+        return anthropic_engine(model, protocol, base_url=base_url, concurrency=concurrency)
+    from haloforge.generate.openai import ollama_engine, openai_engine
+
+    open_server = ollama_engine if backend == "ollama" else openai_engine
+    return open_server(model, protocol, base_url=base_url, concurrency=concurrency)

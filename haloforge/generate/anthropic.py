@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from haloforge.errors import BackendError, ConfigError
-from haloforge.generate.engines import SamplingParams
+from haloforge.generate.engine import SamplingParams
 from haloforge.generate.prompts import PromptProtocol
 from haloforge.generate.servers import Answer, Dialect, ServerEngine
 from haloforge.generate.transport import Transport

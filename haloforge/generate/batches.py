@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from haloforge.generate.rows import Ending, Row
-from haloforge.generate.slots import Picker
+from haloforge.generate.decoding import Ending, Picker, Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -8,14 +8,12 @@ from functools import partial
 import torch
 
 from haloforge.generate.batches import run_batches
-from haloforge.generate.engines import SamplingParams, never, sample_seed
+from haloforge.generate.decoding import Ending, Row, pick
+from haloforge.generate.engine import SamplingParams, never, sample_seed
 from haloforge.generate.packing import pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
-from haloforge.generate.rows import Ending, Row
-from haloforge.generate.sampling import pick
 from haloforge.generate.slots import fits, run_slots
-from haloforge.models.adapters import merge_in_place
-from haloforge.models.loading import LoadedModel
+from haloforge.models import LoadedModel, merge_in_place
 from haloforge.records import Message, Problem, Sample
 
 SLOTS = {"cpu": 64, "cuda": 256}
@@ -26,8 +24,8 @@ _BATCH = 16
 
 
 class LocalEngine:
-    """Samples from a loaded model. Until `close` the model is borrowed: its adapter is merged in place, and on a CPU
-    its weights are laid out anew, so neither train nor save it before.
+    """Samples from a loaded model. Until `close` the model is changed: its adapter is merged in place, and on a CPU
+    its weights are packed in another layout, so neither train nor save it before.
 
     Every sample has a random stream of its own, so the same seed and the same problems on the same machine give the
     same tokens; in another batch only floating-point noise in the model's numbers can change them.

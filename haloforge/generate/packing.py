@@ -1,4 +1,4 @@
-"""Linear layers on a CPU with their weights in oneDNN's own layout, as `torch.compile` would lay them out.
+"""Linear layers on a CPU with their weights in oneDNN's own layout, as `torch.compile` would pack them.
 
 torch multiplies a few dozen rows by a plain weight matrix at half of what the CPU can do, because the matrix is
 rearranged in every product. Rearranged once, it takes as much memory again and gives the same numbers up to rounding.

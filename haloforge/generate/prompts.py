@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from haloforge.answers import extract_code
 from haloforge.errors import ConfigError
 from haloforge.generate import mbpp_3shot
-from haloforge.models.loading import FALLBACK_CHAT_TEMPLATE
+from haloforge.models import FALLBACK_CHAT_TEMPLATE
 from haloforge.problems.python_source import EXAMPLE_INTRO
 from haloforge.records import Message, Problem
 

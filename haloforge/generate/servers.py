@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from haloforge.errors import BackendError
-from haloforge.generate.engines import SamplingParams, never, sample_seed
+from haloforge.generate.engine import SamplingParams, never, sample_seed
 from haloforge.generate.prompts import PromptProtocol
 from haloforge.generate.transport import Overloaded, Transport
 from haloforge.records import FinishReason, Message, Problem, Sample
@@ -61,17 +61,17 @@ class ServerEngine:
         wanted = iter([(problem, index) for problem, index in pairs if (problem.task_id, index) not in skip])
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix=f"generate-{self.name}")
         stopping = threading.Event()  # only this thread may call should_stop, which may read a database
-        flying: set[Future[Sample | None]] = set()
+        in_flight: set[Future[Sample | None]] = set()
         try:
             while True:
-                while len(flying) < self.concurrency and not should_stop() and (item := next(wanted, None)):
+                while len(in_flight) < self.concurrency and not should_stop() and (item := next(wanted, None)):
                     problem, index = item
-                    own_seed = sample_seed(seed, problem.task_id, index)
-                    flying.add(pool.submit(self._sample, problem, index, params, own_seed, stopping))
-                if not flying:
+                    its_seed = sample_seed(seed, problem.task_id, index)
+                    in_flight.add(pool.submit(self._sample, problem, index, params, its_seed, stopping))
+                if not in_flight:
                     return
-                landed, flying = wait(flying, timeout=0.5, return_when=FIRST_COMPLETED)
-                yield from (sample for future in landed if (sample := future.result()))
+                answered, in_flight = wait(in_flight, timeout=0.5, return_when=FIRST_COMPLETED)
+                yield from (sample for future in answered if (sample := future.result()))
                 if should_stop():
                     return
         finally:
@@ -90,7 +90,7 @@ class ServerEngine:
         for event in self.transport.events(payload):
             if should_stop():
                 return
-            piece = self._understood(self.dialect.read_event, event)
+            piece = self._parsed(self.dialect.read_event, event)
             if piece:
                 yield piece
 
@@ -105,7 +105,7 @@ class ServerEngine:
         started = time.perf_counter()
         try:
             payload = self.dialect.payload(self.protocol.messages(problem), params, seed)
-            answer = self._understood(self.dialect.read, self.transport.post(payload, stopping.is_set))
+            answer = self._parsed(self.dialect.read, self.transport.post(payload, stopping.is_set))
         except Overloaded:
             if stopping.is_set():
                 return None
@@ -122,7 +122,7 @@ class ServerEngine:
             completion_tokens=answer.completion_tokens,
         )
 
-    def _understood(self, read: Callable[[dict[str, Any]], T], row: dict[str, Any]) -> T:
+    def _parsed(self, read: Callable[[dict[str, Any]], T], row: dict[str, Any]) -> T:
         try:
             return read(row)
         except (KeyError, IndexError, TypeError) as error:

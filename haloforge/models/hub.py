@@ -1,4 +1,7 @@
-"""Fetching models from the Hugging Face Hub: safetensors, tokenizer and configs only, never code or pickles."""
+"""What we ask of Hugging Face's libraries besides models: to fetch from their Hub, and to be quiet.
+
+Fetched are safetensors, tokenizer and configs only, never code or pickles.
+"""
 
 from pathlib import Path
 
@@ -36,3 +39,11 @@ def download(name: str, *, weights: bool) -> Path:
     if weights and not any(folder.glob(_WEIGHTS)):
         raise ModelError(f"{name} has no safetensors weights; pickled weights are not loaded, so choose another model")
     return folder
+
+
+def quiet_transformers() -> None:
+    """Keep transformers' progress bars and advice out of the terminal and the run's log; errors still show."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from haloforge.errors import MachineError, ModelError
-from haloforge.models.checkpoints import lineage_of, resolve
-from haloforge.models.embedded import EMBEDDED, embedded_folder
-from haloforge.models.four_bit import quantization
-from haloforge.models.hub import download
+from haloforge.errors import ConfigError, MachineError, ModelError
+from haloforge.models.checkpoints import EMBEDDED, lineage_of, resolve
+from haloforge.models.embedded import embedded_folder
+from haloforge.models.hub import download, quiet_transformers
 from haloforge.records import Checkpoint
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 Progress = Callable[[str], None]
 
@@ -26,8 +26,8 @@ FALLBACK_CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '### Response:\\n' }}{% endif %}"
 )
-"""For base models that come without a chat template: plain words, so that no token is needed that they never saw.
-It is saved with every checkpoint trained on such a model, so training and generation always agree."""
+"""For base models without a chat template: plain words only, so it needs no special token that they never saw.
+It is saved with every checkpoint trained on such a model, so that training and generation use the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ def load(
     import torch
 
     checkpoint = resolve(name)
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if place.type == "cuda" and not torch.cuda.is_available():
+    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if target.type == "cuda" and not torch.cuda.is_available():
         raise MachineError(f"The device {device} was asked for, but PyTorch finds no GPU; use cpu")
     tokenizer = load_tokenizer(name, progress=progress)
-    model = _assembled(checkpoint, _dtype_for(place, dtype), trainable, in_4bit, progress)
-    model = model if in_4bit else model.to(place)  # a base in 4 bits is made where it is to be
+    model = _with_adapters(checkpoint, _dtype_for(target, dtype), trainable, in_4bit, progress)
+    model = model if in_4bit else model.to(target)  # a base in 4 bits is loaded onto its device
     model.train(trainable)
-    return LoadedModel(model, tokenizer, checkpoint, place)
+    return LoadedModel(model, tokenizer, checkpoint, target)
 
 
 def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTrainedTokenizerBase":
@@ -90,15 +90,35 @@ def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTra
     return tokenizer
 
 
-def quiet_transformers() -> None:
-    """Keep transformers' progress bars and advice out of the terminal and the run's log; errors still show."""
-    from transformers.utils import logging
+def refuse_4bit_without_support() -> None:
+    """Raises ConfigError that names what this machine lacks for training on a base in 4 bits."""
+    import torch
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    needed = {
+        "a CUDA GPU": torch.cuda.is_available(),
+        "the package bitsandbytes (pip install bitsandbytes)": find_spec("bitsandbytes") is not None,
+    }
+    missing = [name for name, is_there in needed.items() if not is_there]
+    if missing:
+        raise ConfigError(
+            f"lora.load_in_4bit needs {' and '.join(missing)}, which this machine does not have; leave it out to train "
+            "on the whole weights"
+        )
 
 
-def _assembled(
+def four_bits(dtype: "torch.dtype") -> "BitsAndBytesConfig":
+    """NF4 with double quantization, as QLoRA has it (Dettmers et al. 2023, arXiv:2305.14314); computes in `dtype`."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def _with_adapters(
     checkpoint: Checkpoint, dtype: "torch.dtype", trainable: bool, in_4bit: bool, progress: Progress
 ) -> "PreTrainedModel":
     """The model of a checkpoint; the adapters below its own, if any, are merged into the base."""
@@ -124,10 +144,10 @@ def _full_model(checkpoint: Checkpoint, dtype: "torch.dtype", in_4bit: bool, pro
     quiet_transformers()
     folder = _folder(checkpoint, progress, weights=True)
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
-            quantization_config=quantization(dtype) if in_4bit else None,
+            quantization_config=four_bits(dtype) if in_4bit else None,
             attn_implementation="sdpa",
             trust_remote_code=False,
             use_safetensors=True,
@@ -135,8 +155,8 @@ def _full_model(checkpoint: Checkpoint, dtype: "torch.dtype", in_4bit: bool, pro
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"The model {checkpoint.path} cannot be loaded: {_first_line(error)}") from error
-    if found["missing_keys"]:  # transformers would go on with random numbers in their place
-        missing = ", ".join(sorted(found["missing_keys"])[:3])
+    if report["missing_keys"]:  # transformers would go on with random numbers in their place
+        missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelError(f"The model {checkpoint.path} is incomplete: its weights lack {missing}")
     model.config._name_or_path = model.name_or_path = checkpoint.path
     return cast("PreTrainedModel", model)

@@ -9,17 +9,22 @@ from typing import NamedTuple
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors
-from haloforge.models.checkpoints import FINAL_MODEL, resolve
-from haloforge.models.embedded import EMBEDDED
-from haloforge.models.four_bit import refuse_without_support
+from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, refuse_4bit_without_support, resolve
 from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import Skipped, TrainingRow, load_training_rows
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.provenance import as_problem, caution
 from haloforge.store import Report
-from haloforge.train.checkpoints import refuse_taken
-from haloforge.train.data import Encoded, Split, encode, family, split_by_family
-from haloforge.train.settings import optimizer_steps, sft_settings
+from haloforge.train import (
+    Encoded,
+    Split,
+    Training,
+    encode,
+    family,
+    optimizer_steps,
+    refuse_taken,
+    split_by_family,
+)
 
 _NAMED = 10
 _COMPARED_IN_A_PLAN = 5000
@@ -31,13 +36,11 @@ def run(config: SftConfig, report: Report) -> None:
 
     Raises Stopped, with everything saved, when the user asks.
     """
-    from haloforge.models.loading import load_tokenizer
-    from haloforge.train.fitting import Training
-    from haloforge.train.sft import train
+    from haloforge.train.fitting import fit
 
     target = Path(config.output_dir) / FINAL_MODEL
     if config.lora.load_in_4bit:
-        refuse_without_support()
+        refuse_4bit_without_support()
     refuse_taken(target, report.run_id, overwrite=config.overwrite)
     with file_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,8 +51,16 @@ def run(config: SftConfig, report: Report) -> None:
     learned = encode(rows.split.train, tokenizer, config.data.max_seq_length)
     held_out = encode(rows.split.held_out, tokenizer, config.data.max_seq_length)
     _describe(config, report, learned, held_out, rows.skipped)
-    training = Training(config.model.name, sft_settings(config), report.folder / "training", target, stage="sft")
-    trained = once(report, 0, "train", lambda: asdict(train(training, learned.examples, held_out.examples, report)))
+    training = Training(
+        start=config.model.name,
+        settings=config.training,
+        lora=config.lora,
+        seed=config.seed,
+        work=report.folder / "training",
+        target=target,
+        stage="sft",
+    )
+    trained = once(report, 0, "train", lambda: asdict(fit(training, learned.examples, held_out.examples, report)))
     steps, best_step, loss = trained["steps"], trained["best_step"], trained["eval_loss"]
     judged = f", held-out loss {loss:.3f} at step {best_step}" if loss else ""
     report.log(f"trained for {steps} steps{judged}; the model is in {target}")
@@ -65,13 +76,13 @@ def plan(config: SftConfig) -> list[str]:
     """What `run` would do, found without network, weights or writing. Raises ForgeError for what would stop it."""
     target = Path(config.output_dir) / FINAL_MODEL
     if config.lora.load_in_4bit:
-        refuse_without_support()
+        refuse_4bit_without_support()
     check_output(config)
     _refuse_unwritable(target)
     rows = read_rows(config)
     (train, held_out), skipped = rows.split, rows.skipped
     is_small = len(train) <= _COMPARED_IN_A_PLAN
-    steps = optimizer_steps(len(train), sft_settings(config))
+    steps = optimizer_steps(len(train), config.training)
     longest = config.data.max_seq_length
     return [
         f"model    {_start(config.model.name)}",

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.answers import whole_program
+from haloforge.config import VerifySettings
 from haloforge.errors import DataError
 from haloforge.files import read_jsonl, write_jsonl
 from haloforge.records import Problem, Verdict
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.verifier import open_verifier
 
 Progress = Callable[[int], None]

@@ -1,4 +1,4 @@
-"""Checkpoints of a training in work: which one to go on from, and turning the best into `final_model`.
+"""Checkpoints of an unfinished training: which one to resume from, and turning the best into `final_model`.
 
 transformers writes a checkpoint file by file; a process may die in the middle. Only a folder that was marked after
 its last file is used, and what a dead process left behind is cleared away.
@@ -12,8 +12,7 @@ from typing import Any
 
 from haloforge.errors import ConfigError, RunError
 from haloforge.files import file_errors, read_text, write_text
-from haloforge.models.checkpoints import Metadata, read_metadata, write_metadata
-from haloforge.models.folders import building
+from haloforge.models import Metadata, building, read_metadata, write_metadata
 
 _COMPLETE = "complete"
 _FINGERPRINT = "fingerprint.json"
@@ -68,7 +67,7 @@ def claim(folder: Path, fingerprint: Mapping[str, Any]) -> None:
 
 
 def refuse_taken(target: Path, run_id: str, *, overwrite: bool) -> None:
-    """Raises ConfigError when `target` holds something that this run did not make, unless it may be replaced."""
+    """Raises ConfigError when `target` holds something that another run made, unless `overwrite`."""
     if overwrite or not target.exists() or read_metadata(target).run == run_id:
         return
     owner = read_metadata(target).run

@@ -1,12 +1,12 @@
-"""Train, resume, publish: what SFT and RAFT share from rows of token ids to `final_model`."""
+"""Train, resume, publish: from examples or samples to `final_model`, for SFT and RAFT alike."""
 
 import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset
@@ -14,86 +14,88 @@ from peft import LoraConfig
 from transformers import PrinterCallback
 from trl import SFTConfig
 
-from haloforge.errors import Stopped
+from haloforge.config import LoraSection
+from haloforge.cores import usable_cores
+from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
-from haloforge.models.checkpoints import Metadata, read_metadata, resolve
-from haloforge.models.loading import load
+from haloforge.models import Metadata, load, read_metadata, resolve
 from haloforge.records import Reporter
 from haloforge.train import checkpoints
-from haloforge.train.examples import Row
-from haloforge.train.machine import limit_threads
+from haloforge.train.examples import Example, Row, TrainSample
 from haloforge.train.reporting import Reporting, evaluation_losses, is_exhausted
-from haloforge.train.settings import TrainSettings, optimizer_steps
 from haloforge.train.trainer import Collator, ForgeTrainer
+from haloforge.train.training import Training, TrainingSettings, TrainResult, optimizer_steps
 
 _RESULT = "result.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What to train, how, and where it goes: checkpoints into `work` while it lasts, the model into `target`."""
-
-    start: str
-    settings: TrainSettings
-    work: Path
-    target: Path
-    stage: str
-    cycle: int | None = None
+_Trainable = Sequence[Example] | Sequence[TrainSample]
 
 
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """How a training ended. `loss` is the last step's, `eval_loss` the published step's (None without held-out rows).
+def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], report: Reporter) -> TrainResult:
+    """Train to the end and publish the model at `training.target`.
 
-    `tokens` counts prompts and completions, without padding; `seconds` only the process that finished.
+    Called again it goes on from its last checkpoint, or returns the result where the model is published already. The
+    step with the lowest loss on `held_out` is published, without held-out examples the last one. Raises ConfigError
+    when a ratio loss meets samples without log-probs, Stopped (with everything saved) when the user asks, RunError
+    when examples or settings changed since the training began.
     """
-
-    path: str
-    steps: int
-    best_step: int
-    tokens: int
-    seconds: float
-    loss: float | None
-    eval_loss: float | None
-
-
-def fit(training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Reporter) -> TrainResult:
-    """Train to the end and publish the model; goes on from the last checkpoint, and does nothing when it is done.
-
-    Raises Stopped (with everything saved) when the user asks, RunError when rows or settings changed half-way.
-    """
-    done = _finished(training, report)
-    if done is None:
+    _refuse_without_logprobs(training.settings, examples)
+    data = _Data([e.to_row() for e in examples], [e.to_row() for e in held_out])
+    result = _finished(training, report)
+    if result is None:
         began = time.monotonic()
         training.work.mkdir(parents=True, exist_ok=True)
-        checkpoints.claim(training.work, _fingerprint(training, rows, held_out))
+        checkpoints.claim(training.work, _fingerprint(training, data))
         checkpoints.clear_torn(training.work)
         last = checkpoints.last_checkpoint(training.work)
         if last is None or not _is_over(last, training.settings):
-            _train(training, rows, held_out, report, last)
-        done = _publish(training, report, began)
+            _train(training, data, report, last)
+        result = _publish(training, report, began)
     checkpoints.discard(training.work)
-    return done
+    return result
 
 
-def _train(
-    training: Training, rows: Sequence[Row], held_out: Sequence[Row], report: Reporter, last: Path | None
-) -> None:
+class _Data(NamedTuple):
+    """Rows as the Collator reads them."""
+
+    train: list[Row]
+    held_out: list[Row]
+
+
+def _refuse_without_logprobs(settings: TrainingSettings, examples: _Trainable) -> None:
+    has_all = all(isinstance(example, TrainSample) and example.logprobs for example in examples)
+    if settings.loss != "raft" and not has_all:
+        raise ConfigError(f"the loss {settings.loss} needs the samples' log-probs, which this engine does not give")
+
+
+def _limit_threads() -> None:
+    """Use at most the cores that this process may run on; never more threads than PyTorch has been set to.
+
+    PyTorch counts the cores of the machine. In a container that is given two of sixty-four it would start sixty-four
+    threads, which wait for each other most of the time.
+    """
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
+
+
+def _train(training: Training, data: _Data, report: Reporter, last: Path | None) -> None:
     settings, has_gpu = training.settings, torch.cuda.is_available()
     in_bf16 = settings.bf16 and has_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-    limit_threads()
-    dtype, in_4bit = "bfloat16" if in_bf16 else "float32", settings.lora.load_in_4bit
+    _limit_threads()
+    dtype, in_4bit = "bfloat16" if in_bf16 else "float32", training.lora.load_in_4bit
     loaded = load(training.start, trainable=True, dtype=dtype, in_4bit=in_4bit, progress=report.log)
-    reporting = Reporting(report, patience=settings.patience, cycle=training.cycle)
+    reporting = Reporting(report, patience=settings.early_stopping_patience, cycle=training.cycle)
     trainer = ForgeTrainer(
         model=loaded.model,
-        args=_arguments(training, len(rows), has_gpu=has_gpu, in_bf16=in_bf16, evaluates=bool(held_out)),
+        args=trainer_arguments(
+            training, len(data.train), has_gpu=has_gpu, in_bf16=in_bf16, evaluates=bool(data.held_out)
+        ),
         loss=settings.loss,
-        train_dataset=Dataset.from_list([dict(row) for row in rows]),
-        eval_dataset=Dataset.from_list([dict(row) for row in held_out]) if held_out else None,
+        train_dataset=_dataset(data.train),
+        eval_dataset=_dataset(data.held_out) if data.held_out else None,
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
         processing_class=loaded.tokenizer,
-        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(settings),
+        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(training.lora),
         callbacks=[reporting],
     )
     trainer.remove_callback(PrinterCallback)
@@ -102,7 +104,12 @@ def _train(
         raise Stopped
 
 
-def _arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: bool, evaluates: bool) -> SFTConfig:
+def _dataset(rows: Sequence[Row]) -> Dataset:
+    return Dataset.from_list([dict(row) for row in rows])
+
+
+def trainer_arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: bool, evaluates: bool) -> SFTConfig:
+    """The Trainer's arguments for `rows` training rows."""
     settings = training.settings
     arguments = SFTConfig(
         output_dir=str(training.work),
@@ -120,7 +127,7 @@ def _arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: bool, e
         fp16=False,
         activation_checkpointing=settings.gradient_checkpointing and has_gpu,
         dataloader_pin_memory=has_gpu,
-        seed=settings.seed,
+        seed=training.seed,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         remove_unused_columns=False,
@@ -142,8 +149,7 @@ def _arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: bool, e
     return arguments
 
 
-def _new_adapter(settings: TrainSettings) -> LoraConfig:
-    lora = settings.lora
+def _new_adapter(lora: LoraSection) -> LoraConfig:
     return LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
@@ -186,16 +192,16 @@ def _finished(training: Training, report: Reporter) -> TrainResult | None:
     return TrainResult(**json.loads(read_text(path)))
 
 
-def _is_over(checkpoint: Path, settings: TrainSettings) -> bool:
-    state = checkpoints.state_of(checkpoint)
-    return state["global_step"] >= state["max_steps"] or is_exhausted(state["log_history"], settings.patience)
+def _is_over(checkpoint: Path, settings: TrainingSettings) -> bool:
+    state, patience = checkpoints.state_of(checkpoint), settings.early_stopping_patience
+    return state["global_step"] >= state["max_steps"] or is_exhausted(state["log_history"], patience)
 
 
-def _fingerprint(training: Training, rows: Sequence[Row], held_out: Sequence[Row]) -> dict[str, Any]:
-    settings = asdict(training.settings) | {"lora": training.settings.lora.model_dump()}
+def _fingerprint(training: Training, data: _Data) -> dict[str, Any]:
+    settings = training.settings.model_dump(mode="json") | {"lora": training.lora.model_dump(), "seed": training.seed}
     return {
-        "training data": _digest(rows),
-        "held-out data": _digest(held_out),
+        "training data": _digest(data.train),
+        "held-out data": _digest(data.held_out),
         "settings": settings,
         "starting checkpoint": resolve(training.start).path,
     }

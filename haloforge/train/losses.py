@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from haloforge.train.settings import Loss
+from haloforge.config import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ class Objective(NamedTuple):
 def objective(loss: Loss, log_probs: "Tensor", old_log_probs: "Tensor", weights: "Tensor") -> Objective:
     """Per-token objective; its mean over the learned tokens is maximised.
 
-    `log_probs` and `old_log_probs` have the shape (batch, tokens), `weights` (batch, 1): the share of a sample under
+    `log_probs` and `old_log_probs` have the shape (batch, tokens), `weights` (batch, 1): the weight of a sample under
     raft and raft++, its advantage under reinforce_rej. Tokens that are not learned must be masked by the caller.
     """
     import torch
@@ -36,9 +36,9 @@ def objective(loss: Loss, log_probs: "Tensor", old_log_probs: "Tensor", weights:
     if loss == "raft":
         return Objective(weights * log_probs, torch.zeros_like(log_probs, dtype=torch.bool))
     ratio = (log_probs - old_log_probs).exp()
-    free = ratio * weights
-    held = ratio.clamp(1 - CLIP_LOW, 1 + CLIP_HIGH) * weights
-    return Objective(torch.minimum(free, held), held < free)
+    unclipped = ratio * weights
+    clipped = ratio.clamp(1 - CLIP_LOW, 1 + CLIP_HIGH) * weights
+    return Objective(torch.minimum(unclipped, clipped), clipped < unclipped)
 
 
 def advantages(task_ids: Sequence[str], rewards: Sequence[float]) -> list[float]:
@@ -46,8 +46,8 @@ def advantages(task_ids: Sequence[str], rewards: Sequence[float]) -> list[float]
 
     A problem whose samples all earned the same gets exact zeros: there is nothing to learn from it.
     """
-    groups: dict[str, list[float]] = defaultdict(list)
+    by_task: dict[str, list[float]] = defaultdict(list)
     for task_id, reward in zip(task_ids, rewards, strict=True):
-        groups[task_id].append(reward)
-    centre = {task: found[0] if len(set(found)) == 1 else sum(found) / len(found) for task, found in groups.items()}
-    return [reward - centre[task_id] for task_id, reward in zip(task_ids, rewards, strict=True)]
+        by_task[task_id].append(reward)
+    mean = {task: earned[0] if len(set(earned)) == 1 else sum(earned) / len(earned) for task, earned in by_task.items()}
+    return [reward - mean[task_id] for task_id, reward in zip(task_ids, rewards, strict=True)]

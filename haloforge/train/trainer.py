@@ -1,4 +1,4 @@
-"""One training loop for SFT and RAFT: TRL's SFTTrainer, made to keep to itself and to score only what is learned."""
+"""One training loop for SFT and RAFT: TRL's SFTTrainer, without network access, scoring only the learned tokens."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
+from haloforge.config import Loss
 from haloforge.errors import MachineError
 from haloforge.files import file_errors
 from haloforge.train.losses import objective
 from haloforge.train.scoring import score
-from haloforge.train.settings import Loss
 
 
 class Collator(DataCollatorForLanguageModeling):
@@ -29,7 +29,7 @@ class Collator(DataCollatorForLanguageModeling):
 
 
 class ForgeTrainer(SFTTrainer):
-    """SFTTrainer with RAFT's objectives. It asks no server anything and writes no template of a model card."""
+    """SFTTrainer with RAFT's objectives. It asks no server anything and writes no model card."""
 
     def __init__(self, *args: Any, loss: Loss, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,14 +47,14 @@ class ForgeTrainer(SFTTrainer):
         weights, old = inputs.pop("weights", None), inputs.pop("old_log_probs", None)
         scored = score(model, inputs)
         if weights is None or old is None:
-            aim = objective("raft", scored.log_probs, scored.log_probs, torch.ones_like(scored.log_probs[:, :1]))
+            target = objective("raft", scored.log_probs, scored.log_probs, torch.ones_like(scored.log_probs[:, :1]))
         else:
-            aim = objective(self.loss, scored.log_probs, old[:, 1:], weights)
-            self._note_drift(aim.is_clipped, scored.log_probs - old[:, 1:], scored.is_learned)
+            target = objective(self.loss, scored.log_probs, old[:, 1:], weights)
+            self._note_drift(target.is_clipped, scored.log_probs - old[:, 1:], scored.is_learned)
         self._note("entropy", scored.entropy.sum(), scored.is_learned.sum())
         self._note("mean_token_accuracy", scored.is_top.sum(), scored.is_learned.sum())
         tokens = scored.is_learned.sum() if num_items_in_batch is None else num_items_in_batch
-        total = -(aim.per_token * scored.is_learned).sum() / torch.as_tensor(tokens).clamp(min=1)
+        total = -(target.per_token * scored.is_learned).sum() / torch.as_tensor(tokens).clamp(min=1)
         # num_items_in_batch counts the tokens of all processes, whose gradients are then averaged
         return total if num_items_in_batch is None else total * self.accelerator.num_processes
 
@@ -72,7 +72,7 @@ class ForgeTrainer(SFTTrainer):
         """Nothing leaves this machine."""
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """A checkpoint in work needs no card."""
+        """A checkpoint of an unfinished training needs no card."""
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Raises MachineError when the disk is full, however the library that noticed says so."""

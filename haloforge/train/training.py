@@ -1,83 +1,49 @@
-"""How a model is trained, whichever stage asks for it. Every value comes from `haloforge.config`."""
+"""What a training is asked for and what came of it, whichever stage asks. Light to import: no torch."""
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
-from haloforge.config import LoraSection, RaftConfig, SftConfig
+from haloforge.config import LoraSection, RaftTraining, SftTraining
 
-Loss = Literal["raft", "raft++", "reinforce_rej"]
-"""raft: negative log-likelihood; the other two: the clipped importance ratio of `haloforge.train.losses`."""
-
-_STEPS_BETWEEN_CHECKPOINTS_OF_A_CYCLE = 50
+TrainingSettings = SftTraining | RaftTraining
+"""The section `training` of a stage's config, read as it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """One training. `learning_rate` is the peak of a cosine decay; `patience` counts evaluations, 0 never stops."""
+class Training:
+    """What to train, how, and where it goes: checkpoints into `work` while it lasts, the model into `target`.
 
-    epochs: float
-    batch_size: int
-    gradient_accumulation_steps: int
-    learning_rate: float
-    warmup_ratio: float
-    weight_decay: float
-    max_grad_norm: float
-    bf16: bool
-    gradient_checkpointing: bool
-    save_steps: int
-    eval_steps: int
-    patience: int
-    seed: int
-    lora: LoraSection
-    loss: Loss = "raft"
-
-
-def sft_settings(config: SftConfig) -> TrainSettings:
-    """What an SFT run asks for."""
-    training = config.training
-    return TrainSettings(
-        epochs=training.num_train_epochs,
-        batch_size=training.per_device_train_batch_size,
-        gradient_accumulation_steps=training.gradient_accumulation_steps,
-        learning_rate=training.learning_rate,
-        warmup_ratio=training.warmup_ratio,
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
-        bf16=training.bf16,
-        gradient_checkpointing=training.gradient_checkpointing,
-        save_steps=training.save_steps,
-        eval_steps=training.eval_steps,
-        patience=training.early_stopping_patience,
-        seed=config.seed,
-        lora=config.lora,
-    )
-
-
-def cycle_settings(config: RaftConfig, cycle: int) -> TrainSettings:
-    """What cycle 1, 2, ... of a RAFT run asks for: a lower learning rate and another seed in every cycle.
-
-    No warm-up and no weight decay: a cycle is a handful of steps, and the adapter it goes on with is warm already.
+    `start` names the checkpoint to train; `lora` shapes the new adapter where that is none. `seed` decides the row
+    order, the adapter's start and the dropout. `cycle` is a RAFT cycle counted from 1, None in SFT.
     """
-    training = config.training
-    return TrainSettings(
-        epochs=training.epochs,
-        batch_size=training.batch_size,
-        gradient_accumulation_steps=training.gradient_accumulation_steps,
-        learning_rate=training.learning_rate * config.raft.lr_decay_per_cycle ** (cycle - 1),
-        warmup_ratio=0.0,
-        weight_decay=0.0,
-        max_grad_norm=training.max_grad_norm,
-        bf16=training.bf16,
-        gradient_checkpointing=training.gradient_checkpointing,
-        save_steps=_STEPS_BETWEEN_CHECKPOINTS_OF_A_CYCLE,
-        eval_steps=_STEPS_BETWEEN_CHECKPOINTS_OF_A_CYCLE,
-        patience=0,
-        seed=config.seed + cycle,
-        lora=config.lora,
-    )
+
+    start: str
+    settings: TrainingSettings
+    lora: LoraSection
+    seed: int
+    work: Path
+    target: Path
+    stage: str
+    cycle: int | None = None
 
 
-def optimizer_steps(rows: int, settings: TrainSettings) -> int:
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """How a training ended. `loss` is the last step's, `eval_loss` the published step's (None without held-out rows).
+
+    `tokens` counts prompts and completions, without padding; `seconds` only the process that finished.
+    """
+
+    path: str
+    steps: int
+    best_step: int
+    tokens: int
+    seconds: float
+    loss: float | None
+    eval_loss: float | None
+
+
+def optimizer_steps(rows: int, settings: TrainingSettings) -> int:
     """How often the weights change when `rows` rows are trained on, as the Trainer counts on one device."""
     batches = -(-rows // settings.batch_size)
     steps_per_epoch = max(1, -(-batches // settings.gradient_accumulation_steps))

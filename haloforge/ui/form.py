@@ -15,7 +15,6 @@ from haloforge.ui.wording import label, number
 Choices = Callable[[str], Sequence[str]]
 """What a field may name, by the kind of its setting: models, problems, file."""
 
-_WRITTEN = ("output", "output_dir")
 SECTIONS = {
     "model": "Model",
     "data": "Data",
@@ -120,7 +119,7 @@ def explain(s: Setting) -> str:
 
 def is_picked(s: Setting) -> bool:
     """True for a setting whose value is usually one of the things that exist already."""
-    return s.kind in ("model", "problems") or (s.kind == "file" and s.path.split(".")[-1] not in _WRITTEN)
+    return s.kind in ("model", "problems") or (s.kind == "file" and not s.is_output)
 
 
 def shown(s: Setting, value: Any) -> Any:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from haloforge.models.checkpoints import find_checkpoints
-from haloforge.models.embedded import EMBEDDED
+from haloforge.config import model_folder_of
+from haloforge.models import EMBEDDED, find_checkpoints
 from haloforge.problems.manifest import manifest_path
 from haloforge.store import Store
 
@@ -22,7 +22,7 @@ def choices(kind: str, root: Path | None = None, here: Path | None = None) -> Se
 
 def models(root: Path | None, here: Path) -> list[str]:
     """Every checkpoint under models/ and where runs wrote theirs, relative to the working folder if they are in it."""
-    folders = {here / "models", *_made_folders(root)}
+    folders = {here / "models", *_output_folders(root)}
     return [_relative(checkpoint.path, here) for checkpoint in find_checkpoints(sorted(folders))]
 
 
@@ -34,10 +34,10 @@ def data_files(here: Path) -> list[str]:
     return [_relative(str(p), here) for p in found]
 
 
-def _made_folders(root: Path | None) -> set[Path]:
+def _output_folders(root: Path | None) -> set[Path]:
     with Store(root) as store:
         runs = store.runs(limit=10_000)
-    return {Path(run.cwd, str(run.config["output_dir"])) for run in runs if run.config.get("output_dir")}
+    return {folder for run in runs if (folder := model_folder_of(run))}
 
 
 def _relative(path: str, here: Path) -> str:

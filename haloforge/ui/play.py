@@ -17,7 +17,7 @@ from haloforge.errors import ConfigError, DataError, ForgeError
 from haloforge.records import Problem, Tests, Verdict
 
 if TYPE_CHECKING:
-    from haloforge.generate.engines import Engine
+    from haloforge.generate import Engine
 
 State = Literal["waiting", "loading", "writing", "verifying", "done", "stopped", "failed"]
 
@@ -87,8 +87,7 @@ async def play(ask: Ask) -> AsyncIterator[tuple[Answer, ...]]:
 def answers(ask: Ask, model: str, should_stop: Callable[[], bool]) -> Iterator[Answer]:
     """One model's answer as it grows, then its verdict. What fails is told in the answer, never raised."""
     from haloforge.answers import extract_code
-    from haloforge.generate.engines import SamplingParams
-    from haloforge.generate.prompts import messages
+    from haloforge.generate import SamplingParams, messages
 
     answer = Answer(model, "loading")
     yield answer
@@ -127,7 +126,7 @@ def _engine(model: str) -> "tuple[Engine, threading.Lock]":
 
 @lru_cache(maxsize=2)
 def _open(model: str) -> "tuple[Engine, threading.Lock]":
-    from haloforge.generate.engines import open_engine
+    from haloforge.generate import open_engine
 
     return open_engine("local", model), threading.Lock()
 
@@ -136,7 +135,7 @@ def verify(problem: Problem, code: str | None) -> Verdict:
     """Judge code as training would. Raises VerifierError."""
     from haloforge.verify import VerifySettings, open_verifier
 
-    with open_verifier(VerifySettings(run=True, workers=1)) as verifier:
+    with open_verifier(VerifySettings(run_after_compile=True, workers=1)) as verifier:
         verifier.check([problem])
         return verifier.verify(problem, code)
 

@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 from haloforge.config import AppConfig
-from haloforge.models.embedded import EMBEDDED
+from haloforge.models import EMBEDDED
 
 
 class Caps(NamedTuple):

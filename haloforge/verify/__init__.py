@@ -16,11 +16,11 @@ Everything that runs model-written code, and every compiler, runs in a sandbox. 
 others.
 """
 
+from haloforge.config import VerifySettings
 from haloforge.languages import VERIFIERS, compilers_available
 from haloforge.verify.reward_function import reward_function
 from haloforge.verify.rewards import reward_of
 from haloforge.verify.sandbox.probe import isolation
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.verifier import Verifier, open_verifier
 
 __all__ = [

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from haloforge.config import VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.languages import family_of
 from haloforge.records import STATUSES, Problem, Status, dumps
@@ -27,7 +28,6 @@ from haloforge.verify.outcome import TESTS_KEPT, Outcome, violent_end
 from haloforge.verify.sandbox.levels import ENVIRONMENT, UNSAFE
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.stdio import text_of
 
 PLACEHOLDER = "{file}"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from haloforge.config import VerifySettings
 from haloforge.records import Status, Verdict
 from haloforge.verify.rewards import reward_of
 from haloforge.verify.sandbox.zygote import Exit
-from haloforge.verify.settings import VerifySettings
 
 DETAIL_LIMIT = 500
 DIAGNOSTICS_LIMIT = 16 << 10

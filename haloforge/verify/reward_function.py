@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.answers import extract_code
+from haloforge.config import VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Verdict
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.verifier import open_verifier
 
 Completion = str | Sequence[Mapping[str, Any]]

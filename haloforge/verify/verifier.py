@@ -12,6 +12,7 @@ from concurrent.futures import Future, as_completed
 from pathlib import Path
 from types import TracebackType
 
+from haloforge.config import VerifySettings
 from haloforge.cores import cores_of, usable_cores
 from haloforge.errors import DataError, VerifierError
 from haloforge.languages import LANGUAGES, VERIFIERS, Language, compiler_path, family_of, language_for, toolchain
@@ -28,7 +29,6 @@ from haloforge.verify.per_problem import PerProblem
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
 
 TRIES = 3
@@ -47,10 +47,10 @@ def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verif
     Those of `custom` are not remembered: nobody knows all that its command reads, which may change. Raises
     VerifierError for a name or a sandbox that is not there.
     """
-    if settings.name not in VERIFIERS:
-        raise VerifierError(f"unknown verifier {settings.name!r}; use one of {', '.join(VERIFIERS)}")
+    if settings.type not in VERIFIERS:
+        raise VerifierError(f"unknown verifier {settings.type!r}; use one of {', '.join(VERIFIERS)}")
     level = chosen_level(allow_unsafe=settings.allow_unsafe)
-    if settings.name == "custom":
+    if settings.type == "custom":
         level, cache = command_level(level, allow_unsafe=settings.allow_unsafe), None
     return Verifier(settings, level, OutcomeCache(cache) if cache else None)
 
@@ -200,11 +200,11 @@ class Verifier:
         return key_of(self._problem_keys.of(problem), code)
 
     def _problem_key(self, problem: Problem) -> str:
-        settings = dataclasses.asdict(self._settings)
-        for name in ("reward", "partial", "workers", "allow_unsafe"):
-            del settings[name]  # they change no outcome, only what is made of it
+        only_scoring = {"reward", "partial", "workers", "allow_unsafe"}  # they change no outcome, only its reward
+        settings = self._settings.model_dump(mode="json", exclude=only_scoring)
+        settings["stop_at_first_failure"] = self._settings.stop_at_first_failure
         about = problem.tests.to_json(), problem.language, problem.entry_point, problem.starter_code, problem.solution
-        return key_of(settings, self.isolation, toolchain(self._settings.name, problem.language), about)
+        return key_of(settings, self.isolation, toolchain(self._settings.type, problem.language), about)
 
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         limits = limits_for(problem, self._settings)
@@ -254,10 +254,10 @@ class Verifier:
 
 
 def _check(problem: Problem, settings: VerifySettings, level: str) -> None:
-    if settings.name == "custom":
+    if settings.type == "custom":
         check_command(settings, level, problem)
         return
-    language = language_for(settings.name, problem.language)
+    language = language_for(settings.type, problem.language)
     kind = problem.tests.kind
     if language is not None:
         _check_compiler(language, kind, level)
@@ -283,7 +283,7 @@ def _check_compiler(language: Language, kind: str, level: str) -> None:
 
 def _check_imports(problem: Problem, settings: VerifySettings) -> None:
     """Go's tests may import what cannot be had here, and then no solution would compile."""
-    if problem.tests.kind != "program" or settings.name == "custom" or family_of(problem.language) != "go":
+    if problem.tests.kind != "program" or settings.type == "custom" or family_of(problem.language) != "go":
         return
     unknown = unknown_imports(LANGUAGES["go"], (problem.starter_code, problem.tests.setup, *problem.tests.code))
     if unknown:

@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+from haloforge.config import VerifySettings
 from haloforge.languages import language_for
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
@@ -17,7 +18,6 @@ from haloforge.verify.python.split import run_joined, run_split, suite_of
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.zygote import Zygote
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.stdio import agreement, compile_python, run_python
 
 LEAST_WALL_S = 10.0
@@ -38,10 +38,10 @@ class Worker:
     def judge(self, problem: Problem, code: str, limits: Limits) -> Outcome:
         """Judge one solution once. Raises BoxFailed when our own machinery failed."""
         settings, tests = self._settings, problem.tests
-        if settings.name == "custom":
+        if settings.type == "custom":
             scratch = self._scratch.folder
             return run_custom(self._command_box(scratch), scratch, settings, problem, code, limits)
-        language = language_for(settings.name, problem.language)
+        language = language_for(settings.type, problem.language)
         stop = settings.stop_at_first_failure
         agree = agreement(tests, lambda: self._zygote("judge"), limits)
         if language is not None:
@@ -50,7 +50,7 @@ class Worker:
         heavy = any(name in text for name in PACKAGES for text in (code, tests.setup, *tests.code, *tests.hidden))
         solution = self._zygote("solution", packages_too=heavy)
         if tests.kind == "none":
-            return compile_python(solution, code, limits, also_run=settings.run)
+            return compile_python(solution, code, limits, also_run=settings.run_after_compile)
         if tests.kind == "stdio":
             return run_python(solution, code, tests.cases, agree, limits, stop=stop)
         suite = self._suites.of(problem)

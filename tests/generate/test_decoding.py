@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from haloforge.generate.sampling import pick
+from haloforge.generate.decoding import pick
 
 
 def wanted(logits: torch.Tensor, temperature: float, top_p: float, top_k: int) -> torch.Tensor:

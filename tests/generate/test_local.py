@@ -8,10 +8,10 @@ import pytest
 import torch
 from tiny import save_tiny_adapter, save_tiny_model, tiny_model, tiny_tokenizer
 
-from haloforge.generate.engines import SamplingParams, open_engine, sample_seed
+from haloforge.generate import SamplingParams, open_engine, sample_seed
 from haloforge.generate.local import LocalEngine
 from haloforge.generate.prompts import EVALPLUS, render, render_messages
-from haloforge.models.loading import LoadedModel, load
+from haloforge.models import LoadedModel, load
 from haloforge.records import Checkpoint, Problem, Sample
 
 TEXTS = ["Add.", "Write a function that adds two numbers and returns the sum.", "x", "Sort a list, please.", "Why?"]

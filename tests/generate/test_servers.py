@@ -10,8 +10,8 @@ import pytest
 from chat_server import Reply, anthropic_reply, openai_reply, serving, sse
 
 from haloforge.errors import BackendError, ConfigError
+from haloforge.generate import SamplingParams, open_engine
 from haloforge.generate.anthropic import anthropic_engine
-from haloforge.generate.engines import SamplingParams, open_engine
 from haloforge.generate.openai import ollama_engine, openai_engine
 from haloforge.generate.prompts import HALO
 from haloforge.generate.servers import ServerEngine

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from haloforge.errors import ModelError
-from haloforge.models.checkpoints import Metadata, find_checkpoints, read_metadata, resolve, write_metadata
+from haloforge.models import Metadata, find_checkpoints, read_metadata, resolve, write_metadata
 
 
 def make_model(folder: Path) -> Path:

@@ -11,8 +11,8 @@ from worlds import raft_config
 
 from haloforge.config import RaftConfig, SftConfig
 from haloforge.errors import ConfigError, ModelError
-from haloforge.models.four_bit import quantization
-from haloforge.models.loading import load
+from haloforge.models import load
+from haloforge.models.loading import four_bits
 from haloforge.stages import raft, sft
 
 IS_POSSIBLE = torch.cuda.is_available() and find_spec("bitsandbytes") is not None
@@ -36,7 +36,7 @@ def test_ratio_losses_are_refused_on_a_base_in_4_bits() -> None:
 
 
 def test_weights_are_kept_in_nf4_as_the_paper_says() -> None:
-    asked = quantization(torch.bfloat16)
+    asked = four_bits(torch.bfloat16)
     assert (asked.load_in_4bit, asked.bnb_4bit_quant_type, asked.bnb_4bit_use_double_quant) == (True, "nf4", True)
     assert asked.bnb_4bit_compute_dtype is torch.bfloat16
 

@@ -10,7 +10,7 @@ from tiny import save_tiny_adapter, save_tiny_model, tiny_tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from haloforge.errors import MachineError, ModelError
-from haloforge.models.loading import FALLBACK_CHAT_TEMPLATE, load, load_tokenizer
+from haloforge.models import FALLBACK_CHAT_TEMPLATE, load, load_tokenizer
 
 IDS = torch.tensor([[5, 9, 33, 70, 12]])
 
@@ -178,7 +178,7 @@ def test_the_embedded_model_is_converted_once_and_splits_numbers_into_digits() -
 
 @pytest.mark.slow
 def test_the_embedded_model_has_the_weights_of_its_gguf() -> None:
-    from haloforge.models.embedded import embedded_folder, gguf_file
+    from haloforge.models import embedded_folder, gguf_file
 
     source = gguf_file()
     original = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)

@@ -8,9 +8,7 @@ from tiny import save_tiny_adapter, save_tiny_model
 from transformers import AutoModelForCausalLM
 
 from haloforge.errors import ModelError
-from haloforge.models.checkpoints import Metadata, read_metadata, write_metadata
-from haloforge.models.loading import load
-from haloforge.models.merging import export, merge
+from haloforge.models import Metadata, export, load, merge, read_metadata, write_metadata
 
 IDS = torch.tensor([[5, 9, 33, 70, 12]])
 

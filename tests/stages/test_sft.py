@@ -12,8 +12,7 @@ from tiny import save_tiny_adapter, save_tiny_model
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError, ModelError, RunError, Stopped
 from haloforge.files import read_jsonl
-from haloforge.models.checkpoints import read_metadata, resolve
-from haloforge.models.loading import load
+from haloforge.models import load, read_metadata, resolve
 from haloforge.stages import sft
 from haloforge.store import Report, Store
 

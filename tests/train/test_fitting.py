@@ -5,36 +5,34 @@ import resource
 from dataclasses import replace
 from pathlib import Path
 
-import lessons
 import pytest
+import training_samples
 from tiny import save_tiny_adapter
 
+from haloforge.config import RaftTraining
 from haloforge.errors import ConfigError, MachineError
-from haloforge.models.checkpoints import Metadata, read_metadata
-from haloforge.models.loading import load
+from haloforge.models import Metadata, load, read_metadata
 from haloforge.store import Report
-from haloforge.train import checkpoints
-from haloforge.train.examples import Example
-from haloforge.train.fitting import Training, fit
-from haloforge.train.fitting import _arguments as arguments_of
-from haloforge.train.raft import train_on_samples
+from haloforge.train import Example, Training, TrainSample, checkpoints, optimizer_steps
+from haloforge.train.fitting import fit, trainer_arguments
 from haloforge.train.reporting import evaluations_since_best, is_exhausted
-from haloforge.train.settings import optimizer_steps
 
-TRAIN = [Example(tuple(range(3, 20 + i)), tuple(range(3, 20 + i))).to_row() for i in range(12)]
-OTHER = [Example(tuple(range(120 + i, 90, -1)), tuple(range(120 + i, 90, -1))).to_row() for i in range(4)]
+TRAIN = [Example(tuple(range(3, 20 + i)), tuple(range(3, 20 + i))) for i in range(12)]
+OTHER = [Example(tuple(range(120 + i, 90, -1)), tuple(range(120 + i, 90, -1))) for i in range(4)]
 """Counting up and counting down: what is learned from the first makes the second worse."""
 
 
 def training(model: str, report: Report, output: Path, **changes: object) -> Training:
-    settings = replace(lessons.SETTINGS, **changes)  # type: ignore[arg-type]
-    return Training(model, settings, report.folder / "training", output / "final_model", stage="sft")
+    task = training_samples.cycle(model, report, output, **changes)  # type: ignore[arg-type]
+    return replace(task, work=report.folder / "training", stage="sft", cycle=None)
 
 
 def test_the_best_step_is_published_and_training_stops_when_it_only_gets_worse(
     model: str, report: Report, tmp_path: Path
 ) -> None:
-    task = training(model, report, tmp_path, epochs=20, eval_steps=2, patience=3, learning_rate=2e-2)
+    task = training(
+        model, report, tmp_path, num_train_epochs=20, eval_steps=2, early_stopping_patience=3, learning_rate=2e-2
+    )
     result = fit(task, TRAIN, OTHER, report)
     losses = [
         e.data["values"]["loss"] for e in report.store.events(report.run_id, kind="metric") if e.data["name"] == "eval"
@@ -46,7 +44,7 @@ def test_the_best_step_is_published_and_training_stops_when_it_only_gets_worse(
 
 
 def test_the_model_loads_by_its_folder_and_says_where_it_came_from(model: str, report: Report, tmp_path: Path) -> None:
-    fit(training(model, report, tmp_path, epochs=1), TRAIN, [], report)
+    fit(training(model, report, tmp_path, num_train_epochs=1), TRAIN, [], report)
     folder = tmp_path / "final_model"
     assert read_metadata(folder) == Metadata(base_model=model, parent=model, run=report.run_id, stage="sft")
     assert load(str(folder), device="cpu").tokenizer.chat_template is not None
@@ -64,13 +62,13 @@ def test_the_model_loads_by_its_folder_and_says_where_it_came_from(model: str, r
 
 def test_steps_are_counted_as_the_trainer_counts_them(model: str, report: Report, tmp_path: Path) -> None:
     for number, (rows, epochs) in enumerate([(12, 1.0), (11, 1.5), (3, 0.5), (5, 2.0)]):
-        task = training(model, report, tmp_path / str(number), epochs=epochs)
+        task = training(model, report, tmp_path / str(number), num_train_epochs=epochs)
         task = replace(task, work=report.folder / str(number))
         assert fit(task, TRAIN[:rows], [], report).steps == optimizer_steps(rows, task.settings)
 
 
 def test_progress_and_metrics_tell_every_step(model: str, report: Report, tmp_path: Path) -> None:
-    result = fit(training(model, report, tmp_path, epochs=2), TRAIN, OTHER, report)
+    result = fit(training(model, report, tmp_path, num_train_epochs=2), TRAIN, OTHER, report)
     progress = [e.data for e in report.store.events(report.run_id, kind="progress")]
     assert (progress[0]["done"], progress[-1]["done"], progress[-1]["total"]) == (0, result.steps, result.steps)
     metrics = [e.data for e in report.store.events(report.run_id, kind="metric")]
@@ -80,27 +78,27 @@ def test_progress_and_metrics_tell_every_step(model: str, report: Report, tmp_pa
         m["values"]["learning_rate"] > 0 and m["values"]["grad_norm"] > 0 for m in metrics if m["name"] == "train"
     )
     assert [m["step"] for m in metrics if m["name"] == "eval"] == [5, 6]
-    assert result.tokens == 2 * sum(len(row["input_ids"]) for row in TRAIN)
+    assert result.tokens == 2 * sum(len(row.input_ids) for row in TRAIN)
 
 
 def test_an_adapter_without_its_tokenizer_can_be_trained_on(model: str, report: Report, tmp_path: Path) -> None:
     adapter = save_tiny_adapter(tmp_path / "adapter", model)
-    fit(training(str(adapter), report, tmp_path / "out", epochs=1), TRAIN, [], report)
+    fit(training(str(adapter), report, tmp_path / "out", num_train_epochs=1), TRAIN, [], report)
     kept = json.loads((tmp_path / "out" / "final_model" / "adapter_config.json").read_text())
     assert (kept["r"], kept["base_model_name_or_path"]) == (4, model)
     assert load(str(tmp_path / "out" / "final_model"), device="cpu").checkpoint.parent == str(adapter)
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_advice(model: str, report: Report, tmp_path: Path) -> None:
-    task = training(model, report, tmp_path, learning_rate=1.0, max_grad_norm=1e9, epochs=60)
-    rows = [{**row, "weight": 1e38, "log_probs": [0.0] * len(row["labels"])} for row in TRAIN]
+    task = training(model, report, tmp_path, learning_rate=1.0, max_grad_norm=1e9, num_train_epochs=60)
+    rows = [TrainSample("t", (), row.labels, tuple(0.0 for _ in row.labels), weight=1e38) for row in TRAIN]
     with pytest.raises(ConfigError, match="the loss is no longer a number at step .*learning rate"):
         fit(task, rows, [], report)
 
 
 def test_a_full_disk_is_one_sentence_and_loses_nothing(model: str, report: Report, tmp_path: Path) -> None:
-    wide = lessons.SETTINGS.lora.model_copy(update={"r": 64})
-    task = training(model, report, tmp_path, save_steps=1, epochs=1, lora=wide)
+    wide = training_samples.LORA.model_copy(update={"r": 64})
+    task = replace(training(model, report, tmp_path, save_steps=1, num_train_epochs=1), lora=wide)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
     try:
@@ -113,9 +111,9 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(model: str, report: Repor
 
 
 def test_ratio_losses_need_log_probs(model: str, report: Report, tmp_path: Path) -> None:
-    bare = [replace(sample, logprobs=()) for sample in lessons.samples()]
+    bare = [replace(sample, logprobs=()) for sample in training_samples.samples()]
     with pytest.raises(ConfigError, match="log-probs"):
-        train_on_samples(model, bare, replace(lessons.SETTINGS, loss="raft++"), tmp_path, report, cycle=1)
+        fit(replace(training(model, report, tmp_path), settings=RaftTraining(loss="raft++")), bare, [], report)
 
 
 @pytest.mark.parametrize(("asked", "has_gpu"), [(True, True), (True, False), (False, True)])
@@ -123,7 +121,7 @@ def test_activations_are_checkpointed_on_a_gpu_where_that_is_asked_for(
     asked: bool, has_gpu: bool, model: str, report: Report, tmp_path: Path
 ) -> None:
     task = training(model, report, tmp_path, gradient_checkpointing=asked)
-    arguments = arguments_of(task, len(TRAIN), has_gpu=has_gpu, in_bf16=False, evaluates=False)
+    arguments = trainer_arguments(task, len(TRAIN), has_gpu=has_gpu, in_bf16=False, evaluates=False)
     assert arguments.activation_checkpointing is (asked and has_gpu)
 
 

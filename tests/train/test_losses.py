@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from haloforge.config import Loss
 from haloforge.train.losses import CLIP_HIGH, CLIP_LOW, advantages, objective
-from haloforge.train.settings import Loss
 
 log_probs = st.lists(st.floats(-8, -0.01), min_size=1, max_size=6)
 shifts = st.floats(-2, 2)

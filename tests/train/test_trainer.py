@@ -3,19 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import lessons
 import pytest
 import torch
+import training_samples
 from datasets import Dataset
 from peft import LoraConfig
 from tiny import tiny_model, tiny_tokenizer
 from trl import SFTConfig, SFTTrainer
 
-from haloforge.train import scoring
-from haloforge.train.examples import IGNORED, TrainSample
-from haloforge.train.losses import advantages
+from haloforge.config import Loss
+from haloforge.train import IGNORED, TrainSample, advantages, scoring
 from haloforge.train.scoring import score
-from haloforge.train.settings import Loss
 from haloforge.train.trainer import Collator, ForgeTrainer
 
 
@@ -34,7 +32,7 @@ def make_trainer(folder: Path, loss: Loss = "raft", parent: bool = False, **lora
     common: dict[str, Any] = {
         "model": tiny_model(tokenizer),
         "args": arguments,
-        "train_dataset": Dataset.from_list([dict(s.to_row()) for s in lessons.samples()]),
+        "train_dataset": Dataset.from_list([dict(s.to_row()) for s in training_samples.samples()]),
         "processing_class": tokenizer,
         "data_collator": Collator(pad_token_id=tokenizer.pad_token_id),
         "peft_config": LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False, **lora),
@@ -65,7 +63,7 @@ def current_log_probs(trainer: Any, samples: list[TrainSample]) -> list[TrainSam
 
 def test_raft_equals_trls_own_loss_and_gradient(tmp_path: Path) -> None:
     ours, theirs = make_trainer(tmp_path), make_trainer(tmp_path, parent=True)
-    batch = batch_of(lessons.samples())
+    batch = batch_of(training_samples.samples())
     plain = {k: batch[k] for k in ("input_ids", "attention_mask", "labels")}
     expected = theirs.compute_loss(theirs.model, dict(plain))
     assert ours.compute_loss(ours.model, dict(batch)).item() == pytest.approx(expected.item(), abs=1e-6)
@@ -77,7 +75,7 @@ def test_raft_equals_trls_own_loss_and_gradient(tmp_path: Path) -> None:
 
 def test_the_small_head_scores_as_trls_fused_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = make_trainer(tmp_path)
-    batch = batch_of(lessons.samples())
+    batch = batch_of(training_samples.samples())
     inputs = {k: batch[k] for k in ("input_ids", "attention_mask", "labels")}
     small = score(trainer.model, inputs)
     monkeypatch.setattr(scoring, "LARGEST_LOGITS", 0)
@@ -90,7 +88,7 @@ def test_the_small_head_scores_as_trls_fused_head(tmp_path: Path, monkeypatch: p
 
 def test_raft_plus_plus_begins_with_rafts_gradient(tmp_path: Path) -> None:
     plain, ratio = make_trainer(tmp_path), make_trainer(tmp_path, loss="raft++")
-    batch = batch_of(current_log_probs(plain, lessons.samples()))
+    batch = batch_of(current_log_probs(plain, training_samples.samples()))
     expected = gradients(plain, batch)
     for name, found in gradients(ratio, batch).items():
         assert torch.allclose(found, expected[name], atol=1e-6), name
@@ -100,14 +98,14 @@ def test_where_every_token_is_clipped_nothing_is_learned(tmp_path: Path) -> None
     trainer = make_trainer(tmp_path, loss="raft++")
     unlikely = [
         TrainSample(s.task_id, s.prompt_ids, s.token_ids, tuple(p - 1 for p in s.logprobs))
-        for s in current_log_probs(trainer, lessons.samples())
+        for s in current_log_probs(trainer, training_samples.samples())
     ]
     assert not any(found.any() for found in gradients(trainer, batch_of(unlikely)).values())
 
 
 def test_problems_with_equal_rewards_teach_nothing_under_reinforce_rej(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, loss="reinforce_rej")
-    samples = lessons.samples()
+    samples = training_samples.samples()
     centred = advantages([s.task_id for s in samples], [1.0] * len(samples))
     weighted = [
         TrainSample(s.task_id, s.prompt_ids, s.token_ids, s.logprobs, weight)
@@ -119,7 +117,7 @@ def test_problems_with_equal_rewards_teach_nothing_under_reinforce_rej(tmp_path:
 def test_the_loss_is_that_of_the_sampled_tokens_and_no_others(tmp_path: Path) -> None:
     """Against a plain forward pass per sample, without padding, TRL or a collator: prompt out, end token in."""
     trainer = make_trainer(tmp_path)
-    samples = lessons.samples(6)
+    samples = training_samples.samples(6)
     found = gradients(trainer, batch_of(samples))
     loss = trainer.compute_loss(trainer.model, dict(batch_of(samples)))
     trainer.model.zero_grad()
@@ -129,7 +127,7 @@ def test_the_loss_is_that_of_the_sampled_tokens_and_no_others(tmp_path: Path) ->
         predicted = trainer.model(input_ids=ids).logits[0].log_softmax(-1)
         for place in range(len(sample.prompt_ids), ids.shape[1]):
             total, count = total - predicted[place - 1, ids[0, place]], count + 1
-    assert all(sample.token_ids[-1] == lessons.END for sample in samples)
+    assert all(sample.token_ids[-1] == training_samples.END for sample in samples)
     assert loss.item() == pytest.approx((total / count).item(), abs=1e-5)
     (total / count).backward()  # type: ignore[no-untyped-call]
     for name, parameter in trainer.model.named_parameters():
@@ -139,7 +137,7 @@ def test_the_loss_is_that_of_the_sampled_tokens_and_no_others(tmp_path: Path) ->
 
 def test_padding_changes_neither_loss_nor_gradient(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path)
-    short, long = lessons.samples(2), lessons.samples(8)
+    short, long = training_samples.samples(2), training_samples.samples(8)
     alone = batch_of(short)
     width = batch_of(long)["input_ids"].shape[1] + 5
     padded = dict(alone)
@@ -152,7 +150,7 @@ def test_padding_changes_neither_loss_nor_gradient(tmp_path: Path) -> None:
 
 def test_the_names_of_trl_that_we_rest_on_are_there(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path)
-    batch = batch_of(lessons.samples(2))
+    batch = batch_of(training_samples.samples(2))
     output = trainer.model(input_ids=batch["input_ids"], labels=batch["labels"], fused_lm_head=True)
     assert output.log_probs.shape == output.label_mask.shape == output.is_top1.shape == output.entropy.shape
     assert {"_send_telemetry", "create_model_card", "_save"} <= set(dir(SFTTrainer))

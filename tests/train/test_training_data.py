@@ -11,8 +11,7 @@ from haloforge.errors import DataError
 from haloforge.generate.prompts import render
 from haloforge.problems.rows import TrainingRow
 from haloforge.records import Problem
-from haloforge.train.data import encode, encode_row, split_by_family
-from haloforge.train.examples import IGNORED, Example
+from haloforge.train.examples import IGNORED, Example, encode, encode_row, split_by_family
 
 TOKENIZER = tiny_tokenizer()
 END = TOKENIZER.eos_token_id

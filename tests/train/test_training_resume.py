@@ -7,16 +7,17 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import lessons
 import pytest
 import torch
+import training_samples
 from safetensors.torch import load_file
+from training_samples import LORA, cycle, samples
 
 from haloforge.errors import RunError, Stopped
-from haloforge.models.checkpoints import read_metadata
+from haloforge.models import read_metadata
 from haloforge.store import Report, Store
-from haloforge.train import checkpoints
-from haloforge.train.raft import train_on_samples
+from haloforge.train import TrainResult, TrainSample, checkpoints
+from haloforge.train.fitting import fit
 
 
 def weights(output: Path) -> dict[str, torch.Tensor]:
@@ -30,13 +31,23 @@ def assert_same_weights(one: Path, other: Path) -> None:
         assert torch.equal(first[name], second[name]), name
 
 
+def train(
+    model: str,
+    learned: list[TrainSample],
+    output: Path,
+    report: Report,
+    epochs: float = training_samples.SETTINGS.epochs,
+) -> TrainResult:
+    return fit(cycle(model, report, output, num_train_epochs=epochs), learned, [], report)
+
+
 def steps_reported(report: Report) -> list[int]:
     return [e.data["done"] for e in report.store.events(report.run_id, kind="progress")]
 
 
 def kill_after(report: Report, step: int, model: str, output: Path, epochs: int) -> None:
     """Start a worker process and SIGKILL it once it has reported that step."""
-    words = [lessons.__file__, str(report.store.root), report.run_id, model, str(output), str(epochs)]
+    words = [training_samples.__file__, str(report.store.root), report.run_id, model, str(output), str(epochs)]
     with subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL) as worker:
         while max(steps_reported(report), default=0) < step:
             assert worker.poll() is None, "the worker ended before it could be killed"
@@ -47,9 +58,8 @@ def kill_after(report: Report, step: int, model: str, output: Path, epochs: int)
 
 @pytest.mark.slow
 def test_killed_twice_it_ends_with_the_same_weights(model: str, report: Report, store: Store, tmp_path: Path) -> None:
-    settings = replace(lessons.SETTINGS, epochs=25)
     other = Report(store, store.create_run("raft", {}).id)
-    train_on_samples(model, lessons.samples(), settings, tmp_path / "unbroken", other, cycle=1)
+    train(model, samples(), tmp_path / "unbroken", other, epochs=25)
 
     for step in (20, 60):
         kill_after(report, step, model, tmp_path / "killed", epochs=25)
@@ -57,7 +67,7 @@ def test_killed_twice_it_ends_with_the_same_weights(model: str, report: Report, 
     assert checkpoints.last_checkpoint(work) is not None
     assert not (tmp_path / "killed" / "final_model").exists()
     before = len(steps_reported(report))
-    train_on_samples(model, lessons.samples(), settings, tmp_path / "killed", report, cycle=1)
+    train(model, samples(), tmp_path / "killed", report, epochs=25)
 
     assert steps_reported(report)[before] > 0, "it should go on, not begin again"
     assert_same_weights(tmp_path / "unbroken", tmp_path / "killed")
@@ -67,36 +77,34 @@ def test_stopped_by_the_user_it_goes_on_to_the_same_weights(
     model: str, report: Report, store: Store, tmp_path: Path
 ) -> None:
     other = Report(store, store.create_run("raft", {}).id)
-    train_on_samples(model, lessons.samples(), lessons.SETTINGS, tmp_path / "unbroken", other, cycle=1)
+    train(model, samples(), tmp_path / "unbroken", other)
 
     store.update_run(report.run_id, stop="now")
     with pytest.raises(Stopped):
-        train_on_samples(model, lessons.samples(), lessons.SETTINGS, tmp_path / "stopped", report, cycle=1)
+        train(model, samples(), tmp_path / "stopped", report)
     last = checkpoints.last_checkpoint(report.folder / "training-cycle-1")
     assert last is not None
     assert checkpoints.state_of(last)["global_step"] == 1
     store.update_run(report.run_id, stop="")
-    train_on_samples(model, lessons.samples(), lessons.SETTINGS, tmp_path / "stopped", report, cycle=1)
+    train(model, samples(), tmp_path / "stopped", report)
 
     assert_same_weights(tmp_path / "unbroken", tmp_path / "stopped")
 
 
 def test_called_again_it_returns_what_it_made(model: str, report: Report, tmp_path: Path) -> None:
-    settings = replace(lessons.SETTINGS, epochs=1)
-    first = train_on_samples(model, lessons.samples(), settings, tmp_path, report, cycle=1)
+    first = train(model, samples(), tmp_path, report, epochs=1)
     events = len(report.store.events(report.run_id))
-    assert train_on_samples(model, lessons.samples(), settings, tmp_path, report, cycle=1) == first
+    assert train(model, samples(), tmp_path, report, epochs=1) == first
     assert len(report.store.events(report.run_id)) == events
 
 
 def test_a_published_model_whose_result_was_not_recorded_is_made_again(
     model: str, report: Report, tmp_path: Path
 ) -> None:
-    settings = replace(lessons.SETTINGS, epochs=1)
-    first = train_on_samples(model, lessons.samples(), settings, tmp_path, report, cycle=1)
+    first = train(model, samples(), tmp_path, report, epochs=1)
     before = weights(tmp_path)
     (report.folder / "training-cycle-1" / "result.json").unlink()
-    again = train_on_samples(model, lessons.samples(), settings, tmp_path, report, cycle=1)
+    again = train(model, samples(), tmp_path, report, epochs=1)
     assert again.steps == first.steps
     assert all(torch.equal(before[name], after) for name, after in weights(tmp_path).items())
 
@@ -104,17 +112,17 @@ def test_a_published_model_whose_result_was_not_recorded_is_made_again(
 def test_other_samples_are_never_mixed_in(model: str, report: Report, store: Store, tmp_path: Path) -> None:
     store.update_run(report.run_id, stop="now")
     with pytest.raises(Stopped):
-        train_on_samples(model, lessons.samples(), lessons.SETTINGS, tmp_path, report, cycle=1)
+        train(model, samples(), tmp_path, report)
     with pytest.raises(RunError, match="the training data changed"):
-        train_on_samples(model, lessons.samples(seed=1), lessons.SETTINGS, tmp_path, report, cycle=1)
+        train(model, samples(seed=1), tmp_path, report)
 
 
 def test_a_cycle_goes_on_with_the_adapter_of_the_one_before(model: str, report: Report, tmp_path: Path) -> None:
-    settings = replace(lessons.SETTINGS, epochs=1)
-    train_on_samples(model, lessons.samples(), settings, tmp_path / "cycle_1", report, cycle=1)
+    train(model, samples(), tmp_path / "cycle_1", report, epochs=1)
     first = str(tmp_path / "cycle_1" / "final_model")
-    other_rank = replace(settings, lora=settings.lora.model_copy(update={"r": 8}))
-    train_on_samples(first, lessons.samples(seed=1), other_rank, tmp_path / "cycle_2", report, cycle=2)
+    next_cycle = cycle(first, report, tmp_path / "cycle_2", number=2, num_train_epochs=1)
+    other_rank = replace(next_cycle, lora=LORA.model_copy(update={"r": 8}))
+    fit(other_rank, samples(seed=1), [], report)
 
     one, two = weights(tmp_path / "cycle_1"), weights(tmp_path / "cycle_2")
     assert {k: v.shape for k, v in one.items()} == {k: v.shape for k, v in two.items()}, "the old rank stays"

@@ -10,7 +10,7 @@ import pytest
 from seeded import RAFT, SFT, add_cycles, make_run
 
 from haloforge.config import BenchmarkConfig
-from haloforge.models.checkpoints import Metadata, write_metadata
+from haloforge.models import Metadata, write_metadata
 from haloforge.settings import StageConfig, values
 from haloforge.store import Store
 from haloforge.ui import stage_panel

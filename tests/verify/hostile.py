@@ -68,7 +68,7 @@ def compiled_flaw(worker: Worker, code: str, words: list[str], language: str = "
 
 def compiled_flaws(level: str, name: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
     """As `flaws`, for compiled programs under the verifier `name`; a title may begin with its language."""
-    worker = Worker(VerifySettings(name=name), level)
+    worker = Worker(VerifySettings(type=name), level)
     try:
         found = {
             title: compiled_flaw(worker, code, words, title.partition(":")[0] if ":" in title else "cpp")

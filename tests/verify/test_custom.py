@@ -21,7 +21,7 @@ PROBLEM = Problem("c", "", language="cobol")
 
 def verdict_of(script, code="x", **settings):
     command = (sys.executable, "-c", script, "{file}")
-    with open_verifier(VerifySettings(name="custom", command=command, workers=1, **settings)) as verifier:
+    with open_verifier(VerifySettings(type="custom", command=command, workers=1, **settings)) as verifier:
         verifier.check([PROBLEM])
         return verifier.verify(PROBLEM, code)
 
@@ -34,7 +34,7 @@ def test_the_exit_code_is_the_verdict():
 
 def test_no_verdict_is_remembered_of_a_command_that_has_changed_since(tmp_path):
     script, cache = tmp_path / "judge.py", tmp_path / "verdicts.db"
-    settings = VerifySettings(name="custom", command=(sys.executable, str(script), "{file}"), workers=1)
+    settings = VerifySettings(type="custom", command=(sys.executable, str(script), "{file}"), workers=1)
     for code in (1, 0):
         script.write_text(f"raise SystemExit({code})")
         with open_verifier(settings, cache) as verifier:
@@ -79,7 +79,7 @@ def test_the_problem_comes_on_standard_input():
 )
 def test_a_command_that_cannot_work_is_refused_before_anything_runs(settings, complaint):
     with (
-        open_verifier(VerifySettings(name="custom", **settings)) as verifier,
+        open_verifier(VerifySettings(type="custom", **settings)) as verifier,
         pytest.raises(VerifierError, match=complaint),
     ):
         verifier.check([PROBLEM])
@@ -90,7 +90,7 @@ def test_a_wrapper_that_does_not_find_what_it_wraps_is_refused_before_anything_r
     for path, text in ((hidden, "#!/bin/sh\nexit 0\n"), (wrapper, f"#!/bin/sh\nexec {hidden} $1\n")):
         path.write_text(text)
         path.chmod(0o755)
-    settings = VerifySettings(name="custom", command=(str(wrapper), "{file}"), workers=1)
+    settings = VerifySettings(type="custom", command=(str(wrapper), "{file}"), workers=1)
     with open_verifier(settings) as verifier, pytest.raises(VerifierError, match="name what else it reads in verifier"):
         verifier.check([PROBLEM])
     with open_verifier(dataclasses.replace(settings, readable=(str(hidden),))) as verifier:
@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_executed_leaves_its_samples_unscored(tmp_path):
     broken = tmp_path / "broken"
     broken.write_text("#!/no/such/interpreter\n")
     broken.chmod(0o755)
-    with open_verifier(VerifySettings(name="custom", command=(str(broken),), workers=1)) as verifier:
+    with open_verifier(VerifySettings(type="custom", command=(str(broken),), workers=1)) as verifier:
         verdict = verifier.verify(PROBLEM, "x")
     assert verdict.status == "unscored" and "cannot be started" in verdict.detail, verdict
 
@@ -136,7 +136,7 @@ def test_it_reads_the_files_it_names_and_those_that_are_allowed_and_no_others(tm
     script.write_text(f"{READS.replace('sys.argv[1]', repr(str(rules / 'rule')))}\n")
 
     def status(*command, readable=()):
-        settings = VerifySettings(name="custom", command=command, workers=1, readable=readable)
+        settings = VerifySettings(type="custom", command=command, workers=1, readable=readable)
         with open_verifier(settings) as verifier:
             return verifier.verify(PROBLEM, "x").status
 
@@ -226,7 +226,7 @@ def test_hostile_solutions_that_the_command_runs_are_contained(level, tmp_path, 
     secret = tmp_path / "secret"
     secret.write_text("secret")
     start = f"SECRET, OUTSIDER = {str(secret)!r}, {os.getpid()}\ndef leak(what): print('LEAK', what, flush=True)\n"
-    worker = Worker(VerifySettings(name="custom", command=(sys.executable, "-c", RUNS, "{file}")), level)
+    worker = Worker(VerifySettings(type="custom", command=(sys.executable, "-c", RUNS, "{file}")), level)
     found = {}
     try:
         for name, code in HOSTILE.items():

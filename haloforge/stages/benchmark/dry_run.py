@@ -4,7 +4,6 @@ from haloforge.config import BenchmarkConfig
 from haloforge.stages.benchmark.results import refuse_taken_result, samples_path
 from haloforge.stages.benchmark.work import benchmark_problems, benchmark_work
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
-from haloforge.stages.shared.judging import verify_settings
 from haloforge.verify import open_verifier
 
 
@@ -17,7 +16,7 @@ def plan(config: BenchmarkConfig) -> list[str]:
     """What a benchmark would do. Raises ForgeError for what would stop it."""
     check_output(config)
     problems = benchmark_problems(config)
-    with open_verifier(verify_settings(config.verifier)) as verifier:
+    with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
     work = benchmark_work(config, problems)
     return [

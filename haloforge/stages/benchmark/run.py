@@ -7,7 +7,6 @@ from haloforge.stages.benchmark.aliasing import rescued
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, summary, write_result
 from haloforge.stages.benchmark.work import benchmark_problems, benchmark_work
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.judging import verify_settings
 from haloforge.stages.shared.phases import Facts, hold_settings, once
 from haloforge.stages.shared.sampling import sample_and_verify
 from haloforge.store import Report
@@ -28,7 +27,7 @@ def run(config: BenchmarkConfig, report: Report) -> None:
         return rescued(problems, report.store.samples(report.run_id, purpose="benchmark"), verifier)
 
     engines = Engines(report.log, config.protocol)
-    with open_verifier(verify_settings(config.verifier)) as verifier, closing(engines):
+    with open_verifier(config.verifier) as verifier, closing(engines):
         verifier.check(problems)
         hold_settings(report, config, problems)
         report.store.save_problems(report.run_id, problems, held_out=True)

@@ -2,7 +2,7 @@
 
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import DataError
-from haloforge.generate.prompts import protocol_named
+from haloforge.generate import protocol_named
 from haloforge.problems import load_problems
 from haloforge.records import Problem
 from haloforge.stages.shared.judging import default_language

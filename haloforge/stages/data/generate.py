@@ -15,9 +15,8 @@ from typing import Any
 from haloforge.config import GenerateConfig
 from haloforge.errors import BackendError, DataError, Stopped
 from haloforge.files import append_jsonl, read_jsonl, read_text, sha256_of
-from haloforge.generate.engines import open_engine
-from haloforge.generate.prompts import HALO, PromptProtocol
-from haloforge.models.checkpoints import resolve
+from haloforge.generate import HALO, PromptProtocol, open_engine
+from haloforge.models import resolve
 from haloforge.problems import load_problems
 from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
 from haloforge.records import Problem, Sample

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from haloforge.config import PrepareConfig, VerifierSection
+from haloforge.config import PrepareConfig, VerifySettings
 from haloforge.errors import DataError, Stopped
 from haloforge.files import sha256_of, write_jsonl
 from haloforge.problems import SOURCES, Source, adapted, decontaminate, hub, scan_problems
@@ -130,7 +130,7 @@ def _watched(rows: Iterable[_T], report: Report, phase: str, total: int) -> Iter
 
 def _drop_failing(sieve: Sieve, report: Report) -> None:
     kept = []
-    judged = judge_solutions(sieve.kept, VerifierSection())
+    judged = judge_solutions(sieve.kept, VerifySettings())
     for problem, verdict in _watched(judged, report, "check solutions", len(sieve.kept)):
         if verdict is None or verdict.passed:
             kept.append(problem)

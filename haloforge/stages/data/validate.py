@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from haloforge.config import ValidateConfig, VerifierSection
+from haloforge.config import ValidateConfig, VerifySettings
 from haloforge.errors import DataError, VerifierError
 from haloforge.files import read_jsonl
 from haloforge.problems import adapted
 from haloforge.problems.decontaminate import bundled
 from haloforge.problems.rows import training_row
 from haloforge.records import Problem, Verdict
-from haloforge.stages.shared.judging import default_language, verify_settings
+from haloforge.stages.shared.judging import default_language
 from haloforge.verify import open_verifier
 
 SHOWN = 10
@@ -134,11 +134,11 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
     )
 
 
-def judge_solutions(problems: Iterable[Problem], settings: VerifierSection) -> Iterator[tuple[Problem, Verdict | None]]:
+def judge_solutions(problems: Iterable[Problem], settings: VerifySettings) -> Iterator[tuple[Problem, Verdict | None]]:
     """Each problem with the verdict on its own solution; None where it has no solution or no tests."""
     problems = list(problems)
     judged = [problem for problem in problems if _can_be_judged(problem)]
-    with open_verifier(verify_settings(settings)) as verifier:
+    with open_verifier(settings) as verifier:
         verifier.check(judged)
         verdicts = verifier.verify_many((problem, problem.solution) for problem in judged)
         for problem in problems:
@@ -153,7 +153,7 @@ class _Judged(NamedTuple):
     unjudged: str
 
 
-def _judged(problems: dict[int, Problem], settings: VerifierSection) -> _Judged:
+def _judged(problems: dict[int, Problem], settings: VerifySettings) -> _Judged:
     passed, unscored, failed = 0, 0, list[Finding]()
     try:
         for line, (problem, verdict) in zip(problems, judge_solutions(problems.values(), settings), strict=True):

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.config import RaftConfig
-from haloforge.models.four_bit import refuse_without_support
+from haloforge.models import refuse_4bit_without_support
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.replay import check_replay_file
 from haloforge.stages.raft.splits import read_split
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
-from haloforge.stages.shared.judging import check_cycles, default_language, verify_settings
+from haloforge.stages.shared.judging import check_cycles, default_language
 from haloforge.stages.shared.provenance import caution
 from haloforge.verify import open_verifier
 
@@ -25,12 +25,12 @@ def check_output(config: RaftConfig) -> None:
 def plan(config: RaftConfig) -> list[str]:
     """What a RAFT run would do. Raises ForgeError for what would stop it."""
     if config.lora.load_in_4bit:
-        refuse_without_support()
+        refuse_4bit_without_support()
     configs = configs_of(config)
     check_output(config)
     check_replay_file(config)
     split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
-    with open_verifier(verify_settings(config.verifier)) as verifier:
+    with open_verifier(config.verifier) as verifier:
         verifier.check([*split.train, *split.held_out])
     check_cycles(config, split.train)
     loop, train, held_out = config.raft, split.train, split.held_out

@@ -1,13 +1,12 @@
 """Rows of solved problems or chats that are mixed in with what a cycle kept, against forgetting."""
 
 from haloforge.config import RaftConfig
-from haloforge.models.loading import load_tokenizer
+from haloforge.models import load_tokenizer
 from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import load_training_rows
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.seeds import derived_seed
-from haloforge.train.data import encode
-from haloforge.train.examples import IGNORED, Example, TrainSample
+from haloforge.train import IGNORED, Example, TrainSample, encode
 
 LONGEST = 2048
 """Tokens; a longer row is not replayed."""

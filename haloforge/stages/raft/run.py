@@ -10,7 +10,7 @@ from contextlib import closing
 
 from haloforge.config import RaftConfig
 from haloforge.errors import Stopped
-from haloforge.models.four_bit import refuse_without_support
+from haloforge.models import refuse_4bit_without_support
 from haloforge.stages.raft import cycles
 from haloforge.stages.raft.cycle_plan import plan_cycle
 from haloforge.stages.raft.experiments import run_seeds
@@ -18,11 +18,11 @@ from haloforge.stages.raft.replay import check_replay_file
 from haloforge.stages.raft.splits import read_split
 from haloforge.stages.raft.steps import Loop, choose, evaluate, sample, train, try_strengths
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.judging import check_cycles, default_language, verify_settings
+from haloforge.stages.shared.judging import check_cycles, default_language
 from haloforge.stages.shared.phases import hold_settings, once
 from haloforge.stages.shared.provenance import caution
 from haloforge.store import Report
-from haloforge.train.examples import TrainSample
+from haloforge.train import TrainSample
 from haloforge.verify import open_verifier
 
 
@@ -32,12 +32,12 @@ def run(config: RaftConfig, report: Report) -> None:
         run_seeds(config, report, run)
         return
     if config.lora.load_in_4bit:
-        refuse_without_support()
+        refuse_4bit_without_support()
     cycles.refuse_taken_output(config, report.run_id)
     check_replay_file(config)
     split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
     problems = [*split.train, *split.held_out]
-    with open_verifier(verify_settings(config.verifier)) as verifier, closing(Engines(report.log)) as engines:
+    with open_verifier(config.verifier) as verifier, closing(Engines(report.log)) as engines:
         verifier.check(problems)
         check_cycles(config, split.train)
         hold_settings(report, config, problems)

@@ -16,12 +16,10 @@ from haloforge.stages.raft.splits import Split
 from haloforge.stages.raft.sweep import sweep
 from haloforge.stages.raft.training_set import lessons
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.judging import verify_settings
 from haloforge.stages.shared.phases import Facts, once
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
 from haloforge.store import Report
-from haloforge.train.examples import TrainSample
-from haloforge.train.settings import cycle_settings
+from haloforge.train import Training, TrainSample
 from haloforge.verify import Verifier, open_verifier
 
 
@@ -46,7 +44,7 @@ def sample(loop: Loop, cycle: int, plan: CyclePlan) -> None:
     if config.verifier == loop.config.verifier:
         once(loop.report, cycle, "sample", lambda: _sample(loop, work, plan.start))
         return
-    with open_verifier(verify_settings(config.verifier)) as verifier:  # around the phase, whose cost is without it
+    with open_verifier(config.verifier) as verifier:  # around the phase, whose cost is without it
         once(loop.report, cycle, "sample", lambda: _sample(replace(loop, verifier=verifier), work, plan.start))
 
 
@@ -87,17 +85,24 @@ def choose(loop: Loop, cycle: int, plan: CyclePlan) -> list[TrainSample]:
 
 def train(loop: Loop, cycle: int, plan: CyclePlan, chosen: list[TrainSample]) -> None:
     """Fine-tune the model that sampled, or (`start: restart`) the one that the run started from."""
-    from haloforge.train.raft import train_on_samples
+    from haloforge.train.fitting import fit
 
     config, report = loop.config, loop.report
-    start = cycles.checkpoint(config, 0 if config.raft.start == "restart" else plan.start)
-    folder = Path(config.output_dir, f"cycle_{cycle}")
-    settings = replace(cycle_settings(config, cycle), learning_rate=plan.learning_rate, loss=config.training.loss)
+    training = Training(
+        start=cycles.checkpoint(config, 0 if config.raft.start == "restart" else plan.start),
+        settings=config.training.model_copy(update={"learning_rate": plan.learning_rate}),
+        lora=config.lora,
+        seed=config.seed + cycle,
+        work=report.folder / f"training-cycle-{cycle}",
+        target=Path(cycles.checkpoint(config, cycle)),
+        stage="raft",
+        cycle=cycle,
+    )
 
     def work() -> Facts:
         loop.engines.close()
         rows = [*chosen, *replayed(config, loop.split, len(chosen), cycle)]
-        trained = train_on_samples(start, rows, settings, folder, report, cycle=cycle)
+        trained = fit(training, rows, [], report)
         report.artifact("checkpoint", cycles.checkpoint(config, cycle), cycle=cycle)
         return {"steps": trained.steps, "loss": trained.loss, "tokens": trained.tokens, "rows": len(rows)}
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from haloforge.config import RaftConfig
 from haloforge.errors import ModelError
 from haloforge.files import read_text, write_text
-from haloforge.models.checkpoints import checkpoint_in, read_metadata
-from haloforge.models.folders import building
+from haloforge.models import building, checkpoint_in, read_metadata
 from haloforge.records import Problem
 from haloforge.stages.raft.cycles import checkpoint
 from haloforge.stages.raft.evaluation import Standing, best

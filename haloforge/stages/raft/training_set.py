@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
+from haloforge.config import Loss
 from haloforge.stages.raft.selection import by_problem, coin
 from haloforge.store import StoredSample
-from haloforge.train.examples import TrainSample
-from haloforge.train.losses import advantages
-from haloforge.train.settings import Loss
+from haloforge.train import TrainSample, advantages
 
 
 def lessons(kept: Sequence[StoredSample], samples: Sequence[StoredSample], loss: Loss, seed: int) -> list[TrainSample]:

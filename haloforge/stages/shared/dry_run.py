@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from haloforge.errors import ModelError
-from haloforge.models.checkpoints import resolve
+from haloforge.models import resolve
 from haloforge.records import Problem, Run
 from haloforge.statistics import planned_gain
 from haloforge.store import Store, home

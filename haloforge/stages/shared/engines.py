@@ -3,8 +3,7 @@
 import gc
 from collections.abc import Callable
 
-from haloforge.generate.engines import Engine, open_engine
-from haloforge.generate.prompts import HALO, protocol_named
+from haloforge.generate import HALO, Engine, open_engine, protocol_named
 
 
 class Engines:

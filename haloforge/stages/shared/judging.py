@@ -1,35 +1,17 @@
-"""From the verifier section of a config to the verifier's own settings."""
+"""Whether a verifier fits the problems that it is to judge."""
 
 from collections.abc import Sequence
 
-from haloforge.config import RaftConfig, VerifierSection
+from haloforge.config import RaftConfig, VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.languages import language_for
 from haloforge.records import Problem
 from haloforge.verify import open_verifier
-from haloforge.verify.settings import VerifySettings
 
 _LANGUAGE_OF = {"gcc": "cpp", "clang": "cpp", "mingw": "cpp", "rust": "rust", "go": "go"}
 
 
-def verify_settings(section: VerifierSection) -> VerifySettings:
-    """The same choices in the verifier's words."""
-    return VerifySettings(
-        name=section.type,
-        reward=section.reward,
-        partial=section.partial,
-        run=section.run_after_compile,
-        time_limit_s=section.time_limit_s,
-        memory_mb=section.memory_mb,
-        workers=section.workers,
-        allow_unsafe=section.allow_unsafe,
-        command=section.command,
-        readable=section.readable,
-        unforgeable=section.unforgeable,
-    )
-
-
-def default_language(section: VerifierSection) -> str:
+def default_language(section: VerifySettings) -> str:
     """The language of problems that name none: what the chosen compiler compiles, else Python."""
     return _LANGUAGE_OF.get(section.type, "python")
 
@@ -41,13 +23,13 @@ def check_cycles(config: RaftConfig, problems: Sequence[Problem]) -> None:
     """
     own = dict.fromkeys(config.of_cycle(number).verifier for number in range(1, len(config.cycles) + 1))
     for section in own:
-        with open_verifier(verify_settings(section)) as verifier:
+        with open_verifier(section) as verifier:
             verifier.check(problems)
     for section in dict.fromkeys((config.verifier, *own)):
         _refuse_forgeable(section, problems)
 
 
-def _refuse_forgeable(section: VerifierSection, problems: Sequence[Problem]) -> None:
+def _refuse_forgeable(section: VerifySettings, problems: Sequence[Problem]) -> None:
     if section.type == "custom" and not section.unforgeable:
         raise VerifierError(
             "RAFT leaves out verdicts that a solution could forge, and those of verifier 'custom' are such; set "
@@ -60,5 +42,5 @@ def _refuse_forgeable(section: VerifierSection, problems: Sequence[Problem]) -> 
         )
 
 
-def _runs_beside_its_tests(section: VerifierSection, problem: Problem) -> bool:
+def _runs_beside_its_tests(section: VerifySettings, problem: Problem) -> bool:
     return problem.tests.kind == "program" and language_for(section.type, problem.language) is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from haloforge.answers import extract_code
 from haloforge.errors import DataError, ModelError, RunError
-from haloforge.models.checkpoints import read_metadata, resolve
+from haloforge.models import read_metadata, resolve
 from haloforge.problems.decontaminate import Index, bundled
 from haloforge.problems.rows import TrainingRow, load_training_rows
 from haloforge.records import Checkpoint, Problem, Run

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from haloforge.config import BatchedSampling, SamplingSection
 from haloforge.errors import MachineError, Stopped
-from haloforge.generate.engines import Engine, SamplingParams
+from haloforge.generate import Engine, SamplingParams
 from haloforge.records import Problem, Purpose, Sample, Verdict
 from haloforge.stages.shared.seeds import derived_seed
 from haloforge.store import Report, StoredSample

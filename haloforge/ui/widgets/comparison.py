@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from haloforge.config import output_of
 from haloforge.errors import ForgeError
 from haloforge.records import Problem, Run
 from haloforge.stages.benchmark.compare import Comparison, Pair, Result, compare, read_result, tallies_of
@@ -67,8 +68,8 @@ def entries(store: Store) -> list[Entry]:
     """Every result file that a benchmark run of the store left behind, newest first."""
     found: dict[str, Entry] = {}
     for run in store.runs(stage="benchmark", status="done", limit=500):
-        path = Path(run.cwd, str(run.config.get("output", "")))
-        if str(path) not in found and path.is_file():
+        path = output_of(run)
+        if path and str(path) not in found and path.is_file():
             found[str(path)] = Entry(str(path), f"{_name(run)}, {path.name}")
     return list(found.values())
 

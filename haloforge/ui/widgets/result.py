@@ -1,8 +1,8 @@
 """What a finished benchmark measured, out of its result file."""
 
-from pathlib import Path
 from typing import Any
 
+from haloforge.config import output_of
 from haloforge.errors import ForgeError
 from haloforge.records import Run
 from haloforge.stages.benchmark.compare import read_result
@@ -13,9 +13,9 @@ from haloforge.ui.wording import interval, percent
 
 def figures(run: Run) -> Html | None:
     """pass@k with its intervals, and what makes it doubtful, out of a finished benchmark's file."""
-    path = Path(run.cwd, str(run.config.get("output", "")))
+    path = output_of(run)
     try:
-        result = read_result(path) if path.is_file() else None
+        result = read_result(path) if path and path.is_file() else None
     except ForgeError:
         return None
     if result is None or result["run"] != run.id:

@@ -5,6 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from haloforge.config import VerifySettings
 from haloforge.languages import Language
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import Limits
@@ -15,7 +16,6 @@ from haloforge.verify.compiled.tail import Tail, tail_for
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.sandbox.levels import ENVIRONMENT
 from haloforge.verify.sandbox.streams import Ran, run
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.stdio import Agree, failure_of, run_cases, text_of
 
 _ASSERTION = re.compile(r"Assertion .*failed|assertion .*failed", re.IGNORECASE)
@@ -32,7 +32,7 @@ def verify_compiled(
 ) -> Outcome:
     """Compile and, where there are tests or it is asked for, run. Raises BoxFailed when a process of ours is gone."""
     tests = problem.tests
-    only_check = not language.can_run or (tests.kind == "none" and not settings.run)
+    only_check = not language.can_run or (tests.kind == "none" and not settings.run_after_compile)
     tail = tail_for(language.family, tests.code[0]) if tests.kind == "program" else None
     with tempfile.TemporaryDirectory(dir=workshop.folder, ignore_cleanup_errors=True) as folder:
         sources = _sources(language, problem, code, tail)

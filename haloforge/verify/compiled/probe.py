@@ -3,12 +3,12 @@
 import functools
 import tempfile
 
+from haloforge.config import VerifySettings
 from haloforge.languages import Language
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.zygote import BoxFailed
-from haloforge.verify.settings import VerifySettings
 from haloforge.verify.worker import Worker
 
 _LIMITS = Limits(cpu_s=5, wall_s=30, memory_mb=1024)
@@ -101,7 +101,7 @@ def compiler_flaw(language: Language, level: str) -> str | None:
     """
     if level == "noopen":
         return "a compiler has to open files, which the sandbox of this machine cannot let it do; install bubblewrap"
-    worker = Worker(VerifySettings(name=language.name), level)
+    worker = Worker(VerifySettings.model_validate({"type": language.name}), level)
     try:
         return _cannot_compile(worker, language) or _lets_out(worker, language, level)
     except BoxFailed as error:

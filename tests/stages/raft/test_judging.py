@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from haloforge.config import RaftConfig, VerifierSection
+from haloforge.config import RaftConfig, VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Tests
-from haloforge.stages.shared.judging import check_cycles, verify_settings
+from haloforge.stages.shared.judging import check_cycles
 from haloforge.verify import open_verifier
 
 
@@ -18,8 +18,8 @@ def test_a_command_of_the_users_own_is_given_the_code(code: str, status: str, tm
     judge = tmp_path / "my judge.py"
     judge.write_text("import pathlib, sys\nsys.exit('right' not in pathlib.Path(sys.argv[1]).read_text())\n")
     command = shlex.join([sys.executable, str(judge), "{file}"])
-    section = VerifierSection.model_validate({"type": "custom", "command": command})
-    with open_verifier(verify_settings(section)) as verifier:
+    section = VerifySettings.model_validate({"type": "custom", "command": command})
+    with open_verifier(section) as verifier:
         assert verifier.verify(Problem("a", "Write it."), code).status == status
 
 

@@ -10,7 +10,7 @@ from worlds import problems, raft_config, run_raft
 from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError, DataError, RunError, Stopped, VerifierError
 from haloforge.files import write_jsonl
-from haloforge.models.checkpoints import read_metadata, resolve
+from haloforge.models import read_metadata, resolve
 from haloforge.stages import raft
 from haloforge.stages.shared.costs import costs
 from haloforge.store import Report, Store

@@ -46,7 +46,7 @@ def test_held_out_families_are_not_replayed(config: RaftConfig) -> None:
 
 
 def test_what_is_learned_is_the_answer_with_its_end(config: RaftConfig) -> None:
-    from haloforge.models.loading import load_tokenizer
+    from haloforge.models import load_tokenizer
 
     tokenizer = load_tokenizer(config.sft_checkpoint)
     (lesson, *_) = replayed(config, Split([], [], 0), 9, 1)

@@ -9,7 +9,7 @@ from worlds import RIGHT, benchmark_config, problems, program, run_benchmark
 
 from haloforge.config import SftConfig
 from haloforge.files import read_jsonl, write_jsonl
-from haloforge.models.checkpoints import Metadata, write_metadata
+from haloforge.models import Metadata, write_metadata
 from haloforge.problems import load_problems
 from haloforge.stages import sft
 from haloforge.stages.benchmark.results import summary

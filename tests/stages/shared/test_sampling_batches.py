@@ -8,7 +8,7 @@ from worlds import RIGHT, problems, program
 
 from haloforge.config import BatchedSampling
 from haloforge.errors import MachineError, Stopped
-from haloforge.generate.engines import SamplingParams
+from haloforge.generate import SamplingParams
 from haloforge.records import Message, Problem, Sample, Verdict
 from haloforge.stages.shared.sampling import Work, _refuse_unscored, plan_work, sample_and_verify, sampling_seconds
 from haloforge.store import Report, Store

@@ -124,7 +124,7 @@ def test_the_verdict_is_that_of_asking_one_by_one(verifier, code, tests, status,
 
 def test_what_runs_on_behind_the_first_failure_does_not_change_it():
     tests = Tests("asserts", code=("assert f(1) == 1", "assert f(2) == 2"))
-    with open_verifier(VerifySettings(workers=1, time_limit_s=1.0, stop_at_first_failure=True)) as verifier:
+    with open_verifier(VerifySettings(workers=1, time_limit_s=1.0).stopping_at_first_failure()) as verifier:
         verdict = verifier.verify(
             Problem("f", "", tests=tests, entry_point="f"), "def f(n):\n while n == 2: pass\n return 0"
         )

@@ -33,7 +33,7 @@ def test_every_installed_compiler_works_and_is_contained_at_the_level_of_this_ma
 @pytest.mark.parametrize("name", ["gcc", "rust", "go"])
 def test_the_canaries_of_programs_bite_without_a_sandbox(name):
     language = installed(name)
-    worker = Worker(VerifySettings(name=name), UNSAFE)
+    worker = Worker(VerifySettings(type=name), UNSAFE)
     try:
         flaw = compiler_probe._lets_out(worker, language, "ns")
     finally:
@@ -43,7 +43,7 @@ def test_the_canaries_of_programs_bite_without_a_sandbox(name):
 
 def test_the_canary_of_the_compiler_bites_without_a_sandbox():
     language = dataclasses.replace(installed("gcc"), can_run=False)
-    worker = Worker(VerifySettings(name="gcc"), UNSAFE)
+    worker = Worker(VerifySettings(type="gcc"), UNSAFE)
     try:
         flaw = compiler_probe._lets_out(worker, language, "ns")
     finally:

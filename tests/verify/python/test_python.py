@@ -87,7 +87,7 @@ def test_without_tests_compiling_is_the_verdict_and_warnings_count(verifier):
 
 
 def test_without_tests_a_program_can_be_asked_to_run():
-    with open_verifier(VerifySettings(run=True, workers=1)) as verifier:
+    with open_verifier(VerifySettings(run_after_compile=True, workers=1)) as verifier:
         assert verifier.verify(Problem("n", ""), "x = 1").reward == 0.7
         assert verifier.verify(Problem("n", ""), "x = 1 / 0").status == "runtime_error"
 

@@ -1,0 +1,59 @@
+"""Settings of a benchmark."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from haloforge.config.sections import BatchedSampling
+from haloforge.config.verifier import VerifySettings
+from haloforge.settings import Ints, StageConfig, setting
+
+
+class BenchmarkSampling(BatchedSampling):
+    """How completions are sampled."""
+
+    max_new_tokens: int = setting(512, ge=1, le=32768)
+    """A completion that is still going after this many tokens is cut and counted as truncated."""
+    batch_size: int = setting(16, flag="generation-batch-size", ge=1, le=4096)
+    """Problems sampled together; a stopped run resumes after its last whole batch."""
+
+
+class BenchmarkConfig(StageConfig):
+    """Sample n completions per problem and estimate pass@k, with an interval over problems."""
+
+    stage: ClassVar[str] = "benchmark"
+    command: ClassVar[tuple[str, ...]] = ("benchmark", "run")
+    model: str = setting(kind="model")
+    """Checkpoint to judge: a folder, smollm2-135m, or a Hub id."""
+    prompts: str = setting(kind="problems")
+    """JSONL of problems; original HumanEval and MBPP files are read as they are."""
+    output: str = setting("results/benchmark.json", kind="file", is_output=True)
+    """Result file; the samples are written beside it."""
+    overwrite: bool = setting(False, advanced=True)
+    """Replace the result of another run in that file."""
+    samples: int = setting(10, ge=1, le=1024)
+    """Completions per problem (n)."""
+    protocol: Literal["halo", "evalplus", "mbpp-3shot"] = setting("halo")
+    """How the model is asked: halo as RAFT asks, evalplus and mbpp-3shot word for word as published."""
+    aliased: bool = setting(False, advanced=True)
+    """Also score Python answers as if their first function had the requested name: is a gain more than the name?"""
+    k: Ints = setting((1,))
+    """The k of pass@k, with commas; none may exceed the number of samples."""
+    limit: int | None = setting(None, ge=1)
+    """Use only the first problems of the file (the result says so)."""
+    generation: BenchmarkSampling = BenchmarkSampling()
+    verifier: VerifySettings = VerifySettings()
+    seed: int = setting(1234, ge=0, advanced=True)
+    """Every random choice of the run derives from it."""
+
+    @model_validator(mode="after")
+    def _k_fits_samples(self) -> Self:
+        if not self.k:
+            raise ValueError("k is empty: give the k of pass@k, such as --k 1,5")
+        too_large = [k for k in self.k if k > self.samples or k < 1]
+        if too_large:
+            raise ValueError(
+                f"pass@{too_large[0]} cannot be estimated from {self.samples} samples per problem: "
+                f"give --samples {max(max(self.k), 1)} or more, or a k between 1 and {self.samples}"
+            )
+        return self

@@ -172,9 +172,9 @@ def value_at(stored: Mapping[str, Any], path: str) -> Any:
 def command(config: StageConfig) -> list[str]:
     """The command line that starts this config: only the flags that differ from the defaults."""
     words = ["halo-forge", *config.command]
-    now = values(config)
+    current = values(config)
     for s in settings(type(config)):
-        value = now[s.path]
+        value = current[s.path]
         if not s.required and value == s.default:
             continue
         if s.type is bool:
@@ -185,7 +185,7 @@ def command(config: StageConfig) -> list[str]:
 
 
 def as_text(value: Any) -> str:
-    """A value as one types it: numbers with commas between, words quoted where they hold spaces, groups as YAML."""
+    """A value as typed on a command line: numbers with commas, words quoted where they hold spaces, groups as YAML."""
     if not isinstance(value, tuple | list):
         return str(value)
     if any(isinstance(item, Mapping) for item in value):
@@ -266,16 +266,15 @@ def _bound(field: FieldInfo, *names: str) -> float | None:
 
 
 def _changed(section: Section) -> dict[str, Any]:
-    out: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         if isinstance(value, Section):
-            inner = _changed(value)
-            if inner:
-                out[name] = inner
+            if inner := _changed(value):
+                changes[name] = inner
         elif field.is_required() or value != field.default:
-            out[name] = list(value) if isinstance(value, tuple) else value
-    return out
+            changes[name] = list(value) if isinstance(value, tuple) else value
+    return changes
 
 
 def _explain(cls: type[StageConfig], error: Any) -> str:
@@ -286,9 +285,9 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
         near = _nearest(loc[-1], path, list(known))
         return f"there is no setting {path!r}" + (f"; did you mean {near!r}?" if near else "")
     if error["type"] == "missing":
-        here = [s for p, s in known.items() if p == path or p.startswith(path + ".")]
-        wanted = next((s for s in here if s.required), here[0])
-        return f"{wanted.path} is missing: give --{wanted.flag}, or {wanted.path} in a YAML file"
+        inside = [s for p, s in known.items() if p == path or p.startswith(path + ".")]
+        missing = next((s for s in inside if s.required), inside[0])
+        return f"{missing.path} is missing: give --{missing.flag}, or {missing.path} in a YAML file"
     if error["type"] == "value_error":
         reason = str(error["ctx"]["error"])
         return f"{path} cannot be read: {reason}" if path else reason
@@ -307,7 +306,7 @@ def _nearest(word: str, path: str, known: list[str]) -> str | None:
     """The known path closest to a mistyped one: the same place first, then the same last word anywhere."""
     by_leaf = {k.split(".")[-1]: k for k in reversed(known)}
     for candidates, asked in ((known, path), (list(by_leaf), word)):
-        found = difflib.get_close_matches(asked, candidates, n=1, cutoff=0.6)
-        if found:
-            return by_leaf.get(found[0], found[0])
+        matches = difflib.get_close_matches(asked, candidates, n=1, cutoff=0.6)
+        if matches:
+            return by_leaf.get(matches[0], matches[0])
     return None

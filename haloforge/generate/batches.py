@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from haloforge.generate.decoding import Ending, Picker, Row
+from haloforge.generate.decoding import Decoder, Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -19,20 +19,16 @@ if TYPE_CHECKING:
 class _Sampler(LogitsProcessor):
     """Chooses the next token of every unfinished row, and leaves `generate` (greedy) no other choice."""
 
-    def __init__(self, rows: Sequence[Row], pick: Picker, ending: Ending) -> None:
-        self.rows, self.pick, self.ending = rows, pick, ending
+    def __init__(self, rows: Sequence[Row], decoder: Decoder) -> None:
+        self.rows, self.decoder = rows, decoder
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        uniforms = torch.tensor([row.random.random() for row in self.rows], device=scores.device)
-        ids, logprobs = self.pick(scores, uniforms)
-        for row, token, logprob in zip(self.rows, ids.tolist(), logprobs.tolist(), strict=True):
-            if row.finish_reason is None:
-                self.ending.add(row, token, logprob)
+        ids = self.decoder.advance(self.rows, scores)
         return torch.full_like(scores, -torch.inf).scatter_(-1, ids[:, None], 0.0)
 
 
 class _Finished(StoppingCriteria):
-    """Ends the batch when every row is over, or the user asked to stop."""
+    """Ends the batch when every row is finished, or the user asked to stop."""
 
     def __init__(self, rows: Sequence[Row], should_stop: Callable[[], bool]) -> None:
         self.rows, self.should_stop = rows, should_stop
@@ -42,19 +38,12 @@ class _Finished(StoppingCriteria):
         return torch.tensor([stop or row.finish_reason is not None for row in self.rows], device=input_ids.device)
 
 
-def run_batches(
-    model: "PreTrainedModel",
-    rows: Sequence[Row],
-    pick: Picker,
-    ending: Ending,
-    count: int,
-    should_stop: Callable[[], bool],
-) -> Iterator[list[Row]]:
-    """Complete the rows in left-padded batches of `count`; yields each batch when all of it is over."""
+def run_batches(model: "PreTrainedModel", rows: Sequence[Row], decoder: Decoder, count: int) -> Iterator[list[Row]]:
+    """Complete the rows in left-padded batches of `count`; yields each batch when all of it is finished."""
     longest_first = sorted(rows, key=lambda row: -len(row.prompt))
     for start in range(0, len(longest_first), count):
         batch = longest_first[start : start + count]
-        if should_stop():
+        if decoder.should_stop():
             return
         width = max(len(row.prompt) for row in batch)
         padding = [width - len(row.prompt) for row in batch]
@@ -68,7 +57,7 @@ def run_batches(
             num_beams=1,
             eos_token_id=None,
             pad_token_id=0,
-            logits_processor=LogitsProcessorList([_Sampler(batch, pick, ending)]),
-            stopping_criteria=StoppingCriteriaList([_Finished(batch, should_stop)]),
+            logits_processor=LogitsProcessorList([_Sampler(batch, decoder)]),
+            stopping_criteria=StoppingCriteriaList([_Finished(batch, decoder.should_stop)]),
         )
         yield [row for row in batch if row.finish_reason is not None]

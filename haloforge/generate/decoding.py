@@ -77,6 +77,26 @@ class Ending:
         return any(stop in tail for stop in self.strings)
 
 
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How the next token is chosen, what ends a completion, and whether the user asked to stop."""
+
+    pick: Picker
+    ending: Ending
+    should_stop: Callable[[], bool]
+
+    def advance(self, rows: Sequence[Row], logits: "torch.Tensor") -> "torch.Tensor":
+        """Sample a token for each row of `logits` (rows, vocabulary), append it where a row is unfinished; the ids."""
+        import torch
+
+        uniforms = torch.tensor([row.random.random() for row in rows], device=logits.device)
+        ids, logprobs = self.pick(logits, uniforms)
+        for row, token, logprob in zip(rows, ids.tolist(), logprobs.tolist(), strict=True):
+            if row.finish_reason is None:
+                self.ending.add(row, token, logprob)
+        return ids
+
+
 def pick(
     logits: "torch.Tensor", uniforms: "torch.Tensor", *, temperature: float, top_p: float, top_k: int = 0
 ) -> tuple["torch.Tensor", "torch.Tensor"]:

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from haloforge.generate.batches import run_batches
-from haloforge.generate.decoding import Ending, Row, pick
+from haloforge.generate.decoding import Decoder, Ending, Row, pick
 from haloforge.generate.engine import SamplingParams, never, sample_seed
 from haloforge.generate.packing import pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
@@ -17,7 +17,7 @@ from haloforge.models import LoadedModel, merge_in_place
 from haloforge.records import Message, Problem, Sample
 
 SLOTS = {"cpu": 64, "cuda": 256}
-"""A CPU nears its peak in products of 64 rows, a GPU later; more rows only need more memory."""
+"""Rows at a time, by kind of device: a CPU nears its peak speed at 64, a GPU later; more only need more memory."""
 
 _BATCH = 16
 """Rows of `model.generate` at a time."""
@@ -80,17 +80,17 @@ class LocalEngine:
         prompt = tuple(render_messages(self.tokenizer, messages))
         row = self._row(prompt, params, seed)
         ending = self._ending(params.stop)
-        said = ""
+        sent = ""
         for _ in self._run([row] if row.limit >= 1 else [], params, ending, should_stop):
             text = ending.text(row)
             if row.finish_reason is None:
-                text = _settled(text, params.stop)
-            if len(text) > len(said):
-                yield text[len(said) :]
-                said = text
+                text = _unchanging_part(text, params.stop)
+            if len(text) > len(sent):
+                yield text[len(sent) :]
+                sent = text
 
     def close(self) -> None:
-        """Give the model back as it was."""
+        """Restore the model as it was: adapter, layout of its weights, and training mode."""
         self._undo_packing()
         self._undo_merge()
         self.loaded.model.train(self.was_training)
@@ -114,11 +114,12 @@ class LocalEngine:
         self, rows: list[Row], params: SamplingParams, ending: Ending, should_stop: Callable[[], bool]
     ) -> Iterator[list[Row]]:
         choose = partial(pick, temperature=params.temperature, top_p=params.top_p, top_k=params.top_k)
+        decoder = Decoder(choose, ending, should_stop)
         if fits(self.model):
             count = self.slots or SLOTS.get(self.model.device.type, _BATCH)
-            yield from run_slots(self.model, rows, choose, ending, count, should_stop)
+            yield from run_slots(self.model, rows, decoder, count)
         else:
-            yield from run_batches(self.model, rows, choose, ending, self.slots or _BATCH, should_stop)
+            yield from run_batches(self.model, rows, decoder, self.slots or _BATCH)
 
     def _sample(self, row: Row, problem: Problem, seed: int, text: str) -> Sample:
         return Sample(
@@ -154,8 +155,8 @@ def _context_length(model: torch.nn.Module) -> int | None:
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)  # recurrent models have none
 
 
-def _settled(text: str, stop: Sequence[str]) -> str:
-    """The part of an unfinished text that no later token can change: no half character, no beginning of a stop."""
+def _unchanging_part(text: str, stop: Sequence[str]) -> str:
+    """The part of an unfinished text that no later token can change: no half character, no start of a stop string."""
     text = text.rstrip("\N{REPLACEMENT CHARACTER}")
-    held = [size for string in stop for size in range(1, len(string)) if text.endswith(string[:size])]
-    return text[: len(text) - max(held, default=0)]
+    pending = [size for string in stop for size in range(1, len(string)) if text.endswith(string[:size])]
+    return text[: len(text) - max(pending, default=0)]

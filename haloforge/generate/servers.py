@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said."""
+    """One answer of a server, in our terms."""
 
     text: str
     finish_reason: FinishReason

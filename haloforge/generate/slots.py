@@ -1,12 +1,12 @@
 """Continuous batching for plain full-attention decoders: a fixed set of cache slots that never waits for the slowest.
 
 Each prompt is run once and its keys and values are copied into the slots of its samples. A slot whose completion is
-over takes the next one at once; when nothing is left to start, the last slot moves into the gap, so a step only ever
-costs what is still running. Keys and values lie in one preallocated tensor per layer, left-aligned: row r of a step
-attends to positions 0..length[r].
+finished takes the next one at once. When none is waiting, the last slot moves into the free one, so the cost of a step
+is that of the completions that still run. Keys and values lie in one preallocated tensor per layer, left-aligned:
+row r of a step attends to positions 0..length[r].
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,19 @@ import psutil
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
-from haloforge.generate.decoding import Ending, Picker, Row
+from haloforge.generate.decoding import Decoder, Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 FULL_ATTENTION = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "smollm3", "starcoder2"})
-"""Architectures whose every layer attends to everything and keeps plain keys and values."""
+"""Architectures of which every layer attends to all positions and keeps plain keys and values."""
 
 _MEMORY_SHARE = 0.5
 """Share of the free memory that keys and values may take."""
 
-_WORTH_SHARING = 8
-"""Tokens that prompts must have in common at their start before it is run apart."""
+_SHORTEST_SHARED_PREFIX = 8
+"""Tokens; a shorter common beginning of all prompts is not run separately."""
 
 
 def fits(model: "PreTrainedModel") -> bool:
@@ -124,7 +124,7 @@ class Prefilled:
 
 
 class Prefill:
-    """Runs each prompt once, when its first sample is due. What all prompts begin with is run only once for all."""
+    """Runs each prompt once, when its first sample is due. The common beginning of all prompts is run once for all."""
 
     def __init__(self, model: "PreTrainedModel", prompts: Sequence[Sequence[int]]) -> None:
         self.model = model
@@ -148,16 +148,11 @@ class Prefill:
         return [(layer.keys, layer.values) for layer in cache.layers], out.logits[0, -1]
 
 
-def run_slots(
-    model: "PreTrainedModel",
-    rows: Sequence[Row],
-    pick: Picker,
-    ending: Ending,
-    count: int,
-    should_stop: Callable[[], bool],
-) -> Iterator[list[Row]]:
-    """Complete the rows; after every step yields those that it finished (often none). Rows of one prompt must be
-    neighbours. Greedy results equal those of `model.generate`."""
+def run_slots(model: "PreTrainedModel", rows: Sequence[Row], decoder: Decoder, count: int) -> Iterator[list[Row]]:
+    """Complete the rows in at most `count` slots; after every step yields those that it finished (often none).
+
+    Rows of one prompt must be neighbours. Greedy results equal those of `model.generate`.
+    """
     if not rows:
         return
     waiting, active = list(reversed(rows)), list[Row]()
@@ -166,16 +161,16 @@ def run_slots(
     slot_bytes = prefill(waiting[-1].prompt).nbytes * width // len(waiting[-1].prompt)
     count = min(count, len(rows), _affordable(slot_bytes, model.device))
     slots = Slots(model.config.num_hidden_layers, count, width, model.device)
-    while (waiting or active) and not should_stop():
+    while (waiting or active) and not decoder.should_stop():
         finished: list[Row] = []
         while waiting and len(active) < slots.count:
             prompt = waiting[-1].prompt
-            group = _take(waiting, prompt, slots.count - len(active))
-            ready = prefill(prompt)
-            slots.place(ready, range(len(active), len(active) + len(group)))
-            _advance(group, ready.logits.expand(len(group), -1), pick, ending)
+            group = _take_same_prompt(waiting, prompt, slots.count - len(active))
+            prefilled = prefill(prompt)
+            slots.place(prefilled, range(len(active), len(active) + len(group)))
+            decoder.advance(group, prefilled.logits.expand(len(group), -1))
             active += group
-            finished += _leave(slots, active)
+            finished += _remove_finished(slots, active)
         if active:
             positions, mask = slots.begin([row.length - 1 for row in active])
             out = model(
@@ -186,8 +181,8 @@ def run_slots(
                 use_cache=True,
                 logits_to_keep=1,
             )
-            _advance(active, out.logits[:, -1], pick, ending)
-            finished += _leave(slots, active)
+            decoder.advance(active, out.logits[:, -1])
+            finished += _remove_finished(slots, active)
         yield finished
 
 
@@ -197,7 +192,7 @@ def _affordable(slot_bytes: int, device: torch.device) -> int:
     return max(1, int(free * _MEMORY_SHARE) // slot_bytes)
 
 
-def _take(waiting: list[Row], prompt: Sequence[int], most: int) -> list[Row]:
+def _take_same_prompt(waiting: list[Row], prompt: Sequence[int], most: int) -> list[Row]:
     """Take up to `most` rows of one prompt from the end of `waiting`."""
     group: list[Row] = []
     while waiting and len(group) < most and waiting[-1].prompt is prompt:
@@ -205,15 +200,8 @@ def _take(waiting: list[Row], prompt: Sequence[int], most: int) -> list[Row]:
     return group
 
 
-def _advance(rows: Sequence[Row], logits: torch.Tensor, pick: Picker, ending: Ending) -> None:
-    uniforms = torch.tensor([row.random.random() for row in rows], device=logits.device)
-    ids, logprobs = pick(logits, uniforms)
-    for row, token, logprob in zip(rows, ids.tolist(), logprobs.tolist(), strict=True):
-        ending.add(row, token, logprob)
-
-
-def _leave(slots: Slots, active: list[Row]) -> list[Row]:
-    """Take the finished rows out of `active`; the last row moves into the gap. The newest token is not cached yet."""
+def _remove_finished(slots: Slots, active: list[Row]) -> list[Row]:
+    """Take the finished rows out of `active`; the last row moves into the freed slot, without its newest token."""
     finished: list[Row] = []
     for slot in reversed(range(len(active))):
         if active[slot].finish_reason is not None:
@@ -226,9 +214,9 @@ def _leave(slots: Slots, active: list[Row]) -> list[Row]:
 
 
 def _common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
-    """What all prompts begin with, short of the last token of the shortest; empty when it is too short to matter."""
+    """The common beginning of all prompts, without the last token of the shortest; empty when too short to help."""
     in_order = sorted(map(list, prompts))
     first, last = in_order[0], in_order[-1]
     most = min(map(len, prompts)) - 1
     same = next((i for i in range(most) if first[i] != last[i]), max(most, 0))
-    return first[:same] if same >= _WORTH_SHARING else []
+    return first[:same] if same >= _SHORTEST_SHARED_PREFIX else []

@@ -20,7 +20,7 @@ _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 
 
 class Overloaded(Exception):
-    """The server still failed or was busy after every attempt: this one request is given up, not the run."""
+    """The server still failed or was busy after the last attempt: this request is given up, not the run."""
 
 
 class Transport:
@@ -40,7 +40,7 @@ class Transport:
         self.client = httpx.Client(headers=dict(headers), timeout=_TIMEOUT)
 
     def post(self, payload: Mapping[str, Any], should_stop: Callable[[], bool]) -> dict[str, Any]:
-        """The JSON answer. Raises BackendError, or Overloaded when patience is at its end or the user asked to stop."""
+        """The JSON answer. Raises BackendError, or Overloaded after the last attempt or when the user asked to stop."""
         for attempt in range(_ATTEMPTS):
             with self._explained(attempt):
                 response = self.client.post(self.url, json=payload)
@@ -126,12 +126,12 @@ def _retry_after(value: str) -> float | None:
 
 
 def _reason(response: httpx.Response) -> str:
-    """What the server says about itself, in one line: HTTP status and its message."""
+    """The server's error in one line: HTTP status and message."""
     try:
         body = response.json()
     except ValueError:
         body = None
     error = body.get("error") if isinstance(body, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    said = " ".join(str(message or response.reason_phrase).split())[:300]
-    return f"HTTP {response.status_code}, {said}"
+    text = " ".join(str(message or response.reason_phrase).split())[:300]
+    return f"HTTP {response.status_code}, {text}"

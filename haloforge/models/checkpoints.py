@@ -100,7 +100,7 @@ def resolve(name: str) -> Checkpoint:
 
 
 def checkpoint_in(folder: Path) -> Checkpoint:
-    """The checkpoint of a folder that exists: its own, that of its run, or the newest cycle's. Raises ModelError."""
+    """The checkpoint of a folder: itself, the best of a run's output, or its newest cycle. Raises ModelError."""
     lineage = lineage_of(folder)
     weights = lineage.adapters[0] if lineage.adapters else Path(lineage.root)
     metadata = read_metadata(weights)

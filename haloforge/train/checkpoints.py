@@ -1,7 +1,7 @@
 """Checkpoints of an unfinished training: which one to resume from, and turning the best into `final_model`.
 
 transformers writes a checkpoint file by file; a process may die in the middle. Only a folder that was marked after
-its last file is used, and what a dead process left behind is cleared away.
+its last file is used, and what a killed process left behind is removed.
 """
 
 import json
@@ -39,8 +39,8 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(whole, key=_step, default=None)
 
 
-def clear_torn(folder: Path) -> None:
-    """Remove checkpoints that a dead process did not finish; they would count among those that are kept."""
+def remove_incomplete(folder: Path) -> None:
+    """Remove checkpoints that a killed process did not finish; the Trainer would count them among those to keep."""
     for path in folder.glob("checkpoint-*"):
         if not (path / _COMPLETE).is_file():
             shutil.rmtree(path)
@@ -76,9 +76,9 @@ def refuse_taken(target: Path, run_id: str, *, overwrite: bool) -> None:
 
 
 def publish(checkpoint: Path, target: Path, metadata: Metadata) -> None:
-    """Make `target` the model of a checkpoint: adapter, tokenizer, chat template and metadata, all at once or not.
+    """Make `target` the model of a checkpoint: adapter, tokenizer, chat template and metadata, all of it or nothing.
 
-    What stood there before is replaced.
+    What was there before is replaced.
     """
     with file_errors(target):
         new, old = (target.with_name(f".{target.name}-{word}") for word in ("new", "old"))
@@ -96,7 +96,7 @@ def publish(checkpoint: Path, target: Path, metadata: Metadata) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Remove the checkpoints of a training that is over; they are several times as large as the model."""
+    """Remove the checkpoints of a finished training; they are several times as large as the model."""
     for path in folder.glob("checkpoint-*"):
         shutil.rmtree(path)
 

@@ -47,7 +47,7 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
         began = time.monotonic()
         training.work.mkdir(parents=True, exist_ok=True)
         checkpoints.claim(training.work, _fingerprint(training, data))
-        checkpoints.clear_torn(training.work)
+        checkpoints.remove_incomplete(training.work)
         last = checkpoints.last_checkpoint(training.work)
         if last is None or not _is_over(last, training.settings):
             _train(training, data, report, last)

@@ -1,4 +1,4 @@
-"""What the Trainer says, as events of a run; and what the user asks for, as control of the Trainer."""
+"""Between the Trainer and the run: its logs become events, the user's stop becomes a control of the Trainer."""
 
 import math
 import time
@@ -13,7 +13,7 @@ from haloforge.records import Reporter
 from haloforge.train.checkpoints import mark_complete
 
 SECONDS_BETWEEN_CHECKPOINTS = 300.0
-"""A slow machine saves this often, whatever the number of steps between checkpoints."""
+"""The longest time between checkpoints, however many optimizer steps it is."""
 
 _NAMES = {
     "loss": "loss",
@@ -40,7 +40,7 @@ class Reporting(TrainerCallback):
         self._last_save = time.monotonic()
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Say where the work stands before the first step, which may take minutes."""
+        """Report progress before the first step, which may take minutes."""
         self.report.progress("train", state.global_step, state.max_steps, cycle=self.cycle, unit="steps")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -60,9 +60,9 @@ class Reporting(TrainerCallback):
         logs: Mapping[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """One metric event for each thing the Trainer logs, but for its closing summary.
+        """One metric event for each entry that the Trainer logs, except its closing summary.
 
-        Raises ConfigError when the loss is no number any more: nothing can be learned from there.
+        Raises ConfigError when the loss is NaN or infinite: nothing can be learned from then on.
         """
         logs = logs or {}
         if "loss" in logs and not math.isfinite(logs["loss"]):
@@ -76,9 +76,8 @@ class Reporting(TrainerCallback):
             self._emit("eval", state.global_step, {key.removeprefix("eval_"): value for key, value in logs.items()})
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Save what is better than everything before; stop when nothing was for too long."""
-        waited = evaluations_since_best(state.log_history)
-        if waited == 0:
+        """Save when the held-out loss is the lowest so far; stop when it has not been for `patience` evaluations."""
+        if evaluations_since_best(state.log_history) == 0:
             control.should_save = True
         if is_exhausted(state.log_history, self.patience):
             control.should_training_stop = True

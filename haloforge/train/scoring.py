@@ -1,7 +1,7 @@
 """Log-probabilities of the learned tokens, computed only where something is learned.
 
 On a GPU that is TRL's fused LM head. On a CPU the fused head scores the prompt and the padding too, and recomputes
-every logit for the gradient: 40 % of a training step of the embedded model. There the model's own head is asked for
+every logit for the gradient: 40 % of a training step of the embedded model. There the model's own head computes
 the learned positions only.
 """
 
@@ -39,8 +39,8 @@ def score(model: Any, inputs: dict[str, torch.Tensor]) -> Scored:
     if not _has_small_head(model, labels.device, len(labels) * len(columns)):
         fused = model(**inputs, use_cache=False, fused_lm_head=True)
         return Scored(fused.log_probs, fused.entropy.detach(), fused.is_top1, fused.label_mask)
-    known = {name: value for name, value in inputs.items() if name != "labels"}
-    logits = model(**known, use_cache=False, logits_to_keep=columns).logits.float()
+    model_inputs = {name: value for name, value in inputs.items() if name != "labels"}
+    logits = model(**model_inputs, use_cache=False, logits_to_keep=columns).logits.float()
     log_probs, entropy, is_top = _of_logits(logits, labels[:, columns], is_learned[:, columns])
     return Scored(
         _spread(log_probs, columns, is_learned),
@@ -53,7 +53,7 @@ def score(model: Any, inputs: dict[str, torch.Tensor]) -> Scored:
 def _of_logits(
     logits: torch.Tensor, labels: torch.Tensor, is_learned: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Log-probability, entropy and "was it the likeliest" of each label, zero where nothing is learned."""
+    """Log-probability, entropy and "is it the most likely token" of each label; zero where nothing is learned."""
     targets = labels.clamp(min=0)
     normaliser = logits.logsumexp(-1)
     log_probs = logits.gather(-1, targets[..., None])[..., 0] - normaliser

@@ -131,7 +131,7 @@ def test_a_torn_checkpoint_is_never_gone_on_from(tmp_path: Path) -> None:
     checkpoints.mark_complete(tmp_path, 4)
     checkpoints.mark_complete(tmp_path, 8)
     assert checkpoints.last_checkpoint(tmp_path) == tmp_path / "checkpoint-8"
-    checkpoints.clear_torn(tmp_path)
+    checkpoints.remove_incomplete(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
 
 

@@ -22,20 +22,21 @@ SETTINGS = SftTraining(
     eval_steps=5,
     early_stopping_patience=0,
 )
-"""Four epochs of 24 samples are 24 steps; with dropout, so that a lost random state shows."""
+"""Four epochs of 24 samples are 24 steps."""
 
 LORA = LoraSection(r=4, alpha=8, dropout=0.1)
+"""With dropout, so that a lost random state shows."""
 
 
 def samples(count: int = 24, seed: int = 0) -> list[TrainSample]:
     """Samples of different lengths, three to a problem, each with its end token."""
-    random_ = random.Random(seed)
-    made = []
+    rng = random.Random(seed)
+    drawn = []
     for number in range(count):
-        prompt = tuple(random_.randrange(3, 260) for _ in range(random_.randrange(3, 12)))
-        answer = (*(random_.randrange(3, 260) for _ in range(random_.randrange(2, 9))), END)
-        made.append(TrainSample(f"task-{number // 3}", prompt, answer, tuple(-5.5 for _ in answer)))
-    return made
+        prompt = tuple(rng.randrange(3, 260) for _ in range(rng.randrange(3, 12)))
+        answer = (*(rng.randrange(3, 260) for _ in range(rng.randrange(2, 9))), END)
+        drawn.append(TrainSample(f"task-{number // 3}", prompt, answer, tuple(-5.5 for _ in answer)))
+    return drawn
 
 
 def cycle(model: str, report: Report, output: Path, *, number: int = 1, **changes: object) -> Training:

@@ -53,15 +53,14 @@ class Ending:
     strings: tuple[str, ...]
     decode: Callable[[Sequence[int]], str]
 
-    def add(self, row: Row, token: int, logprob: float) -> bool:
-        """Append a sampled token to its row; True when that was its last."""
+    def add(self, row: Row, token: int, logprob: float) -> None:
+        """Append a sampled token to its row, and say so in `finish_reason` when it was the last."""
         row.tokens.append(token)
         row.logprobs.append(logprob)
         if token in self.tokens or self._stops(row):
             row.finish_reason = "stop"
         elif len(row.tokens) >= row.limit:
             row.finish_reason = "length"
-        return row.finish_reason is not None
 
     def text(self, row: Row) -> str:
         """The completion without its end token, cut before the first stop string."""

@@ -16,8 +16,6 @@ ADD = ("assert add(1, 2) == 3",)
 SUBTRACT = ("assert sub(2, 1) == 1",)
 PROBLEM = Problem("add", "Write add(a, b).", entry_point="add", tests=Tests("asserts", code=ADD))
 HELD_OUT = Problem("sub", "Write sub(a, b).", entry_point="sub", tests=Tests("asserts", code=SUBTRACT))
-    "sub", "Write sub(a, b).", entry_point="sub", tests=Tests("asserts", code=("assert sub(3, 2) == 1",))
-)
 RIGHT = ("def add(a, b):\n    return a + b", "def add(x, y):\n    return x + y", "def add(a, b):\n    return b + a")
 WRONG = ("def add(a, b):\n    return a - b", "def add(a, b):\n    return 0")
 

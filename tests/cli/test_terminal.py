@@ -9,8 +9,7 @@ import sys
 import pytest
 from tiny import save_tiny_model
 
-from haloforge.cli.terminal import harmless
-from haloforge.cli.watch import Lines
+from haloforge.cli.terminal import Lines, harmless
 from haloforge.records import Event
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \r\x9b31m ‮evil \ud800"

@@ -1,45 +1,32 @@
-"""The Playground's work: stream from one or two checkpoints at once, then verify what they wrote.
+"""Answers of one or two models at once, as they grow, with their verdicts at the end.
 
-Generation happens in this process; an engine stays loaded until others take its place.
+Generation happens in this process; the two models that were used last stay loaded.
 """
 
-import ast
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from haloforge.errors import ConfigError, DataError, ForgeError
-from haloforge.records import Problem, Tests, Verdict
-
-if TYPE_CHECKING:
-    from haloforge.generate.engines import Engine
+from haloforge.errors import ForgeError
+from haloforge.generate.engines import Engine, SamplingParams, open_engine
+from haloforge.records import Problem, Verdict
+from haloforge.stages.answer import AnswerEvent, Completed, Piece, Question, Verified, answer, verifier_of
+from haloforge.ui.request import Request
 
 State = Literal["waiting", "loading", "writing", "verifying", "done", "stopped", "failed"]
 
-YIELDS_PER_S = 10
+UPDATES_PER_S = 10
 _loading = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What was asked for: `problem` carries the prompt, the language and the tests."""
-
-    models: tuple[str, ...]
-    problem: Problem
-    max_new_tokens: int = 256
-    temperature: float = 0.7
-    seed: int = 0
-    seconds: float = 3600.0
-
-
-@dataclass(frozen=True)
 class Answer:
-    """How far one model is. `pieces` are tokens as they came, near enough."""
+    """How far one model is. `pieces` counts the parts that the text came in, about one a token."""
 
     model: str
     state: State = "waiting"
@@ -51,119 +38,86 @@ class Answer:
     error: str = ""
 
 
-async def play(ask: Ask) -> AsyncIterator[tuple[Answer, ...]]:
-    """All models at once, merged into one stream of all their answers. Closing it stops them."""
+async def side_by_side(request: Request) -> AsyncIterator[tuple[Answer, ...]]:
+    """All models at once, as one stream of all their answers. Closing the stream stops the models."""
     stop, loop = threading.Event(), asyncio.get_running_loop()
-    news: asyncio.Queue[tuple[int, Answer] | None] = asyncio.Queue()
-    deadline = time.monotonic() + ask.seconds
+    changes: asyncio.Queue[tuple[int, Answer] | None] = asyncio.Queue()
+    deadline = time.monotonic() + request.seconds
 
     def work(index: int, model: str) -> None:
         try:
-            for answer in answers(ask, model, lambda: stop.is_set() or time.monotonic() > deadline):
-                loop.call_soon_threadsafe(news.put_nowait, (index, answer))
+            for answer in one_answer(request, model, lambda: stop.is_set() or time.monotonic() > deadline):
+                loop.call_soon_threadsafe(changes.put_nowait, (index, answer))
         finally:
-            loop.call_soon_threadsafe(news.put_nowait, None)
+            loop.call_soon_threadsafe(changes.put_nowait, None)
 
-    now = [Answer(model) for model in ask.models]
-    tasks = [asyncio.create_task(asyncio.to_thread(work, i, model)) for i, model in enumerate(ask.models)]
-    working, shown = len(tasks), 0.0
+    answers = [Answer(model) for model in request.models]
+    tasks = [asyncio.create_task(asyncio.to_thread(work, i, model)) for i, model in enumerate(request.models)]
+    working, shown_at = len(tasks), 0.0
     try:
         while working:
-            item = await news.get()
-            if item is None:
+            change = await changes.get()
+            if change is None:
                 working -= 1
             else:
-                now[item[0]] = item[1]
-            if not working or not news.empty():
+                answers[change[0]] = change[1]
+            if not working or not changes.empty():
                 continue
-            if time.monotonic() - shown > 1 / YIELDS_PER_S or now[0].state != "writing":
-                shown = time.monotonic()
-                yield tuple(now)
-        yield tuple(now)
+            if time.monotonic() - shown_at > 1 / UPDATES_PER_S or answers[0].state != "writing":
+                shown_at = time.monotonic()
+                yield tuple(answers)
+        yield tuple(answers)
     finally:
         stop.set()
 
 
-def answers(ask: Ask, model: str, should_stop: Callable[[], bool]) -> Iterator[Answer]:
-    """One model's answer as it grows, then its verdict. What fails is told in the answer, never raised."""
-    from haloforge.answers import extract_code
-    from haloforge.generate.engines import SamplingParams
-    from haloforge.generate.prompts import messages
-
-    answer = Answer(model, "loading")
-    yield answer
+def one_answer(request: Request, model: str, should_stop: Callable[[], bool]) -> Iterator[Answer]:
+    """One model's answer as it grows, then its verdict. A failure becomes the answer's `error` and is never raised."""
+    params = SamplingParams(max_new_tokens=request.max_new_tokens, temperature=request.temperature)
+    question = Question(request.problem, params, request.seed)
+    state = Answer(model, "loading")
+    yield state
     try:
-        with borrowed(model) as engine:
-            params = SamplingParams(max_new_tokens=ask.max_new_tokens, temperature=ask.temperature)
-            started = time.monotonic()
-            for piece in engine.stream(messages(ask.problem), params, ask.seed, should_stop):
-                seconds = time.monotonic() - started
-                answer = replace(
-                    answer, state="writing", text=answer.text + piece, pieces=answer.pieces + 1, seconds=seconds
-                )
-                yield answer
-        if should_stop():
-            yield replace(answer, state="stopped")
-            return
-        answer = replace(answer, state="verifying", code=extract_code(answer.text, ask.problem))
-        yield answer
-        yield replace(answer, state="done", verdict=verify(ask.problem, answer.code))
+        for event in answer(borrowed(model), question, lambda code: verify(request.problem, code), should_stop):
+            state = after(state, event)
+            yield state
+        if state.state != "done":
+            yield replace(state, state="stopped")
     except ForgeError as error:
-        yield replace(answer, state="failed", error=str(error))
+        yield replace(state, state="failed", error=str(error))
+
+
+def after(state: Answer, event: AnswerEvent) -> Answer:
+    """How far the model is once this event has happened."""
+    match event:
+        case Piece(piece, seconds):
+            text = state.text + piece
+            return replace(state, state="writing", text=text, pieces=state.pieces + 1, seconds=seconds)
+        case Completed(_, code):
+            return replace(state, state="verifying", code=code)
+        case Verified(verdict):
+            return replace(state, state="done", verdict=verdict)
+
+
+def verify(problem: Problem, code: str | None) -> Verdict:
+    """The verdict that training would give. Raises VerifierError."""
+    with verifier_of(problem) as verify_code:
+        return verify_code(code)
 
 
 @contextmanager
-def borrowed(model: str) -> "Iterator[Engine]":
+def borrowed(model: str) -> Iterator[Engine]:
     """The loaded engine of a model, for one thread at a time."""
     engine, in_use = _engine(model)
     with in_use:
         yield engine
 
 
-def _engine(model: str) -> "tuple[Engine, threading.Lock]":
+def _engine(model: str) -> tuple[Engine, threading.Lock]:
     with _loading:
         return _open(model)
 
 
 @lru_cache(maxsize=2)
-def _open(model: str) -> "tuple[Engine, threading.Lock]":
-    from haloforge.generate.engines import open_engine
-
+def _open(model: str) -> tuple[Engine, threading.Lock]:
     return open_engine("local", model), threading.Lock()
-
-
-def verify(problem: Problem, code: str | None) -> Verdict:
-    """Judge code as training would. Raises VerifierError."""
-    from haloforge.verify import VerifySettings, open_verifier
-
-    with open_verifier(VerifySettings(run=True, workers=1)) as verifier:
-        verifier.check([problem])
-        return verifier.verify(problem, code)
-
-
-def pasted_tests(text: str, language: str) -> Tests:
-    """Asserts as somebody pastes them: what is no assert is set-up. Raises DataError with the line."""
-    if not text.strip():
-        return Tests()
-    if language != "python":
-        raise DataError(f"asserts are Python, and cannot test {language}; choose a problem, or the compiler alone")
-    try:
-        statements = ast.parse(text).body
-    except SyntaxError as error:
-        raise DataError(f"the asserts are not valid Python: {error.msg} (line {error.lineno})") from error
-    source = [(isinstance(node, ast.Assert), ast.get_source_segment(text, node) or "") for node in statements]
-    checks = tuple(segment for is_assert, segment in source if is_assert)
-    if not checks:
-        raise DataError("there is no assert statement among the tests")
-    return Tests("asserts", setup="\n".join(segment for is_assert, segment in source if not is_assert), code=checks)
-
-
-def allowed(models: Sequence[str], allow: Sequence[str] | None) -> tuple[str, ...]:
-    """The models that were named. Raises ConfigError for none, and for one that may not be used here."""
-    named = tuple(model.strip() for model in models if model and model.strip())
-    if not named:
-        raise ConfigError("Choose a model first.")
-    refused = [model for model in named if allow is not None and model not in allow]
-    if refused and allow is not None:
-        raise ConfigError(f"{refused[0]} cannot be used in this demo; it offers {', '.join(allow)}")
-    return named

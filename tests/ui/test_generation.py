@@ -1,13 +1,14 @@
-"""The Playground: streams from real (tiny) models, verifies with the verifier of training."""
+"""Answers of the Playground: streamed from real (tiny) models, verified with the verifier of training."""
 
 import asyncio
 
 import pytest
 from tiny import save_tiny_model
 
-from haloforge.errors import ConfigError, DataError
 from haloforge.records import Problem, Tests
-from haloforge.ui import play
+from haloforge.ui import generation
+from haloforge.ui.generation import Answer
+from haloforge.ui.request import Request
 from haloforge.ui.widgets import answers
 
 ADD = Problem("add", "Write add(a, b).", tests=Tests("asserts", code=("assert add(1, 2) == 3",)), entry_point="add")
@@ -19,85 +20,59 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return str(save_tiny_model(folder / "one", seed=1)), str(save_tiny_model(folder / "two", seed=2))
 
 
-async def collect(ask: play.Ask) -> list[tuple[play.Answer, ...]]:
-    return [found async for found in play.play(ask)]
+async def collect(request: Request) -> list[tuple[Answer, ...]]:
+    return [states async for states in generation.side_by_side(request)]
 
 
 def test_an_answer_grows_and_ends_with_a_verdict(models: tuple[str, str]) -> None:
-    seen = asyncio.run(collect(play.Ask(models[:1], ADD, max_new_tokens=24)))
-    texts = [found[0].text for found in seen]
+    seen = asyncio.run(collect(Request(models[:1], ADD, max_new_tokens=24)))
+    texts = [states[0].text for states in seen]
     assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
     [last] = seen[-1]
     assert (last.state, last.error) == ("done", "") and last.text and last.verdict is not None
 
 
 def test_two_models_answer_side_by_side(models: tuple[str, str]) -> None:
-    seen = asyncio.run(collect(play.Ask(models, ADD, max_new_tokens=24)))
+    seen = asyncio.run(collect(Request(models, ADD, max_new_tokens=24)))
     assert [answer.state for answer in seen[-1]] == ["done", "done"]
     assert seen[-1][0].text != seen[-1][1].text
 
 
 def test_the_same_seed_gives_the_same_answer(models: tuple[str, str]) -> None:
-    ask = play.Ask(models[:1], ADD, max_new_tokens=16, seed=3)
-    first, second = (asyncio.run(collect(ask))[-1][0].text for _ in range(2))
+    request = Request(models[:1], ADD, max_new_tokens=16, seed=3)
+    first, second = (asyncio.run(collect(request))[-1][0].text for _ in range(2))
     assert first == second
 
 
 def test_leaving_early_stops_the_model(models: tuple[str, str]) -> None:
-    async def leave() -> list[play.Answer]:
-        stream = play.play(play.Ask(models[:1], ADD, max_new_tokens=900))
-        found = [(await anext(stream))[0] for _ in range(3)]
+    async def leave() -> list[Answer]:
+        stream = generation.side_by_side(Request(models[:1], ADD, max_new_tokens=900))
+        first = [(await anext(stream))[0] for _ in range(3)]
         await stream.aclose()
-        return found
+        return first
 
     asyncio.run(leave())  # returns: the loop waits for its threads, which ended long before 900 tokens
-    with play.borrowed(models[0]):
+    with generation.borrowed(models[0]):
         pass
 
 
 def test_time_that_is_up_stops_the_model(models: tuple[str, str]) -> None:
-    [last] = asyncio.run(collect(play.Ask(models[:1], ADD, max_new_tokens=900, seconds=0)))[-1]
+    [last] = asyncio.run(collect(Request(models[:1], ADD, max_new_tokens=900, seconds=0)))[-1]
     assert last.state == "stopped" and last.verdict is None
 
 
 def test_a_model_that_is_not_there_is_said_in_its_column(models: tuple[str, str]) -> None:
-    seen = asyncio.run(collect(play.Ask((models[0], "./nowhere"), ADD, max_new_tokens=8)))
+    seen = asyncio.run(collect(Request((models[0], "./nowhere"), ADD, max_new_tokens=8)))
     works, fails = seen[-1]
     assert works.state == "done" and fails.state == "failed" and "nowhere" in fails.error
 
 
-def test_pasted_asserts_become_tests() -> None:
-    tests = play.pasted_tests("import math\nx = 2\n\nassert f(x) == 4\nassert f(\n    3\n) == 9\n", "python")
-    assert tests == Tests("asserts", setup="import math\nx = 2", code=("assert f(x) == 4", "assert f(\n    3\n) == 9"))
-
-
-@pytest.mark.parametrize(
-    ("text", "language", "words"),
-    [("assert f(", "python", "not valid Python"), ("x = 1", "python", "no assert"), ("assert 1", "cpp", "are Python")],
-)
-def test_pasted_text_that_is_no_test_is_said_to_be_none(text: str, language: str, words: str) -> None:
-    with pytest.raises(DataError, match=words):
-        play.pasted_tests(text, language)
-
-
-def test_no_asserts_mean_no_tests() -> None:
-    assert play.pasted_tests("  \n", "cpp") == Tests()
-
-
 def test_right_and_wrong_code_are_told_apart() -> None:
-    verdicts = [play.verify(ADD, f"def add(a, b):\n    return a {op} b\n").status for op in "+-"]
+    verdicts = [generation.verify(ADD, f"def add(a, b):\n    return a {op} b\n").status for op in "+-"]
     assert verdicts == ["passed", "wrong_answer"]
 
 
-def test_only_allowed_models_answer_where_there_is_a_list() -> None:
-    assert play.allowed(["a", "", " b "], None) == ("a", "b")
-    with pytest.raises(ConfigError, match="big/model cannot be used in this demo; it offers smollm2-135m"):
-        play.allowed(["big/model"], ["smollm2-135m"])
-    with pytest.raises(ConfigError, match="Choose a model"):
-        play.allowed(["", "  "], None)
-
-
 def test_what_models_write_never_becomes_markup() -> None:
-    answer = play.Answer("<b>", "writing", text="<script>alert(1)</script>", pieces=3, seconds=1.0)
+    answer = Answer("<b>", "writing", text="<script>alert(1)</script>", pieces=3, seconds=1.0)
     shown = answers.render([answer], ADD)
     assert "<script>" not in shown and "<b>" not in shown and "3 tokens/s" in shown

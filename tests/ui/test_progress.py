@@ -1,12 +1,10 @@
 """Phases, shares and time left, from a run's events alone."""
 
-import pytest
-from seeded import RAFT, add_cycles, make_run
+from seeded import make_run
 
 from haloforge.records import Event
 from haloforge.store import Report, Store
-from haloforge.ui import progress, series
-from haloforge.ui.widgets import header
+from haloforge.ui import progress
 
 
 def events(*rows: tuple[float, str, int, int, int]) -> list[Event]:
@@ -50,33 +48,3 @@ def test_a_finished_phase_has_nothing_left(store: Store) -> None:
 
 def test_a_run_that_reported_nothing_has_no_phase(store: Store) -> None:
     assert progress.current(store, make_run(store)) is None
-
-
-def test_a_step_that_was_reported_again_counts_once(store: Store) -> None:
-    run = make_run(store)
-    report = Report(store, run.id)
-    for loss in (2.0, 1.5):
-        report.metric("train", 3, {"loss": loss})
-    assert series.losses(store.events(run.id, kind="metric")) == {"training": [(3.0, 1.5)]}
-
-
-def test_every_cycle_has_a_loss_curve_of_its_own(store: Store) -> None:
-    run = make_run(store)
-    for cycle in (1, 2):
-        Report(store, run.id).metric("train", 1, {"loss": 1.0 / cycle, "cycle": cycle})
-    assert set(series.losses(store.events(run.id, kind="metric"))) == {"cycle 1", "cycle 2"}
-
-
-def test_pass_rates_carry_their_intervals(store: Store) -> None:
-    run = make_run(store)
-    add_cycles(store, run, [0.5])
-    [(cycle, rate, low, high)] = series.cycle_rates(store.events(run.id, kind="metric"))[series.HELD_OUT]
-    assert (cycle, rate, low, high) == (0.0, 0.5, pytest.approx(0.4), pytest.approx(0.6))
-
-
-def test_the_header_names_sandbox_and_the_run_at_work(store: Store) -> None:
-    assert "nothing is running" in header.render(store, {})
-    make_run(store, RAFT, "running", name="tonight")
-    make_run(store, RAFT, "queued")
-    shown = header.render(store, {})
-    assert "sandbox: " in shown and "tonight" in shown and "1 run queued" in shown

@@ -1,18 +1,35 @@
-"""Earlier and later pages of a long list; the pages are cut on the server."""
+"""Long lists: rows that the keyboard walks through, 50 a page; and the choices that narrow them."""
 
-from haloforge.ui.markup import Html, h, link
+from collections.abc import Iterable
+
+from haloforge.ui.formatting import number
+from haloforge.ui.markup import Child, Html, h, link
 from haloforge.ui.view import View, query
-from haloforge.ui.wording import number
 
-PAGE = 50
+PAGE_ROWS = 50
+
+
+def row(cells: Iterable[Html], *, is_chosen: bool) -> Html:
+    """A row of a list; a click or the keys j and k follow the first link in it."""
+    return h("tr", cells, data_row=True, cls="on" if is_chosen else None)
+
+
+def picker(label: Child, name: str, options: Iterable[Html], **attributes: str) -> Html:
+    """A choice that leads to another address: the value of each option."""
+    return h("label", label, h("select", options, data_go=True, name=name, **attributes), cls="pick")
+
+
+def option(text: str, address: str, *, is_chosen: bool) -> Html:
+    """One option of a picker."""
+    return h("option", text, value=address, selected=is_chosen)
 
 
 def pager(view: View, name: str, page: int, total: int) -> Html:
     """ "51 to 100 of 412" with links; nothing when one page is all. `name` is the page number's name in the address."""
-    if total <= PAGE:
+    if total <= PAGE_ROWS:
         return Html("")
-    last = (total - 1) // PAGE
-    first, end = page * PAGE + 1, min(total, (page + 1) * PAGE)
+    last = (total - 1) // PAGE_ROWS
+    first, end = page * PAGE_ROWS + 1, min(total, (page + 1) * PAGE_ROWS)
     words = h("span", f"{number(first)} to {number(end)} of {number(total)}")
     return h(
         "nav",

@@ -1,64 +1,18 @@
-"""The Playground's controls: what they ask for, and what is sent to them."""
+"""The Playground: what its buttons do, and what is sent to its controls."""
 
 import asyncio
-from typing import Any
 
 import gradio as gr
 import pytest
 from seeded import add_samples, make_run
 from tiny import save_tiny_model
 
-from haloforge.errors import DataError
 from haloforge.store import Store
 from haloforge.ui.page import Page
+from haloforge.ui.request import ASSERTS, PROBLEM
 from haloforge.ui.tabs import playground
-from haloforge.ui.tabs.playground import ASSERTS, COMPILER, PROBLEM
 
 TYPED = ("Write add(a, b).", ASSERTS, "python", "assert add(1, 2) == 3", "", "")
-
-
-def ask(*typed: Any, a: str = "m", b: str = "", tokens: float = 64) -> Any:
-    return playground.asked(None, a, b, *(typed or TYPED), tokens, 0.7, 1)
-
-
-def test_the_controls_make_a_problem_with_the_pasted_tests() -> None:
-    asked = ask()
-    assert asked.models == ("m",) and asked.problem.tests.code == ("assert add(1, 2) == 3",)
-
-
-def test_the_compiler_alone_needs_no_tests() -> None:
-    assert ask("Write hello.", COMPILER, "cpp", "assert 1", "", "").problem.tests.kind == "none"
-
-
-def test_a_problem_brings_its_own_tests_and_language() -> None:
-    task = "easy/python/in-range"
-    asked = ask("", PROBLEM, "cpp", "", "starter-easy", task)
-    assert (asked.problem.task_id, asked.problem.language) == (task, "python") and asked.problem.tests.hidden
-
-
-def test_a_changed_prompt_keeps_the_tests() -> None:
-    asked = ask("In one line, please.", PROBLEM, "python", "", "starter-easy", "easy/python/in-range")
-    assert asked.problem.statement == "In one line, please." and asked.problem.tests.hidden
-
-
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
-        (("", ASSERTS, "python", "", "", ""), "Write a prompt first"),
-        (("x", PROBLEM, "python", "", "", ""), "Choose a problem"),
-        (("x", PROBLEM, "python", "", "starter-easy", "nothing"), "holds no problem"),
-        (("x", PROBLEM, "python", "", "/etc/passwd", "root"), "not among the data files"),
-    ],
-)
-def test_what_is_missing_is_said(typed: tuple[str, ...], words: str) -> None:
-    with pytest.raises(DataError, match=words):
-        ask(*typed)
-
-
-def test_limits_hold_whatever_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPACE_ID", "someone/demo")
-    asked = ask(a="smollm2-135m", tokens=10**9)
-    assert asked.max_new_tokens == 256 and asked.seconds <= 60
 
 
 def test_generation_streams_markup_and_ends_with_a_verdict(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -104,3 +58,19 @@ def test_a_line_says_when_a_run_is_at_work(store: Store) -> None:
     assert playground.busy_line(store, {}) == ""
     make_run(store, status="running")
     assert "A run is at work" in playground.busy_line(store, {})
+
+
+def test_the_problems_of_a_file_become_choices(store: Store) -> None:
+    chooser = playground.tasks_of(store.root, "starter-easy")
+    assert ("easy/python/in-range", "easy/python/in-range") in chooser.choices and chooser.value is None
+
+
+def test_a_file_that_is_gone_offers_nothing_and_says_so(store: Store) -> None:
+    with pytest.warns(UserWarning, match="gone.jsonl is not among the data files any more"):
+        assert playground.tasks_of(store.root, "gone.jsonl").choices == []
+
+
+def test_a_chosen_problem_fills_prompt_language_and_tests() -> None:
+    prompt, *rest = playground.chosen_problem(None, "starter-easy", "easy/python/in-range")
+    assert prompt and rest == ["python", PROBLEM]
+    assert playground.chosen_problem(None, "starter-easy", "nothing") == [gr.skip()] * 3

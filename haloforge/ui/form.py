@@ -144,14 +144,14 @@ def clean(s: Setting, value: Any) -> Any:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} -> {"a": {"b": 1}}, without what is None."""
-    out: dict[str, Any] = {}
+    """{"a.b": 1} -> {"a": {"b": 1}}; values that are None are left out."""
+    root: dict[str, Any] = {}
     for path, value in flat.items():
         if value is None:
             continue
         *parents, leaf = path.split(".")
-        node = out
+        node = root
         for part in parents:
             node = node.setdefault(part, {})
         node[leaf] = value
-    return out
+    return root

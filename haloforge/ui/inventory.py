@@ -12,8 +12,7 @@ from haloforge.problems.manifest import manifest_path
 from haloforge.records import Problem
 from haloforge.store import Store
 
-_FOLDERS = ("data", "models", "results")
-_FILES = (".jsonl", ".jsonl.gz")
+_SUFFIXES = (".jsonl", ".jsonl.gz")
 _RUN_PREFIX = "run "
 
 
@@ -26,7 +25,7 @@ def choices(kind: str, root: Path | None = None, here: Path | None = None) -> Se
 
 
 def models(root: Path | None, here: Path) -> list[str]:
-    """Every checkpoint under models/ and where runs wrote theirs, relative to the working folder if they are in it."""
+    """Every checkpoint under models/ and in the outputs of runs; paths in the folder `here` are relative to it."""
     folders = {here / "models", *_made_folders(root)}
     return [_relative(checkpoint.path, here) for checkpoint in find_checkpoints(sorted(folders))]
 
@@ -34,9 +33,9 @@ def models(root: Path | None, here: Path) -> list[str]:
 def data_files(here: Path) -> list[str]:
     """JSON Lines files under data/, those with a manifest first, then the newest."""
     folder = here / "data"
-    found = [p for p in folder.rglob("*") if p.name.endswith(_FILES) and p.is_file()] if folder.is_dir() else []
-    found.sort(key=lambda p: (not manifest_path(p).is_file(), -p.stat().st_mtime))
-    return [_relative(str(p), here) for p in found]
+    files = [p for p in folder.rglob("*") if p.name.endswith(_SUFFIXES) and p.is_file()] if folder.is_dir() else []
+    files.sort(key=lambda p: (not manifest_path(p).is_file(), -p.stat().st_mtime))
+    return [_relative(str(p), here) for p in files]
 
 
 def problem_sets() -> list[str]:

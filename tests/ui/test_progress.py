@@ -25,13 +25,13 @@ def test_one_event_gives_no_rate() -> None:
 
 
 def test_phases_that_go_on_together_are_told_apart() -> None:
-    found = progress.in_work(events((0, "sample", 10, 100, 1), (1, "verify", 4, 100, 1), (2, "sample", 20, 100, 1)))
-    assert [(p.name, p.done) for p in found] == [("sample", 20), ("verify", 4)]
+    phases = progress.in_work(events((0, "sample", 10, 100, 1), (1, "verify", 4, 100, 1), (2, "sample", 20, 100, 1)))
+    assert [(p.name, p.done) for p in phases] == [("sample", 20), ("verify", 4)]
 
 
 def test_only_the_newest_cycle_counts() -> None:
-    found = progress.in_work(events((0, "sample", 100, 100, 1), (9, "sample", 5, 100, 2)))
-    assert [(p.cycle, p.done) for p in found] == [(2, 5)]
+    phases = progress.in_work(events((0, "sample", 100, 100, 1), (9, "sample", 5, 100, 2)))
+    assert [(p.cycle, p.done) for p in phases] == [(2, 5)]
 
 
 def test_a_resumed_phase_that_counts_from_less_has_no_negative_rate() -> None:
@@ -42,8 +42,8 @@ def test_a_resumed_phase_that_counts_from_less_has_no_negative_rate() -> None:
 def test_a_finished_phase_has_nothing_left(store: Store) -> None:
     run = make_run(store)
     Report(store, run.id).progress("train", 10, 10)
-    found = progress.current(store, run)
-    assert found and (found.share, found.left_s) == (1.0, 0.0)
+    phase = progress.current(store, run)
+    assert phase and (phase.share, phase.left_s) == (1.0, 0.0)
 
 
 def test_a_run_that_reported_nothing_has_no_phase(store: Store) -> None:

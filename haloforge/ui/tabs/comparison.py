@@ -89,11 +89,12 @@ def entries(store: Store) -> list[Entry]:
 def choice(view: View, known: Sequence[Entry]) -> list[str]:
     """The results to compare: those in the address, else the oldest against the newest."""
     paths = [entry.path for entry in known]
-    wanted = [view.get("a", ""), view.get("b", ""), *view.get("more", "").split(",")]
-    first, second = ((wanted[i] if wanted[i] in paths else default) for i, default in ((0, paths[-1]), (1, paths[0])))
+    named = [view.get("a", ""), view.get("b", ""), *view.get("more", "").split(",")]
+    first = named[0] if named[0] in paths else paths[-1]
+    second = named[1] if named[1] in paths else paths[0]
     if first == second:
         second = next(path for path in paths if path != first)
-    more = [path for path in dict.fromkeys(wanted[2:]) if path in paths and path not in (first, second)]
+    more = [path for path in dict.fromkeys(named[2:]) if path in paths and path not in (first, second)]
     return [first, second, *more][:_MAX_COMPARED]
 
 

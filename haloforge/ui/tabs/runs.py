@@ -1,7 +1,7 @@
 """Runs, the first tab: every run of the store, one of them in full, and a whole pipeline with one click."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -86,7 +86,7 @@ def _wire(page: Page, fields: list[Any], go: Any, plan: Any, message: Any) -> No
 def queue_pipeline(page: Page, *typed: Any) -> Html:
     """Queue all stages; each run waits for the one before."""
     try:
-        chain = chain_of(page, *typed)
+        chain = chain_of(page, typed)
         with page.store() as store:
             runs = jobs.submit_chain(store, chain)
     except ForgeError as error:
@@ -98,20 +98,19 @@ def queue_pipeline(page: Page, *typed: Any) -> Html:
 def show_pipeline(page: Page, *typed: Any) -> Html:
     """The commands that do the same as one click would."""
     try:
-        chain = chain_of(page, *typed)
+        chain = chain_of(page, typed)
     except ForgeError as error:
         return note(str(error), "error")
     return h("pre", "\n".join(shlex.join(command(config)) for config in chain), cls="wrap", tabindex=0)
 
 
-def chain_of(
-    page: Page, dataset: str, language: str, model: str, folder: str, choice: str, *typed: Any
-) -> list[StageConfig]:
-    """The pipeline that the fields describe. Raises ConfigError."""
-    return pipeline.chain(dataset, language or "", model or "", folder or "", settings_of(page, choice, typed))
+def chain_of(page: Page, typed: Sequence[Any]) -> list[StageConfig]:
+    """The pipeline that the fields describe, and after them those of the stages' forms. Raises ConfigError."""
+    dataset, language, model, folder, choice, *stage_fields = typed
+    return pipeline.chain(dataset, language or "", model or "", folder or "", settings_of(page, choice, stage_fields))
 
 
-def settings_of(page: Page, choice: str, typed: tuple[Any, ...]) -> Mapping[str, pipeline.Flat]:
+def settings_of(page: Page, choice: str, typed: Sequence[Any]) -> Mapping[str, pipeline.Flat]:
     """The settings of each stage: the small ones, or those typed into the forms of the tabs."""
     if choice == SMALL:
         return pipeline.SMALL

@@ -30,19 +30,19 @@ def pager(view: View, name: str, page: int, total: int) -> Html:
         return Html("")
     last = (total - 1) // PAGE_ROWS
     first, end = page * PAGE_ROWS + 1, min(total, (page + 1) * PAGE_ROWS)
-    words = h("span", f"{number(first)} to {number(end)} of {number(total)}")
+    position = h("span", f"{number(first)} to {number(end)} of {number(total)}")
     return h(
         "nav",
         _to("Previous", view, name, page - 1, last),
-        words,
+        position,
         _to("Next", view, name, page + 1, last),
         cls="pager",
         aria_label="Pages",
     )
 
 
-def _to(word: str, view: View, name: str, page: int, last: int) -> Html:
+def _to(label: str, view: View, name: str, page: int, last: int) -> Html:
     if not 0 <= page <= last:
-        return h("span", word)
+        return h("span", label)
     target = query(view, page=page) if name == "page" else query({**view, name: str(page)}, page=None)
-    return link(word, target)
+    return link(label, target)

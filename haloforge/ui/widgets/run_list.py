@@ -43,9 +43,9 @@ def render(store: Store, view: View) -> Html:
 
 def chosen_run(runs: Sequence[Run], view: View) -> Run | None:
     """The run in the address; if none is named, a running one, else the newest."""
-    wanted = view.get("run", "")
-    if wanted:
-        return next((run for run in runs if run.id == wanted), None)
+    named = view.get("run", "")
+    if named:
+        return next((run for run in runs if run.id == named), None)
     return next((run for run in runs if run.status == "running"), runs[0] if runs else None)
 
 

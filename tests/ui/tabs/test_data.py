@@ -24,8 +24,8 @@ def write(name: str, *problems: Problem) -> None:
 
 def test_validation_names_what_is_wrong_with_a_file() -> None:
     write("twice.jsonl", problem(), problem())
-    said = validate({**VIEW, "file": "data/twice.jsonl"}, run_solutions=False)
-    assert "data/twice.jsonl is not sound" in said and "task ids that repeat: 1" in said
+    message = validate({**VIEW, "file": "data/twice.jsonl"}, run_solutions=False)
+    assert "data/twice.jsonl is not sound" in message and "task ids that repeat: 1" in message
 
 
 def test_validation_runs_the_reference_solutions() -> None:
@@ -37,5 +37,5 @@ def test_validation_runs_the_reference_solutions() -> None:
         solution="def add(a, b):\n    return a - b\n",
     )
     write("wrong.jsonl", wrong)
-    said = validate({**VIEW, "file": "data/wrong.jsonl"}, run_solutions=True)
-    assert "solutions that fail: 1" in said
+    message = validate({**VIEW, "file": "data/wrong.jsonl"}, run_solutions=True)
+    assert "solutions that fail: 1" in message

@@ -33,8 +33,8 @@ def test_generation_that_cannot_start_says_why() -> None:
 
 
 def test_pasted_code_is_judged_by_the_pasted_tests() -> None:
-    said = playground.verify_own(None, "def add(a, b):\n    return a + b\n", "m", "", *TYPED, 64, 0.7, 1)
-    assert 'class="chip passed"' in said
+    markup = playground.verify_own(None, "def add(a, b):\n    return a + b\n", "m", "", *TYPED, 64, 0.7, 1)
+    assert 'class="chip passed"' in markup
 
 
 def test_a_sample_arrives_with_its_prompt_its_tests_and_its_code(store: Store) -> None:

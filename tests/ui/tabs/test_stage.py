@@ -32,10 +32,10 @@ def form_of(config: StageConfig) -> tuple[Form, list[Any]]:
 
 
 def test_start_queues_a_run_with_what_the_form_says(page: Page, store: Store) -> None:
-    said = stage.start(page, *form_of(SFT))
+    message = stage.start(page, *form_of(SFT))
     [run] = store.runs()
     assert (run.stage, run.status, run.config) == ("sft", "queued", SFT.to_json())
-    assert run.id in said and "good" in said
+    assert run.id in message and "good" in message
 
 
 def test_start_with_an_empty_form_queues_nothing_and_says_what_is_missing(page: Page, store: Store) -> None:
@@ -51,21 +51,21 @@ def test_start_with_the_output_of_another_run_queues_nothing_and_says_what_to_do
     taken = tmp_path / "final_model"
     taken.mkdir()
     write_metadata(taken, Metadata(stage="sft", run="sft-of-yesterday"))
-    said = stage.start(page, *form_of(SFT.changed({"output_dir": str(tmp_path)})))
-    assert not store.runs() and "sft-of-yesterday" in said and "another --output" in said
+    message = stage.start(page, *form_of(SFT.changed({"output_dir": str(tmp_path)})))
+    assert not store.runs() and "sft-of-yesterday" in message and "another --output" in message
 
 
 def test_a_dry_run_says_what_would_happen_and_queues_nothing(page: Page, store: Store, tmp_path: Path) -> None:
     config = STAGES["data-prepare"].parse({"output": str(tmp_path / "x.jsonl"), "language": "python"})
-    said = stage.dry_run(*form_of(config))
-    assert "starter-easy" in said and "nothing was done" in said
+    message = stage.dry_run(*form_of(config))
+    assert "starter-easy" in message and "nothing was done" in message
     assert store.runs() == [] and not (tmp_path / "x.jsonl").exists()
 
 
 def test_a_dry_run_that_cannot_go_says_why() -> None:
     config = BenchmarkConfig.parse({"model": "smollm2-135m", "prompts": "nowhere.jsonl"})
-    said = stage.dry_run(*form_of(config))
-    assert "nowhere.jsonl" in said and 'class="note error"' in said
+    message = stage.dry_run(*form_of(config))
+    assert "nowhere.jsonl" in message and 'class="note error"' in message
 
 
 def test_the_preview_is_the_command_line() -> None:
@@ -79,8 +79,8 @@ def test_a_saved_yaml_loads_to_the_same_settings(tmp_path: Path) -> None:
     path = tmp_path / "saved.yaml"
     path.write_text(unquote(link[1]), encoding="utf-8")
     form, _ = form_of(SFT)
-    said, *fields = stage.load_yaml(form, str(path))
-    assert "Loaded saved.yaml" in said
+    message, *fields = stage.load_yaml(form, str(path))
+    assert "Loaded saved.yaml" in message
     assert form.parse([field.get("value") for field in fields]) == config
 
 
@@ -88,8 +88,8 @@ def test_a_yaml_with_an_unknown_key_changes_no_field(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("model:\n  name: x\n  colour: red\n")
     form, _ = form_of(SFT)
-    said, *fields = stage.load_yaml(form, str(path))
-    assert "bad.yaml: there is no setting" in said and str(tmp_path) not in said
+    message, *fields = stage.load_yaml(form, str(path))
+    assert "bad.yaml: there is no setting" in message and str(tmp_path) not in message
     assert all("value" not in field for field in fields)
 
 

@@ -134,13 +134,13 @@ def generate(args: argparse.Namespace) -> int:
 
 
 def _question(args: argparse.Namespace) -> "Question":
-    """What is asked, from the flags. Raises ConfigError for a sampling that cannot be."""
+    """What is asked, from the flags. Raises ConfigError for an impossible sampling setting."""
     from haloforge.generate.engines import SamplingParams
     from haloforge.stages.answer import Question
 
-    typed = {"generation.max_new_tokens": args.max_new_tokens, "generation.temperature": args.temperature}
-    needed = {"prompts": args.prompt, "model": args.model, "seed": args.seed}
-    sampling = configs.GenerateConfig.load(None, needed | typed).generation
+    required = {"prompts": args.prompt, "model": args.model}
+    flags = {"generation.max_new_tokens": args.max_new_tokens, "generation.temperature": args.temperature}
+    sampling = configs.GenerateConfig.load(None, required | flags | {"seed": args.seed}).generation
     tests = Tests("asserts", code=tuple(args.test)) if args.test else Tests()
     problem = Problem("prompt", args.prompt, language=args.language, tests=tests)
     params = SamplingParams(max_new_tokens=sampling.max_new_tokens, temperature=sampling.temperature)

@@ -16,7 +16,7 @@ from haloforge.errors import ForgeError
 from haloforge.generate.engines import Engine, SamplingParams, open_engine
 from haloforge.records import Problem, Verdict
 from haloforge.stages.answer import AnswerEvent, Completed, Piece, Question, Verified, answer, verifier_of
-from haloforge.ui.request import Request
+from haloforge.ui.playground_request import Request
 
 State = Literal["waiting", "loading", "writing", "verifying", "done", "stopped", "failed"]
 

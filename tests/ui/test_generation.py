@@ -8,7 +8,7 @@ from tiny import save_tiny_model
 from haloforge.records import Problem, Tests
 from haloforge.ui import generation
 from haloforge.ui.generation import Answer
-from haloforge.ui.request import Request
+from haloforge.ui.playground_request import Request
 from haloforge.ui.widgets import answers
 
 ADD = Problem("add", "Write add(a, b).", tests=Tests("asserts", code=("assert add(1, 2) == 3",)), entry_point="add")

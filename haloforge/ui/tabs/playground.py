@@ -15,7 +15,7 @@ from haloforge.ui import generation, inventory, space
 from haloforge.ui.markup import Html, note
 from haloforge.ui.page import Page
 from haloforge.ui.panes import new_pane
-from haloforge.ui.request import ASSERTS, COMPILER, PROBLEM, Controls, find_problem, problem_of, request_of
+from haloforge.ui.playground_request import ASSERTS, COMPILER, PROBLEM, Controls, find_problem, problem_of, request_of
 from haloforge.ui.view import View, number
 from haloforge.ui.widgets import answers
 from haloforge.ui.widgets.code import gradio_language

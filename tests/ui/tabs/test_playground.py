@@ -9,7 +9,7 @@ from tiny import save_tiny_model
 
 from haloforge.store import Store
 from haloforge.ui.page import Page
-from haloforge.ui.request import ASSERTS, PROBLEM
+from haloforge.ui.playground_request import ASSERTS, PROBLEM
 from haloforge.ui.tabs import playground
 
 TYPED = ("Write add(a, b).", ASSERTS, "python", "assert add(1, 2) == 3", "", "")

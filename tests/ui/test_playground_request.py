@@ -6,7 +6,7 @@ import pytest
 
 from haloforge.errors import ConfigError, DataError
 from haloforge.records import Tests
-from haloforge.ui.request import (
+from haloforge.ui.playground_request import (
     ASSERTS,
     COMPILER,
     PROBLEM,

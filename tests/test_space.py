@@ -1,4 +1,4 @@
-"""`make space` writes a Hugging Face Space: a card, an image, the sources, a demo that opens."""
+"""What `make space` lays out is a Hugging Face Space: a card, an image, the sources, a demo that opens."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from places import ROOT
 
 
 @pytest.fixture(scope="module")
-def space_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / ".git").exists() or not shutil.which("git"):
         pytest.skip("`make space` takes the sources from git, and this is no checkout")
     folder = tmp_path_factory.mktemp("space") / "it"
@@ -20,24 +20,24 @@ def space_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_card_names_the_kind_of_space_and_the_port_that_the_studio_uses(space_folder: Path) -> None:
-    _, front, text = (space_folder / "README.md").read_text().split("---\n", 2)
+def test_the_card_names_the_kind_of_space_and_the_port_that_the_studio_uses(laid_out: Path) -> None:
+    _, front, text = (laid_out / "README.md").read_text().split("---\n", 2)
     card = yaml.safe_load(front)
     assert (card["sdk"], card["app_port"], card["license"]) == ("docker", 7860, "apache-2.0")
     assert text.strip().startswith("# halo-forge")
 
 
-def test_the_image_is_made_of_what_is_there(space_folder: Path) -> None:
-    image = (space_folder / "Dockerfile").read_text()
-    targets = (space_folder / "Makefile").read_text()
+def test_the_image_is_made_of_what_is_there(laid_out: Path) -> None:
+    image = (laid_out / "Dockerfile").read_text()
+    targets = (laid_out / "Makefile").read_text()
     assert "make .venv/.ready" in image and "\n.venv/.ready:" in targets
-    assert (space_folder / "constraints.txt").is_file() and "app.py" in image
+    assert (laid_out / "constraints.txt").is_file() and "app.py" in image
 
 
-def test_the_app_of_the_folder_is_the_read_only_demo(space_folder: Path) -> None:
+def test_the_app_of_the_folder_is_the_read_only_demo(laid_out: Path) -> None:
     show = "import app, haloforge; from haloforge.ui import space; print(haloforge.__file__, space.caps().models)"
-    environment = dict(os.environ, SPACE_ID="someone/demo", HALOFORGE_RUNS=str(space_folder / "runs"))
+    environment = dict(os.environ, SPACE_ID="someone/demo", HALOFORGE_RUNS=str(laid_out / "runs"))
     ran = subprocess.run(
-        [sys.executable, "-c", show], cwd=space_folder, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", show], cwd=laid_out, env=environment, capture_output=True, text=True, check=True
     )
-    assert str(space_folder / "haloforge") in ran.stdout and "smollm2-135m" in ran.stdout
+    assert str(laid_out / "haloforge") in ran.stdout and "smollm2-135m" in ran.stdout

@@ -13,7 +13,7 @@ from haloforge.verify.compiled.judge import verify_compiled
 from haloforge.verify.custom import run_custom, start_box
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.per_problem import PerProblem
-from haloforge.verify.python.split import run_joined, run_split, suite_of
+from haloforge.verify.python.suites import run_joined, run_split, suite_of
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.zygote import Zygote

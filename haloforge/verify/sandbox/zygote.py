@@ -16,8 +16,8 @@ from haloforge.verify.sandbox import levels as sandbox
 
 _HEADER = struct.Struct("<I")
 _START = (
-    "import sys; sys.path.insert(0, {path!r}); from box import serve; del sys.path[0]; "
-    "serve.main({role!r}, {fd}, {config!r})"
+    "import sys; sys.path.insert(0, {path!r}); from box import warm_process; del sys.path[0]; "
+    "warm_process.main({role!r}, {fd}, {config!r})"
 )
 _START_LIMIT_S = 60
 

@@ -42,7 +42,7 @@ def test_a_call_without_a_number_does_not_exist_there(machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCHITECTURES)
 def test_every_name_in_a_rule_is_a_call_of_some_architecture(machine):
-    rules = [seccomp._MEMORY_AND_TIME, seccomp._FILES, seccomp.OPENING, seccomp._FORKING, seccomp._HOSTILE]
+    rules = [seccomp.MEMORY_AND_TIME, seccomp.FILES, seccomp.OPENING, seccomp.FORKING, seccomp.HOSTILE]
     every = set().union(*map(numbers, AUDIT_ARCHITECTURES))
     assert {name for rule in rules for name in rule} <= every
 

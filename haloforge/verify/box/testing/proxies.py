@@ -1,302 +1,68 @@
-"""Stand-ins, in the tests' process, for the functions, classes and objects of a solution.
+"""Proxies, in the tests' process, for the functions, classes and objects of a solution.
 
-A stand-in never decides a comparison with a value of the tests: it equals no plain value, and `in` asks it for its
-items one by one. Where tests leave a judgement to the solution's own objects (two of them compared, a method of a
-returned object called with test data), the verdict is marked as forgeable.
+A proxy never decides a comparison with a value of the tests: it equals no plain value, and `in` asks it for its items
+one by one. Where tests leave a judgement to the solution's own objects (two of them compared, a method of a returned
+object called with test data), the verdict is marked as forgeable.
 """
 
-import builtins
-import collections
-import sys
-import types
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 from ..protocol import codec
-from ..protocol.wire import Channel, Closed
-from . import callbacks as lent
 
 
-class SolutionGone(BaseException):
-    """The solution's process ended, or broke the protocol, before its tests did."""
-
-
-class FromSolution:
-    """Mixed into every exception that the solution raised; what it has beyond its builtin parents is asked for."""
-
-    solution_line: int | None = None
-    solution_message: str | None = None
-    solution_object: "Handle | None" = None
-
-    def __str__(self) -> str:
-        return super().__str__() if self.solution_message is None else self.solution_message
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or self.solution_object is None:
-            raise AttributeError(name)
-        return getattr(self.solution_object, name)
-
-
-LONGEST_LINE = 500
-"""Characters of any text that the solution tells about itself."""
-
-_NO_MESSAGE = (Closed, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What comes of taking a message apart that no honest solution sends."""
-
-
-class Solution:
-    """The other process. Counts the calls; a verdict without one says nothing about the solution."""
-
-    def __init__(
-        self, channel: Channel, report: dict[str, Any], entry_point: str | None, foreseen: Sequence[list[Any]]
-    ) -> None:
-        """`foreseen`: encoded arguments of the calls of the entry point that will be made, in this order."""
-        self.calls = 0
-        self.gone = ""
-        """Why it answers no more; empty while it does."""
-        self._channel = channel
-        self._report = report
-        self._entry_point = entry_point
-        self._foreseen = foreseen
-        self._foreseen_made = 0
-        self._foreseen_from = 0
-        """Number of the first of the foreseen calls; 0 until they have been sent."""
-        self._passed_over = range(0)
-        """Numbers of foreseen calls that were sent, but will not be waited for."""
-        self._sent: list[Any] = []
-        self._numbers: dict[int, int] = {}
-        self._exceptions: dict[tuple[str, ...], type] = {}
-        self._sequence = 0
-
-    def wait_until_loaded(self) -> dict[str, str] | None:
-        """Names that the solution defines and their kinds; None (and `failure` in the report) when it did not load.
-
-        Raises SolutionGone for a message that is none.
-        """
-        try:
-            while (message := self._channel.receive()).keys() == {"warnings"}:
-                self._report["warnings"] = [str(warning)[:LONGEST_LINE] for warning in message["warnings"][:20]]
-            if "ready" in message:
-                return {str(name): str(kind) for name, kind in message["ready"].items()}
-            if "syntax" in message:
-                self._report |= {"failure": "syntax", "detail": str(message["syntax"])[:LONGEST_LINE]}
-            else:
-                note_failure(self._report, message["failed"])
-        except _NO_MESSAGE as error:
-            raise SolutionGone(f"{type(error).__name__}: {error}"[:200]) from None
-        return None
-
-    def bound(self, name: str, kind: str) -> Any:
-        """What the tests see under a global name of the solution. Raises ImportError for a module that is not here."""
-        if kind.startswith("module:"):
-            return _module(kind.removeprefix("module:"))
-        if kind == "value":
-            return self.ask("global", name, ())
-        if kind == "exception":
-            return self._exception_class(self.ask("mro", name, ()))
-        return Handle(self, name, {"class": kind, "kind": kind}, made=True)
+class SolutionSide(Protocol):
+    """The way to the process of the solution."""
 
     def ask(
-        self, operation: str, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None
+        self, operation: str, target: str | int, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None
     ) -> Any:
-        """One operation in the solution's process. Raises what it raised, SolutionGone if it no longer answers."""
-        self.calls += 1
-        try:
-            return self._asked(operation, target, arguments, keywords or {})
-        except SolutionGone as error:
-            self.gone = self.gone or str(error)
-            raise
-
-    def _asked(self, operation: str, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        sent = [codec.encode(a, self._export) for a in arguments]
-        named = {name: codec.encode(a, self._export) for name, a in keywords.items()}
-        try:
-            mine = self._question(operation, target, sent, named)
-            outcome, *body = self._answer_to(mine)
-            if outcome == "error":
-                raise self._raised(body[0], operation)
-            if outcome == "last":
-                self._foreseen = ()
-            value, changed = body
-            _write_back(arguments, [(int(i), codec.decode(v, self._found)) for i, v in changed])
-            if changed and value is not None:
-                self._report["changed_and_returned"] = True
-            return arguments[value["argument"]] if _is_argument(value) else codec.decode(value, self._found)
-        except _NO_MESSAGE as error:
-            if isinstance(error, FromSolution):
-                raise
-            raise SolutionGone(f"{type(error).__name__}: {error}"[:200]) from None
-
-    def _question(self, operation: str, target: Any, sent: list[Any], named: dict[str, Any]) -> int:
-        """Send it and return its number; foreseen calls have been sent with the first of them."""
-        made = self._foreseen_made
-        called = operation == "call" and target == self._entry_point and not named
-        if called and made < len(self._foreseen) and sent == self._foreseen[made]:
-            if not self._foreseen_from:
-                self._foreseen_from = self._sequence + 1
-                self._sequence += len(self._foreseen)
-                self._channel.send([self._foreseen_from, "calls", target, self._foreseen])
-            self._foreseen_made += 1
-            return self._foreseen_from + made
-        if self._foreseen_from and self._foreseen:  # not as foreseen: from here on one by one
-            self._passed_over = range(self._foreseen_from + made, self._foreseen_from + len(self._foreseen))
-            self._foreseen = ()
-        self._sequence += 1
-        self._channel.send([self._sequence, operation, target, sent, named])
-        return self._sequence
-
-    def _answer_to(self, mine: int) -> list[Any]:
-        """Lets the solution ask in between, and passes over answers to foreseen calls that were not made after all."""
-        while True:
-            message: list[Any] = self._channel.receive()
-            number, *answer = message
-            if answer[0] == "ask":
-                self._channel.send(self._answered(*answer[1]))
-                continue
-            if number == mine:
-                return answer
-            if number not in self._passed_over:
-                raise SolutionGone("an answer to a question that was not asked")
-            self._passed_over = range(number + 1, self._passed_over.stop)
+        """One operation in the solution's process. Raises what it raised."""
 
     def mark_forgeable(self) -> None:
         """Some judgement of these tests was left to the solution's own objects."""
-        self._report["forgeable"] = True
-
-    def _raised(self, told: dict[str, Any], operation: str) -> Any:
-        classes = _names(told["classes"])
-        if "Exception" not in classes:
-            return SolutionGone(f"the solution raised {classes[0]}")
-        if "StopIteration" in classes:
-            if operation == "next":
-                return StopIteration()
-            classes = ("RuntimeError", "Exception")  # else it would end a loop over the tests' inputs
-        kind = self._exception_class(classes)
-        error = kind.__new__(kind)  # not kind(message): some exceptions want other arguments
-        error.args = tuple(codec.decode(told["args"], self._found))
-        error.solution_message = str(told["message"])
-        error.solution_object = self._found(told["object"])
-        error.solution_line = told["line"] if isinstance(told["line"], int) else None
-        return error
-
-    def _exception_class(self, classes: list[str] | tuple[str, ...]) -> Any:
-        """A local class of the same name and parents, so that the tests' `except` clauses mean what they say."""
-        key = _names(classes)
-        if key not in self._exceptions:
-            base = _builtin_exception(key[0])
-            parents: tuple[type, ...] = (FromSolution, base) if base else (self._exception_class(key[1:]),)
-            self._exceptions[key] = type(key[0], parents, {})
-        return self._exceptions[key]
-
-    def _export(self, value: Any) -> dict[str, Any]:
-        if isinstance(value, Handle):
-            return {"home": value._target}
-        number = self._numbers.setdefault(id(value), len(self._sent))
-        if number == len(self._sent):
-            self._sent.append(value)
-        return {"handle": number}
-
-    def _found(self, handle: dict[str, Any]) -> Any:
-        if "home" in handle:
-            return self._sent[handle["home"]]
-        stand_in = Handle(self, int(handle["handle"]), handle, made=False)
-        return (
-            _with_plain_value(handle, codec.decode(handle["plain"], self._found), stand_in)
-            if "plain" in handle
-            else stand_in
-        )
-
-    def _answered(self, operation: str, home: int, arguments: list[Any]) -> list[Any]:
-        """Let the solution use a function or an object that the tests passed to it, and nothing that hangs on it."""
-        subject = self._sent[home]
-        args = [codec.decode(a, self._found) for a in arguments]
-        try:
-            return ["answer", codec.encode(lent.use(operation, subject, args), self._export)]
-        except Exception as error:  # noqa: BLE001 - the solution hears of it, nobody else
-            return ["refused", f"{type(error).__name__}: {error}"[:200]]
 
 
-def note_failure(report: dict[str, Any], error: dict[str, Any]) -> None:
-    """The solution's module raised this while it was loaded."""
-    report |= {"failure": "load", "detail": _told(error), "classes": _names(error["classes"])}
+class SolutionProxy:
+    """An object, function or class of the solution.
 
+    `_is_of_tests` tells those that the tests constructed or named from those that a function of the solution returned.
+    """
 
-def _names(classes: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Of an exception's class and its parents."""
-    return tuple(str(name)[:LONGEST_LINE] for name in classes[:50])
-
-
-def _told(error: dict[str, Any]) -> str:
-    line = f" (solution line {error['line']})" if error.get("line") else ""
-    return f"{error['classes'][0]}: {error['message']}{line}"[:LONGEST_LINE]
-
-
-def _module(name: str) -> types.ModuleType:
-    """The real one, if it is loaded here; the solution only says that it has it, and nothing is loaded at its word."""
-    top = name.partition(".")[0]
-    if name not in sys.modules or not (top in sys.stdlib_module_names or top == "numpy") or top == "__main__":
-        raise ImportError(name)
-    return sys.modules[name]
-
-
-def _is_argument(value: Any) -> bool:
-    return type(value) is dict and "argument" in value
-
-
-def _builtin_exception(name: str) -> type[Exception] | None:
-    found = vars(builtins).get(name)
-    return found if isinstance(found, type) and issubclass(found, Exception) else None
-
-
-def _write_back(arguments: tuple[Any, ...], changed: list[tuple[int, Any]]) -> None:
-    """Repeat in the tests' own objects what the solution changed in its copies."""
-    for index, value in changed:
-        mine = arguments[index]
-        if type(mine) is not type(value) or type(mine) not in codec.MUTABLE:
-            raise TypeError("no such argument can be changed")
-        if isinstance(mine, list | bytearray):
-            mine[:] = value
-        else:
-            mine.clear()
-            (mine.extend if isinstance(mine, collections.deque) else mine.update)(value)
-
-
-class Handle:
-    """An object, function or class of the solution. `_made` tells those that the tests constructed or named."""
-
-    def __init__(self, solution: Solution, target: str | int, told: dict[str, Any], *, made: bool) -> None:
+    def __init__(self, solution: SolutionSide, target: str | int, handle: dict[str, Any], *, is_of_tests: bool) -> None:
+        """`target` is the object's number or, for a global, its name; `handle` says its class and kind."""
         object.__setattr__(self, "_solution", solution)
         object.__setattr__(self, "_target", target)
-        object.__setattr__(self, "_told", told)
-        object.__setattr__(self, "_made", made)
-        object.__setattr__(self, "_method", False)
-        object.__setattr__(self, "_seen", False)
+        object.__setattr__(self, "_handle", handle)
+        object.__setattr__(self, "_is_of_tests", is_of_tests)
+        object.__setattr__(self, "_is_method", False)
+        object.__setattr__(self, "_was_read", False)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
         return self._solution.ask(operation, self._target, arguments)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         result = self._solution.ask("call", self._target, arguments, keywords)
-        if self._method and not self._made and (arguments or keywords or result is True):
+        if self._is_method and not self._is_of_tests and (arguments or keywords or result is True):
             self._solution.mark_forgeable()
-        if isinstance(result, Handle) and self._told["kind"] == "class":
-            object.__setattr__(result, "_made", True)
+        if isinstance(result, SolutionProxy) and self._handle["kind"] == "class":
+            object.__setattr__(result, "_is_of_tests", True)
         return result
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
-            raise AttributeError(name)  # numpy, copy and typing ask for such, and obey the answer
+            raise AttributeError(name)  # numpy, copy and typing ask for such names, and obey the answer
         result = self._ask("get", name)
-        if isinstance(result, Handle):
-            object.__setattr__(result, "_method", True)
-            object.__setattr__(result, "_made", self._made)
+        if isinstance(result, SolutionProxy):
+            object.__setattr__(result, "_is_method", True)
+            object.__setattr__(result, "_is_of_tests", self._is_of_tests)
         return result
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask("set", name, value)
 
     def __eq__(self, other: object) -> Any:
-        if not isinstance(other, Handle):
+        if not isinstance(other, SolutionProxy):
             return False
         return other is self or self._compare("eq", other)
 
@@ -321,19 +87,19 @@ class Handle:
     def __mul__(self, other: object) -> Any:
         return self._compare("mul", other)
 
-    def _look(self, operation: str, *arguments: Any) -> Any:
-        """What it holds; an object that a function returned may show one thing now and another at the next look."""
-        found = self._ask(operation, *arguments)
-        if self._seen and not self._made:
-            self._solution.mark_forgeable()
-        object.__setattr__(self, "_seen", True)
-        return found
-
     def _compare(self, operation: str, other: object) -> Any:
-        if not isinstance(other, Handle):
+        if not isinstance(other, SolutionProxy):
             return NotImplemented
         self._solution.mark_forgeable()
         return self._ask(operation, other)
+
+    def _read(self, operation: str, *arguments: Any) -> Any:
+        """What it contains. An object that a function returned may answer otherwise when it is read again."""
+        value = self._ask(operation, *arguments)
+        if self._was_read and not self._is_of_tests:
+            self._solution.mark_forgeable()
+        object.__setattr__(self, "_was_read", True)
+        return value
 
     def __hash__(self) -> int:
         return hash(("solution", self._target))
@@ -342,16 +108,16 @@ class Handle:
         return bool(self._ask("bool"))
 
     def __len__(self) -> int:
-        return int(self._look("len"))
+        return int(self._read("len"))
 
     def __iter__(self) -> Iterator[Any]:
-        return self._look("iter")  # type: ignore[no-any-return]
+        return self._read("iter")  # type: ignore[no-any-return]
 
     def __next__(self) -> Any:
         return self._ask("next")
 
     def __getitem__(self, key: Any) -> Any:
-        return self._look("item", key)
+        return self._read("item", key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._ask("put", key, value)
@@ -360,9 +126,9 @@ class Handle:
         self._ask("drop", key)
 
     def __contains__(self, item: object) -> bool:
-        if not self._made:
+        if not self._is_of_tests:
             self._solution.mark_forgeable()  # it may go on until it comes to that item
-        return any(item is mine or item == mine for mine in self)
+        return any(item is own or item == own for own in self)
 
     def __str__(self) -> str:
         return str(self._ask("str"))
@@ -377,10 +143,10 @@ class Handle:
         self._ask("exit")
 
     def __instancecheck__(self, value: object) -> bool:
-        return isinstance(value, Handle | _Plain) and bool(self._ask("isinstance", value))
+        return isinstance(value, SolutionProxy | _PlainValue) and bool(self._ask("isinstance", value))
 
     def __subclasscheck__(self, value: object) -> bool:
-        return isinstance(value, Handle) and bool(self._ask("issubclass", value))
+        return isinstance(value, SolutionProxy) and bool(self._ask("issubclass", value))
 
     def __copy__(self) -> Any:
         return self._ask("copy")
@@ -394,26 +160,26 @@ class Handle:
 
 
 def same(left: Any, right: Any) -> bool:
-    """`left is right`, for the tests; about two of its own objects the solution is asked."""
-    if isinstance(left, Handle) and isinstance(right, Handle) and left is not right:
+    """`left is right`, for the tests; whether two proxies are for one object, the solution is asked."""
+    if isinstance(left, SolutionProxy) and isinstance(right, SolutionProxy) and left is not right:
         return bool(left._compare("is", right))
     return left is right
 
 
-class _Plain:
+class _PlainValue:
     """Mixed into plain values whose class is the solution's own (a named tuple, a subclass of dict)."""
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_handle" or name.startswith("__"):
+        if name == "_proxy" or name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self._handle, name)
+        return getattr(self._proxy, name)
 
 
-def _with_plain_value(told: dict[str, Any], value: Any, handle: Handle) -> Any:
-    """The plain value, with the attributes of the solution's object behind it where the tests ask for more."""
+def plain_value(value: Any, class_name: str, proxy: SolutionProxy) -> Any:
+    """The plain value; for attributes that it lacks, it asks the solution's object behind `proxy`."""
     base = type(value)
     if base not in codec.PLAIN_BASES:
         return value
-    copy = type(str(told["class"]), (_Plain, base), {})(value)
-    copy._handle = handle
+    copy = type(class_name, (_PlainValue, base), {})(value)
+    copy._proxy = proxy
     return copy

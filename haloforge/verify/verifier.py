@@ -17,14 +17,13 @@ from haloforge.errors import DataError, VerifierError
 from haloforge.languages import LANGUAGES, VERIFIERS, Language, compiler_path, family_of, language_for, toolchain
 from haloforge.records import Problem, Verdict
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.cache import OutcomeCache, key_of
+from haloforge.verify.cache import OutcomeCache, PerProblem, key_of
 from haloforge.verify.comparison import comparison
 from haloforge.verify.compiled.binaries import Binaries
 from haloforge.verify.compiled.golang import unknown_imports
 from haloforge.verify.compiled.probe import compiler_flaw
 from haloforge.verify.custom import check_command, command_level
 from haloforge.verify.outcome import Outcome, verdict_of
-from haloforge.verify.per_problem import PerProblem
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed

@@ -6,13 +6,13 @@ from pathlib import Path
 from haloforge.languages import language_for
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
+from haloforge.verify.cache import PerProblem
 from haloforge.verify.compiled.binaries import Binaries
 from haloforge.verify.compiled.build import Workshop
 from haloforge.verify.compiled.headers import headers_folder
 from haloforge.verify.compiled.judge import verify_compiled
 from haloforge.verify.custom import run_custom, start_box
 from haloforge.verify.outcome import Outcome
-from haloforge.verify.per_problem import PerProblem
 from haloforge.verify.python.suites import run_joined, run_split, suite_of
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch

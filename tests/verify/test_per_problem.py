@@ -1,7 +1,7 @@
 """What is worked out per problem is worked out once, and old problems are let go."""
 
 from haloforge.records import Problem
-from haloforge.verify.per_problem import PerProblem
+from haloforge.verify.cache import PerProblem
 
 
 def test_the_same_problem_is_worked_out_once_and_an_equal_one_anew() -> None:
@@ -13,7 +13,7 @@ def test_the_same_problem_is_worked_out_once_and_an_equal_one_anew() -> None:
 
 def test_only_the_newest_are_kept() -> None:
     asked: list[str] = []
-    known = PerProblem(lambda problem: asked.append(problem.task_id), most=2)
+    known = PerProblem(lambda problem: asked.append(problem.task_id), max_problems=2)
     problems = [Problem(name, "") for name in "abc"]
     for problem in (*problems, problems[1], problems[0]):
         known.of(problem)

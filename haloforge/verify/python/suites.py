@@ -11,7 +11,7 @@ import signal
 import socket
 from typing import Any
 
-from haloforge.records import Problem, Status
+from haloforge.records import Problem, Status, TestOutcome
 from haloforge.verify.box.confinement.limits import JUDGE_MEMORY_MB, Limits
 from haloforge.verify.box.protocol.wire import Channel, Closed
 from haloforge.verify.outcome import Outcome, summary_of, violent_end
@@ -141,11 +141,12 @@ def _read(descriptor: int, wait_s: float = math.inf) -> dict[str, Any] | None:
 def _outcome(report: dict[str, Any] | None, solution: Exit, judge: Exit, limits: Limits) -> Outcome:
     if report is None:
         return _judge_died(solution, judge, limits)
-    status, detail = _status(report, solution, limits)
+    tests = tuple(map(TestOutcome.from_text, report["outcomes"]))
+    status, detail = _status(report, tests, solution, limits)
     return Outcome(
         status=status,
         detail=detail,
-        tests=tuple(report["outcomes"]),
+        tests=tests,
         has_warnings=bool(report["warnings"]),
         diagnostics="\n".join(report["warnings"]),
         cpu_s=solution.cpu_s,
@@ -162,7 +163,9 @@ def _judge_died(solution: Exit, judge: Exit, limits: Limits) -> Outcome:
     raise BoxFailed(f"the judging process ended with {judge.code}, signal {judge.signal}")
 
 
-def _status(report: dict[str, Any], solution: Exit, limits: Limits) -> tuple[Status, str]:
+def _status(
+    report: dict[str, Any], tests: tuple[TestOutcome, ...], solution: Exit, limits: Limits
+) -> tuple[Status, str]:
     end, detail = report["end"], report.get("detail", "")
     if end == "syntax":
         return "compile_error", detail
@@ -179,7 +182,7 @@ def _status(report: dict[str, Any], solution: Exit, limits: Limits) -> tuple[Sta
         return (None if killed_by_us else violent_end(solution, limits.cpu_s)) or ("exited_early", detail)
     if report["errors"]:
         status = {"wrong": "wrong_answer", "memory": "memory_limit", "error": "runtime_error"}[report["errors"][0]]
-        return status, summary_of(report["outcomes"])  # type: ignore[return-value]
+        return status, summary_of(tests)  # type: ignore[return-value]
     if not report["calls"]:
         return "unscored", "these tests never use the solution"
     return "passed", ""

@@ -1,7 +1,7 @@
 """What is not computed twice: outcomes of earlier runs, in a file; values that depend on a problem only, in memory.
 
-The file is a SQLite file of its own beside the runs, not the store: it can be deleted at any time and only time is lost.
-Several processes write it at once. Its schema never changes; a new shape of outcome changes the keys instead.
+The file is SQLite, beside the runs, and not the store: it can be deleted at any time, and only time is lost. Several
+processes write it at once. Its schema never changes; a new shape of outcome changes the keys instead.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from haloforge.verify.outcome import Outcome
 
 ENGINE = "4"
 """Part of every key: raise it when the same inputs may give another outcome."""
-BUSY_TIMEOUT_S = 30
+BUSY_S = 30
 """How long a process waits for another that writes."""
 
 _log = logging.getLogger(__name__)
@@ -38,9 +38,7 @@ class OutcomeCache:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, check_same_thread=False, isolation_level=None, timeout=BUSY_TIMEOUT_S
-            )
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=BUSY_S)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(

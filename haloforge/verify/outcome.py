@@ -29,8 +29,8 @@ _PLACE_IN_GO = re.compile(r"^\s+(solution\.go:\d+)", re.MULTILINE)
 class Outcome:
     """The facts, before any reward.
 
-    `level` is what `passed` means: the tests passed or, where there are none, the program ran or compiled. `slept` marks
-    an end by the wall clock, which a starved machine may have caused.
+    `level` is what `passed` means: the tests passed or, where there are none, the program ran or compiled. `slept`
+    marks an end by the wall clock, which a starved machine may have caused.
     """
 
     status: Status

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
+from tools import missing_programs
 
 from haloforge.store import Store
 from haloforge.verify import Verifier, VerifySettings, open_verifier
@@ -39,3 +40,11 @@ def verifier() -> Iterator[Verifier]:
     """One engine for every test of verification: two workers and a short time limit. Starting it is the slow part."""
     with open_verifier(VerifySettings(workers=2, time_limit_s=2.0)) as opened:
         yield opened
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end which packages would let more tests run."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
+    reasons = [str(place[2]).removeprefix("Skipped: ") for place in skipped if isinstance(place, tuple)]
+    for line in missing_programs(reasons):
+        terminalreporter.write_line(line)

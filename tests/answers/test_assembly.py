@@ -1,7 +1,7 @@
 import pytest
+from tools import COMPILERS, needs
 
 from haloforge.answers import whole_program
-from haloforge.languages import LANGUAGES, compiler_path
 from haloforge.problems import load_problems
 from haloforge.records import Problem, Tests
 
@@ -85,8 +85,7 @@ HELPED = {
 
 @pytest.mark.parametrize("language", sorted(HELPED))
 def test_a_whole_function_may_call_the_helpers_of_its_prompt(verifier, language):
-    if compiler_path(LANGUAGES[{"cpp": "gcc"}.get(language, language)]) is None:
-        pytest.skip(f"no compiler of {language} is installed")
+    needs(COMPILERS[language])
     prompt, answer, test = HELPED[language]
     tests = Tests("program", setup='import "testing"\n' if language == "go" else "", code=(test,))
     problem = Problem("h", prompt, language=language, entry_point="four", tests=tests, meta={"prompt_is_code": True})

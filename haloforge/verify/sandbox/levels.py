@@ -1,10 +1,10 @@
-"""How strong a sandbox this machine can build: found out by building it and attacking it, never by version numbers.
+"""Levels of isolation, and how a warm process is started at each of them. `probe.py` finds out which one holds.
 
-ns        namespaces (no network, its own file system) by bubblewrap or, without it, by our own calls of the kernel;
-          with landlock where there is one, and seccomp
+ns        namespaces (no network, its own file system) by bubblewrap or, without it, by our own system calls;
+          with landlock where the kernel has it, and seccomp
 landlock  landlock and seccomp: the same prohibitions without namespaces, as in most containers
 noopen    seccomp alone: no file can be opened any more; Python with its library in memory only, no compilers
-none      resource limits only; refused unless it is asked for
+none      resource limits only; refused unless the user asks for it
 """
 
 import glob
@@ -35,7 +35,7 @@ PACKAGES = ("numpy",)
 """What solutions and tests may import besides the standard library, where it is installed."""
 
 _FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
-"""Out of reach, but for `PACKAGES`: a package may hold the very tests that judge a solution."""
+"""Out of reach, except `PACKAGES`: a package may contain the very tests that judge a solution."""
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _TOOLS = ("/bin", "/usr", "/etc/alternatives")
 _SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/opt", "/sbin", "/usr")
@@ -51,12 +51,12 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-"""All that a child sees of the environment: nothing of ours, and the same set order in every run."""
+"""All environment variables that a child has: none of ours, and the same order of sets in every run."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """A level, and why it is this one."""
+    """A level of isolation, and why this machine has no stronger one."""
 
     name: str
     reason: str
@@ -69,7 +69,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to start a warm process: its argument list before Python's own, and what it has to do to itself."""
+    """How to start a warm process: the command in front of Python's own, and what the process has to do to itself."""
 
     prefix: tuple[str, ...]
     config: dict[str, Any]
@@ -78,10 +78,11 @@ class Plan:
 def plan(
     role: str, level: str, scratch: Path | None = None, *, packages_too: bool = False, readable: tuple[str, ...] = ()
 ) -> Plan:
-    """`scratch` is the one folder that children of a launcher or a command may be given to write in.
+    """How to start a warm process of that role at that level.
 
-    A command reads and executes what is `readable` besides the system's own folders. With `packages_too` the warm
-    process has imported `PACKAGES` already; without, it is smaller and forks in half the time.
+    `scratch` is the one folder that children of a launcher or a command can write in. A command reads and executes what
+    is `readable`, besides the system's own folders. With `packages_too` the warm process imports `PACKAGES` before it
+    forks; without, it is smaller and forks in half the time.
     """
     packages = _packages() if packages_too else {}
     reach = _reach(role, packages, readable)
@@ -117,19 +118,19 @@ def bubblewrap() -> str | None:
 
 
 def namespaces_by() -> str:
-    """What makes the namespaces here, for people."""
+    """What makes the namespaces on this machine, for people."""
     return "bubblewrap" if bubblewrap() else "our own system calls, as bubblewrap is not installed"
 
 
 def _packages() -> dict[str, list[str]]:
-    """For each package its folder, and the one of its shared libraries beside it."""
+    """For each installed package its folder, and the folder of its shared libraries beside it."""
     specs = {name: find_spec(name) for name in PACKAGES}
     folders = {name: Path(spec.origin).parent for name, spec in specs.items() if spec and spec.origin}
     return {name: [str(f), *glob.glob(f"{f}.libs")] for name, f in folders.items()}
 
 
 def _python_reach(packages: dict[str, list[str]]) -> landlock.Reach:
-    """What Python reads while it runs: its library without the folders of packages, and some packages by name."""
+    """What Python reads while it runs: its library without the folders of packages, and the named packages."""
     library = Path(sysconfig.get_path("stdlib"))
     modules = [str(entry) for entry in library.iterdir() if entry.name not in _FOLDERS_OF_PACKAGES]
     shared = [f"{folder}/{sysconfig.get_config_var('MULTIARCH')}" for folder in ("/lib", "/usr/lib")]
@@ -165,13 +166,13 @@ _PROGRAM_REACH = landlock.Reach(readable=("/etc/ld.so.cache",), executable=("/li
 
 
 def _command_reach(readable: tuple[str, ...]) -> landlock.Reach:
-    """What any program of this machine may read, without anybody's home, keys or other data; and our own Python."""
+    """What any program of this machine may read, without any user's home, keys or other data; and our own Python."""
     own = (sys.prefix, sys.base_prefix, str(BOX))
     return landlock.Reach(readable=tuple(_public("/etc")), executable=(*_SYSTEM, *own, *readable))
 
 
 def _public(folder: str) -> Iterator[str]:
-    """What everybody may read in a folder: the whole of what is inside, or else the parts."""
+    """Paths in a folder that every user may read: whole folders where all in them is readable, else the parts."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.is_dir(follow_symlinks=False):
             if entry.stat().st_mode & 0o005 == 0o005:
@@ -190,7 +191,7 @@ def _is_public(folder: str) -> bool:
 
 
 def _command_mounts(reach: landlock.Reach, scratch: Path | None) -> list[tuple[str, str]]:
-    """The same again as mounts, whole folders before what lies in them."""
+    """The reach of a command as mounts; a folder stands before what lies in it."""
     bound = sorted({*reach.readable, *reach.executable})
     mounts = [("tmpfs", "/tmp")]
     for path in bound:
@@ -216,9 +217,10 @@ def _own_namespaces(mounts: list[tuple[str, str]]) -> list[str]:
 
 
 def _mounts(tops: tuple[str, ...], packages: dict[str, list[str]], scratch: Path | None) -> list[tuple[str, str]]:
-    """Only libraries, `tops` and this package's `box` are there; folders of packages are emptied; nothing is writable.
+    """(operation, path) in the order of mounting, in the words of bubblewrap's options.
 
-    In the order in which they are made, and in bubblewrap's words for them.
+    Only libraries, the folders `tops` and our `box` are there. Folders of packages are empty except for `packages`.
+    Nothing is writable except `scratch`.
     """
     mounts = []
     library = Path(sysconfig.get_path("stdlib"))
@@ -238,7 +240,7 @@ def _mounts(tops: tuple[str, ...], packages: dict[str, list[str]], scratch: Path
 def _installed_packages(library: Path) -> list[str]:
     patterns = [f"{library}", "/usr/lib/python3*", "/usr/lib64/python3*", "/usr/local/lib/python3*"]
     return sorted(
-        {found for pattern in patterns for name in _FOLDERS_OF_PACKAGES for found in glob.glob(f"{pattern}/{name}")}
+        {path for pattern in patterns for name in _FOLDERS_OF_PACKAGES for path in glob.glob(f"{pattern}/{name}")}
     )
 
 

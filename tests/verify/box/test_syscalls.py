@@ -18,7 +18,7 @@ HEADERS = {
 def published(machine):
     """Number of every call in that architecture's header; generic 64-bit calls go by the names users know."""
     if not HEADERS[machine].is_file():
-        pytest.skip("the headers of Linux are not installed (linux-libc-dev)")
+        pytest.skip("needs the headers of Linux: apt-get install linux-libc-dev")
     text = HEADERS[machine].read_text()
     plain = dict(re.findall(r"^#define __NR_(\w+)\s+(\d+)$", text, re.M))
     generic = dict(re.findall(r"^#define __NR3264_(\w+)\s+(\d+)$", text, re.M))

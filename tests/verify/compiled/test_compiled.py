@@ -25,6 +25,7 @@ ADDS = '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 
     ],
 )
 def test_each_way_to_end_has_its_status(verifier, code, status):
+    needs("g++")
     assert verifier.verify(SUM, code).status == status
 
 
@@ -57,6 +58,7 @@ def test_mingw_compiles_for_windows_and_runs_nothing():
 
 
 def test_diagnostics_name_no_folder_of_this_machine(verifier):
+    needs("g++")
     verdict = verifier.verify(SUM, "int main() { return x; }")
     assert verdict.detail.startswith("solution.cpp:1:")
 
@@ -83,6 +85,7 @@ TAIL = Problem(
     ],
 )
 def test_tests_in_the_same_program_must_run_to_their_end(verifier, body, status):
+    needs("g++")
     code = f"#include <unistd.h>\n#include <cstdlib>\n#include <cstdio>\nint f(int x) {{\n{body}"
     verdict = verifier.verify(TAIL, code)
     assert verdict.status == status
@@ -91,6 +94,7 @@ def test_tests_in_the_same_program_must_run_to_their_end(verifier, body, status)
 
 @pytest.mark.parametrize(("body", "reward"), [("throw x;", 0.5), ("int n; throw x;", 0.3)])
 def test_only_warnings_about_the_solution_itself_are_counted(verifier, body, reward):
+    needs("g++")
     tests = Tests("program", code=("}\nint main() {\n    int never_used;\n    return f(2);\n}\n",))
     verdict = verifier.verify(Problem("w", "", language="cpp", tests=tests), f"int f(int x) {{\n{body}")
     assert (verdict.status, verdict.reward) == ("runtime_error", reward), verdict
@@ -113,6 +117,7 @@ def test_a_function_alone_compiles_and_its_warnings_count(verifier, language, cl
 
 
 def test_last_words_of_any_length_are_cut(verifier):
+    needs("g++")
     floods = '#include <cstdio>\nint main() { for (int i = 0; i < 9999; i++) fputs("words ", stderr); return 3; }\n'
     verdict = verifier.verify(SUM, floods)
     assert verdict.status == "runtime_error" and max(map(len, verdict.tests)) < 500

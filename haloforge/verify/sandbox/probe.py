@@ -8,7 +8,8 @@ import signal
 
 from haloforge.errors import VerifierError
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.sandbox.levels import LEVELS, UNSAFE, Level, namespaces_by
+from haloforge.verify.sandbox.levels import LEVELS, UNSAFE, Level
+from haloforge.verify.sandbox.startup import namespaces_by
 from haloforge.verify.sandbox.streams import run
 from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
 

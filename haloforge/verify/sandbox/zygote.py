@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
-from haloforge.verify.sandbox import levels
+from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON
+from haloforge.verify.sandbox.startup import startup
 
 _HEADER = struct.Struct("<I")
 _START = (
@@ -62,9 +63,9 @@ class Zygote:
     def _start(self) -> None:
         role, level, scratch, packages_too, readable = self._start_arguments
         engine_end, process_end = socket.socketpair()
-        plan = levels.plan(role, level, scratch, packages_too=packages_too, readable=readable)
-        start = _START.format(path=str(levels.BOX.parent), role=role, fd=process_end.fileno(), config=plan.config)
-        argv = [*plan.prefix, levels.PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
+        how = startup(role, level, scratch, packages_too=packages_too, readable=readable)
+        start = _START.format(path=str(BOX.parent), role=role, fd=process_end.fileno(), config=how.config)
+        argv = [*how.prefix, PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
         with process_end:
             self._process = subprocess.Popen(
                 argv,
@@ -72,7 +73,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=levels.ENVIRONMENT,
+                env=ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
             )

@@ -21,7 +21,7 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from .confinement import landlock, limits, seccomp
+from .confinement import filters, landlock, limits, seccomp
 from .preloading import preload
 from .protocol.wire import HEADER
 from .roles import Role
@@ -51,7 +51,7 @@ def _confine(config: dict[str, Any]) -> None:
     if config["landlock"]:
         landlock.restrict(landlock.Reach(**config["reach"]))
     if config["seccomp"]:
-        seccomp.install(seccomp.base(opening=not config["noopen"]))
+        seccomp.install(filters.base(opening=not config["noopen"]))
 
 
 def _frame(message: Any) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from haloforge.verify.box.confinement import seccomp
+from haloforge.verify.box.confinement import filters
 from haloforge.verify.box.confinement.syscalls import AUDIT_ARCHITECTURES, numbers
 
 HEADERS = {
@@ -42,7 +42,7 @@ def test_a_call_without_a_number_does_not_exist_there(machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCHITECTURES)
 def test_every_name_in_a_rule_is_a_call_of_some_architecture(machine):
-    rules = [seccomp.MEMORY_AND_TIME, seccomp.FILES, seccomp.OPENING, seccomp.FORKING, seccomp.HOSTILE]
+    rules = [filters.MEMORY_AND_TIME, filters.FILES, filters.OPENING, filters.FORKING, filters.HOSTILE]
     every = set().union(*map(numbers, AUDIT_ARCHITECTURES))
     assert {name for rule in rules for name in rule} <= every
 

@@ -1,3 +1,5 @@
+"""Compiled languages: each way to end has its status; warnings, precompiled headers, tests in the same program."""
+
 import pytest
 from tools import COMPILERS, needs
 

@@ -12,7 +12,7 @@ import signal
 import time
 from typing import Any, NoReturn
 
-from ..confinement import landlock, limits, seccomp
+from ..confinement import filters, landlock, limits, seccomp
 from . import connect_streams
 
 MAX_NEW_PROCESSES = 512
@@ -54,7 +54,7 @@ class Role:
                 reach = landlock.Reach(**{**self._config["reach"], "writable": (request["directory"],)})
                 landlock.restrict(reach)
             if self._config["seccomp"]:
-                seccomp.install(seccomp.command((watcher, os.getppid())))
+                seccomp.install(filters.command((watcher, os.getppid())))
             os.execve(request["argv"][0], request["argv"], request["environment"])
         except OSError as error:
             os.write(report, f"{request['argv'][0]} cannot be started: {error.strerror or error}".encode())

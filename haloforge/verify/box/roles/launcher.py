@@ -6,7 +6,7 @@ import os
 import signal
 from typing import Any, NoReturn
 
-from ..confinement import landlock, limits, seccomp
+from ..confinement import filters, landlock, limits, seccomp
 from . import connect_streams
 
 
@@ -17,7 +17,7 @@ class Role:
         self._config = config
         with contextlib.suppress(OSError):  # a compiler may use every core that we have, not only its worker's
             os.sched_setaffinity(0, config["cores"])
-        self._filter_of_programs = seccomp.FilterForChildren(seccomp.binary()) if config["seccomp"] else None
+        self._filter_of_programs = seccomp.FilterForChildren(filters.binary()) if config["seccomp"] else None
 
     def handled_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
         """Never."""
@@ -38,7 +38,7 @@ class Role:
         if self._config["landlock"]:
             landlock.restrict(self._reach(request["directory"], compiling=compiling))
         if self._filter_of_programs and compiling:
-            seccomp.install(seccomp.compiler())
+            seccomp.install(filters.compiler())
         elif self._filter_of_programs:
             self._filter_of_programs.install()
         try:

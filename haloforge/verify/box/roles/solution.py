@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from ..confinement import limits, seccomp
+from ..confinement import filters, limits, seccomp
 from ..running import answering, program
 from . import connect_streams
 
@@ -19,7 +19,7 @@ class Role:
     """See `roles.Role`."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self._filter = seccomp.FilterForChildren(seccomp.child()) if config["seccomp"] else None
+        self._filter = seccomp.FilterForChildren(filters.child()) if config["seccomp"] else None
 
     def handled_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
         """Never: this code is not ours."""

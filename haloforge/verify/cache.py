@@ -91,9 +91,9 @@ class PerProblem(Generic[T]):
     def of(self, problem: Problem) -> T:
         """The value for this problem. The problem is kept too, so that no other object gets its identity."""
         with self._lock:
-            known = self._known.get(id(problem))
-            if known is None:
+            entry = self._known.get(id(problem))
+            if entry is None:
                 while self._max_problems is not None and len(self._known) >= self._max_problems:
                     del self._known[next(iter(self._known))]
-                known = self._known[id(problem)] = problem, self._compute(problem)
-            return known[1]
+                entry = self._known[id(problem)] = problem, self._compute(problem)
+            return entry[1]

@@ -71,10 +71,10 @@ def _functions(problem: Problem) -> list[str]:
 
     If neither defines the entry point, a name in lower case is taken for a function too.
     """
-    known = f"{problem.starter_code}\n{problem.solution or ''}"
-    defined = set(re.findall(r"^def (\w+)", known, re.MULTILINE))
+    code = f"{problem.starter_code}\n{problem.solution or ''}"
+    defined = set(re.findall(r"^def (\w+)", code, re.MULTILINE))
     name = problem.entry_point
-    if name and name[0].islower() and not re.search(rf"^class {re.escape(name)}\b", known, re.MULTILINE):
+    if name and name[0].islower() and not re.search(rf"^class {re.escape(name)}\b", code, re.MULTILINE):
         defined.add(name)
     return sorted(defined)
 

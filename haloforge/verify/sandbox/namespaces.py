@@ -112,9 +112,9 @@ def _mount_memory(target: str) -> None:
 
 def _restrict(target: str, attributes: int, *, recursive: bool) -> None:
     """mount_setattr, since Linux 5.12: one call for all mounts below, whatever flags they have already."""
-    wanted = struct.pack("QQQQ", attributes, 0, 0, 0)
+    request = struct.pack("QQQQ", attributes, 0, 0, 0)
     flags = _AT_RECURSIVE if recursive else 0
-    _call(_library.syscall, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), flags, wanted, len(wanted))
+    _call(_library.syscall, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), flags, request, len(request))
 
 
 def _pivot(new: str, old: str) -> None:

@@ -55,8 +55,8 @@ PROGRAM_REACH = Reach(readable=("/etc/ld.so.cache",), executable=("/lib", "/lib6
 
 def command_reach(readable: tuple[str, ...]) -> Reach:
     """What any program of this machine may read, without any user's home, keys or other data; and our own Python."""
-    own = (sys.prefix, sys.base_prefix, str(BOX))
-    return Reach(readable=tuple(_public("/etc")), executable=(*_SYSTEM, *own, *readable))
+    our_python = (sys.prefix, sys.base_prefix, str(BOX))
+    return Reach(readable=tuple(_public("/etc")), executable=(*_SYSTEM, *our_python, *readable))
 
 
 def _public(folder: str) -> Iterator[str]:

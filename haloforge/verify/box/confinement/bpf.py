@@ -60,8 +60,8 @@ def fails_with(name: str, error: int) -> list[bytes]:
 
 def answers(names: Iterable[str], answer: int) -> list[bytes]:
     """These calls get that answer; calls that this architecture does not have are left out."""
-    known = numbers()
-    return [step(EQUAL, 0, 1, known[n]) + return_(answer) for n in names if n in known]
+    number_of = numbers()
+    return [step(EQUAL, 0, 1, number_of[n]) + return_(answer) for n in names if n in number_of]
 
 
 def allowances(names: Iterable[str]) -> list[bytes]:
@@ -71,8 +71,8 @@ def allowances(names: Iterable[str]) -> list[bytes]:
 
 def when(name: str, body: list[bytes]) -> list[bytes]:
     """`body` decides about this system call; it must end with a return."""
-    known = numbers()
-    return [step(EQUAL, 0, len(body), known[name]), *body] if name in known else []
+    number_of = numbers()
+    return [step(EQUAL, 0, len(body), number_of[name]), *body] if name in number_of else []
 
 
 def argument(index: int, *, high: bool = False) -> bytes:

@@ -131,9 +131,9 @@ class Connection:
             if not self._batch.skips(answered):
                 raise SolutionGone("an answer to a question that was not asked")
 
-    def _rebuilt(self, told: dict[str, Any], operation: str) -> Any:
+    def _rebuilt(self, error_row: dict[str, Any], operation: str) -> Any:
         """The exception that the solution says it raised, as one of our own classes."""
-        names = class_names(told["classes"])
+        names = class_names(error_row["classes"])
         if "Exception" not in names:
             return SolutionGone(f"the solution raised {names[0]}")
         if "StopIteration" in names:
@@ -142,10 +142,10 @@ class Connection:
             names = ("RuntimeError", "Exception")  # else it would end a loop over the tests' inputs
         kind = self._exceptions.of(names)
         error = kind.__new__(kind)  # not kind(message): some exceptions want other arguments
-        error.args = tuple(codec.decode(told["args"], self._resolve))
-        error.solution_message = str(told["message"])
-        error.solution_object = self._resolve(told["object"])
-        error.solution_line = told["line"] if isinstance(told["line"], int) else None
+        error.args = tuple(codec.decode(error_row["args"], self._resolve))
+        error.solution_message = str(error_row["message"])
+        error.solution_object = self._resolve(error_row["object"])
+        error.solution_line = error_row["line"] if isinstance(error_row["line"], int) else None
         return error
 
     def _export(self, value: Any) -> dict[str, Any]:
@@ -235,11 +235,11 @@ def _is_argument(value: Any) -> bool:
 def _write_back(arguments: tuple[Any, ...], changed: list[tuple[int, Any]]) -> None:
     """Repeat in the tests' own objects what the solution changed in its copies."""
     for index, value in changed:
-        own = arguments[index]
-        if type(own) is not type(value) or type(own) not in codec.MUTABLE:
+        original = arguments[index]
+        if type(original) is not type(value) or type(original) not in codec.MUTABLE:
             raise TypeError("no such argument can be changed")
-        if isinstance(own, list | bytearray):
-            own[:] = value
+        if isinstance(original, list | bytearray):
+            original[:] = value
         else:
-            own.clear()
-            (own.extend if isinstance(own, collections.deque) else own.update)(value)
+            original.clear()
+            (original.extend if isinstance(original, collections.deque) else original.update)(value)

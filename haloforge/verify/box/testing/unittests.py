@@ -88,18 +88,18 @@ def _calls(call: Callable[..., Any], function: Any, fixtures: Mapping[str, "_Fix
     rows: list[dict[str, Any]] = [{}]
     for names, values in vars(function).get("parameters", []):
         rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
-    wanted = [name for name in inspect.signature(function).parameters if name in fixtures]
+    needed_fixtures = [name for name in inspect.signature(function).parameters if name in fixtures]
     for row in rows:
-        yield functools.partial(_with_fixtures, call, row, wanted, fixtures)
+        yield functools.partial(_with_fixtures, call, row, needed_fixtures, fixtures)
 
 
 def _with_fixtures(
-    call: Callable[..., Any], row: dict[str, Any], wanted: Sequence[str], fixtures: Mapping[str, "_Fixture"]
+    call: Callable[..., Any], row: dict[str, Any], needed_fixtures: Sequence[str], fixtures: Mapping[str, "_Fixture"]
 ) -> None:
     values: dict[str, Any] = {}
-    for name in wanted:
+    for name in needed_fixtures:
         _fixture_value(name, fixtures, values)
-    call(**row, **{name: values[name] for name in wanted})
+    call(**row, **{name: values[name] for name in needed_fixtures})
 
 
 def _fixture_value(name: str, fixtures: Mapping[str, "_Fixture"], values: dict[str, Any]) -> Any:

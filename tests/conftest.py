@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
-from tools import missing_programs
+from tools import missing_packages
 
 from haloforge.store import Store
 from haloforge.verify import Verifier, VerifySettings, open_verifier
@@ -46,5 +46,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end which packages would let more tests run."""
     skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
     reasons = [str(place[2]).removeprefix("Skipped: ") for place in skipped if isinstance(place, tuple)]
-    for line in missing_programs(reasons):
+    for line in missing_packages(reasons):
         terminalreporter.write_line(line)

@@ -22,18 +22,17 @@ PACKAGES = {
 }
 COMPILERS = {"c": "gcc", "cpp": "g++", "rust": "rustc", "go": "go"}
 """The program that verifies each compiled language by default."""
-_REASON = "needs {program}: apt-get install {package}"
+_INSTALL = ": apt-get install "
 
 
 def needs(*programs: str) -> None:
     """Skip the test, or the tests of the fixture, that calls this, when one of these programs is not on the PATH."""
     for program in programs:
         if shutil.which(program) is None:
-            pytest.skip(_REASON.format(program=program, package=PACKAGES[program]))
+            pytest.skip(f"needs {program}{_INSTALL}{PACKAGES[program]}")
 
 
-def missing_programs(reasons: list[str]) -> list[str]:
-    """For the end of a test run: which of these reasons of skipped tests are missing programs, and how often each."""
-    starts = _REASON.partition("{")[0]
-    missing = sorted({reason for reason in reasons if reason.startswith(starts)})
-    return [f"{reasons.count(reason)} skipped: {reason}" for reason in missing]
+def missing_packages(reasons: list[str]) -> list[str]:
+    """The reasons for skipping that name a package to install, each with the number of tests that it skipped."""
+    to_install = sorted({reason for reason in reasons if _INSTALL in reason})
+    return [f"{reasons.count(reason)} skipped: {reason}" for reason in to_install]

@@ -1,4 +1,4 @@
-"""What a solution may do with the functions and objects that its tests pass to it: call them and use their public data, no more."""
+"""What a solution may do with functions and objects that its tests pass to it: call them, use their public data."""
 
 import functools
 import operator

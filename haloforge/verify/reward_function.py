@@ -28,9 +28,9 @@ def reward_function(
 ) -> RewardFunction:
     """A function for `reward_funcs=`; the training set needs a column `task_id` that names one of the problems.
 
-    Rewards are in [0, 1], as `settings` say. None, which TRL leaves out of the batch, stands for a verdict that does not
-    judge the completion: `unscored`, or a forgeable pass unless `keep_forgeable`. The verifier's processes end with this
-    process. Raises VerifierError when these problems cannot be judged here.
+    Rewards are in [0, 1], as `settings` say. None, which TRL leaves out of the batch, stands for a verdict that does
+    not judge the completion: `unscored`, or a forgeable pass unless `keep_forgeable`. The verifier's processes end with
+    this process. Raises VerifierError when these problems cannot be judged here.
     """
     by_id = {problem.task_id: problem for problem in problems}
     verifier = open_verifier(settings or VerifySettings(), cache)

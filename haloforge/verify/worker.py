@@ -13,7 +13,7 @@ from haloforge.verify.compiled.headers import headers_folder
 from haloforge.verify.compiled.judge import verify_compiled
 from haloforge.verify.custom import run_custom, start_box
 from haloforge.verify.outcome import Outcome
-from haloforge.verify.python.suites import run_joined, run_split, suite_of
+from haloforge.verify.python.suites import Trial, run_joined, run_split, suite_of
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.zygote import Zygote
@@ -55,10 +55,10 @@ class Worker:
             return compile_python(solution, code, limits, also_run=settings.run)
         if tests.kind == "stdio":
             return run_python(solution, code, tests.cases, agree, limits, stop=stop)
-        suite = self._suites.of(problem)
-        if suite.joined:
-            return run_joined(self._zygote("judge", packages_too=heavy, apart=True), suite, code, limits, stop=stop)
-        return run_split(solution, self._zygote("judge", packages_too=heavy), suite, code, limits, stop=stop)
+        trial = Trial(self._suites.of(problem), code, limits, stop)
+        if trial.suite.joined:
+            return run_joined(self._zygote("judge", packages_too=heavy, apart=True), trial)
+        return run_split(solution, self._zygote("judge", packages_too=heavy), trial)
 
     def _zygote(self, role: str, *, packages_too: bool = False, apart: bool = False) -> Zygote:
         """The warm process for that role.

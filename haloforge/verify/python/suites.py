@@ -35,6 +35,17 @@ class Suite:
     joined: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One solution, the tests that judge it, and the limits under which it runs."""
+
+    suite: Suite
+    code: str
+    limits: Limits
+    stop: bool
+    """At the first failure."""
+
+
 def suite_of(problem: Problem) -> Suite:
     """The suite of a problem, for `run_split` or, if it is `joined`, for `run_joined`."""
     tests = problem.tests
@@ -79,14 +90,14 @@ def _functions(problem: Problem) -> list[str]:
     return sorted(defined)
 
 
-def run_split(solution: Zygote, judge: Zygote, suite: Suite, code: str, limits: Limits, *, stop: bool) -> Outcome:
+def run_split(solution: Zygote, judge: Zygote, trial: Trial) -> Outcome:
     """Judge one solution. Raises BoxFailed when a process of ours is gone."""
-    request = _request(judge, suite, stop)
+    request, limits = _request(judge, trial), trial.limits
     of_solution, of_judge = socket.socketpair()
     verdict, verdict_end = os.pipe()
     try:
         with of_solution, of_judge:
-            solving = solution.request({"mode": "serve", "code": code}, limits, [of_solution.fileno()])
+            solving = solution.request({"mode": "serve", "code": trial.code}, limits, [of_solution.fileno()])
             judging = judge.request(request, _judge_limits(limits), [of_judge.fileno(), verdict_end])
     except BoxFailed:
         os.close(verdict)
@@ -104,11 +115,11 @@ def run_split(solution: Zygote, judge: Zygote, suite: Suite, code: str, limits: 
     return _outcome(report, solution.wait(solving), judge.wait(judging), limits)
 
 
-def run_joined(judge: Zygote, suite: Suite, code: str, limits: Limits, *, stop: bool) -> Outcome:
+def run_joined(judge: Zygote, trial: Trial) -> Outcome:
     """Judge one solution in the process of its tests, because they need that; the verdict can be forged."""
     verdict, verdict_end = os.pipe()
     try:
-        judging = judge.request(_request(judge, suite, stop) | {"code": code}, limits, [verdict_end])
+        judging = judge.request(_request(judge, trial) | {"code": trial.code}, trial.limits, [verdict_end])
     except BoxFailed:
         os.close(verdict)
         raise
@@ -117,15 +128,16 @@ def run_joined(judge: Zygote, suite: Suite, code: str, limits: Limits, *, stop: 
     report = _read(verdict)
     judge.end(judging)
     end = judge.wait(judging)
-    return dataclasses.replace(_outcome(report or _GONE, end, end, limits), forgeable=True)
+    return dataclasses.replace(_outcome(report or _GONE, end, end, trial.limits), forgeable=True)
 
 
 _GONE: dict[str, Any] = {"end": "gone", "outcomes": [], "errors": [], "warnings": [], "calls": 0}
 """Stands for the report of a process that ended without one."""
 
 
-def _request(judge: Zygote, suite: Suite, stop: bool) -> dict[str, Any]:
-    request = {"suite_key": suite.key, "stop": stop, "forked": False}
+def _request(judge: Zygote, trial: Trial) -> dict[str, Any]:
+    suite = trial.suite
+    request = {"suite_key": suite.key, "stop": trial.stop, "forked": False}
     return request | ({"suite": suite.source} if judge.remember(suite.key) else {})
 
 

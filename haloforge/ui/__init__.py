@@ -17,8 +17,7 @@ from haloforge.ui.page import Page
 from haloforge.ui.tabs import comparison, data, playground, runs, stage
 from haloforge.ui.view import TABS
 from haloforge.ui.widgets import header
-from haloforge.verify import isolation
-from haloforge.verify.box.confinement.seccomp import hide_from_debuggers
+from haloforge.verify import hide_from_debuggers, isolation
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _BUILDERS: dict[str, Callable[[Page], None]] = {

@@ -2,12 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tools import needs
 
 PROBLEM = {"task_id": "a", "prompt": "Write f.", "tests": {"kind": "asserts", "code": ["assert f(1) == 2"]}}
 CPP = PROBLEM | {"language": "cpp", "tests": {"kind": "stdio", "cases": [{"input": "1", "output": "2"}]}}
@@ -136,7 +136,8 @@ def full_disk(tmp_path: Path) -> Path:
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+    needs("mount")
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("only root can mount a tiny file system here")
     yield folder  # type: ignore[misc]
     subprocess.run(["umount", "-l", str(folder)], check=True)

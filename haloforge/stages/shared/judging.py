@@ -6,8 +6,7 @@ from haloforge.config import RaftConfig, VerifierSection
 from haloforge.errors import VerifierError
 from haloforge.languages import language_for
 from haloforge.records import Problem
-from haloforge.verify import open_verifier
-from haloforge.verify.settings import VerifySettings
+from haloforge.verify import VerifySettings, open_verifier
 
 _LANGUAGE_OF = {"gcc": "cpp", "clang": "cpp", "mingw": "cpp", "rust": "rust", "go": "go"}
 

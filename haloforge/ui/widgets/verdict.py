@@ -2,12 +2,12 @@
 
 from collections import Counter
 
-from haloforge.records import Tests, Verdict
+from haloforge.records import TestOutcome, Tests, Verdict
 from haloforge.ui.formatting import count, number
 from haloforge.ui.markup import Html, facts, h
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import plain
-from haloforge.verify.rewards import COMPILES, PASSES, RUNS
+from haloforge.verify import COMPILES, PASSES, RUNS
 
 _MAX_TESTS = 200
 
@@ -51,13 +51,13 @@ def tests_list(outcomes: tuple[str, ...], names: tuple[str, ...] = ()) -> Html:
             "li",
             h("span", f"{i}", cls="num muted"),
             h("span", name),
-            h("span", outcome, cls="good" if outcome == "passed" else "bad"),
+            h("span", outcome, cls="good" if TestOutcome.from_text(outcome).passed else "bad"),
         )
         for i, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1)
     ][:_MAX_TESTS]
     more = len(outcomes) - _MAX_TESTS
     rows += [h("li", h("span", ""), h("span", f"and {count(more, 'test')} more", cls="muted"))] if more > 0 else []
-    counts = Counter(outcome == "passed" for outcome in outcomes)
+    counts = Counter(TestOutcome.from_text(outcome).passed for outcome in outcomes)
     return _folded(f"Test by test: {counts[True]} passed, {counts[False]} not", h("ol", rows, cls="tests"))
 
 

@@ -3,9 +3,10 @@
 import dataclasses
 
 import pytest
+from tools import needs
 
 from haloforge.errors import VerifierError
-from haloforge.languages import LANGUAGES, compiler_path
+from haloforge.languages import LANGUAGES
 from haloforge.records import Problem
 from haloforge.verify import VerifySettings
 from haloforge.verify.compiled import probe as compiler_probe
@@ -17,8 +18,7 @@ from haloforge.verify.worker import Worker
 
 
 def installed(name):
-    if compiler_path(LANGUAGES[name]) is None:
-        pytest.skip(f"{LANGUAGES[name].compiler} is not installed")
+    needs(LANGUAGES[name].compiler)
     return LANGUAGES[name]
 
 

@@ -1,11 +1,12 @@
-"""A warm process that forks one child per request and reports how it ended.
+"""A warm process (a zygote): it imports what its children need, then forks one child per request.
 
-Three roles: `solution` runs model-written Python, `judge` runs tests against a solution, `launcher` starts compilers
-and compiled programs. The first never receives a test, the second never runs a solution.
+It takes one of four roles: `solution` runs model-written Python, `judge` runs tests against a solution, `launcher`
+starts compilers and compiled programs, `command` starts a command of the user's. The first never receives a test, the
+second never runs a solution unless the tests have to be in one process with it.
 
 Requests and replies are frames on the control socket; descriptors travel beside the request. `{"end": id}` kills the
-child of that request; the reply `[id, exit code, signal, cpu seconds, MiB, killed by the wall clock]` comes when it
-is gone.
+child of that request. When a child is gone, the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall
+clock]`.
 """
 
 import array
@@ -18,90 +19,30 @@ import random
 import select
 import signal
 import socket
-import sys
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
-from .confinement import landlock, limits, seccomp, standard_library
+from .confinement import filters, landlock, limits, seccomp
+from .preloading import preload
 from .protocol.wire import HEADER
-
-PRELOADED = [
-    "abc",
-    "array",
-    "bisect",
-    "calendar",
-    "cmath",
-    "collections",
-    "contextlib",
-    "copy",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "enum",
-    "fractions",
-    "functools",
-    "hashlib",
-    "heapq",
-    "inspect",
-    "io",
-    "itertools",
-    "json",
-    "math",
-    "numbers",
-    "operator",
-    "queue",
-    "random",
-    "re",
-    "statistics",
-    "string",
-    "struct",
-    "textwrap",
-    "threading",
-    "time",
-    "traceback",
-    "types",
-    "typing",
-    "unicodedata",
-    "warnings",
-]
-
-
-class Role(Protocol):
-    """What one kind of warm process does."""
-
-    def done_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
-        """Do it without a child, if that is safe; False when it takes one."""
-
-    def become(self, request: dict[str, Any], descriptors: list[int], settings: list[limits.Setting]) -> NoReturn:
-        """The child: take its descriptors, its limits, and do what the request says."""
+from .roles import Role
 
 
 def main(role: str, control_fd: int, config: dict[str, Any]) -> NoReturn:
-    """Serve until the engine hangs up."""
+    """Serve requests until the engine hangs up."""
     control = socket.socket(fileno=control_fd)
-    part = importlib.import_module(f".roles.{role}", __package__)  # only its own: a small process forks faster
+    module = importlib.import_module(f".roles.{role}", __package__)  # only its own: a small process forks faster
     if role in ("solution", "judge"):
-        _warm_up(config)
-        part.rehearse()
-        limits.apply_to_family(limits.Limits(cpu_s=0, wall_s=0, memory_mb=0))
+        preload(config)
+        module.rehearse()
+        limits.apply_shared(limits.Limits(cpu_s=0, wall_s=0, memory_mb=0))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an error for Python, not the end
         _confine(config)
-    zygote = _Zygote(control, part.Role(config))
+    zygote = _Zygote(control, module.Role(config))
     random.seed(0)
     gc.collect()
     gc.freeze()
     control.sendall(_frame(["ready", os.getpid()]))
     zygote.run()
-
-
-def _warm_up(config: dict[str, Any]) -> None:
-    for name in PRELOADED:
-        __import__(name)
-    if config["noopen"]:
-        standard_library.load()
-    sys.path[:0] = config["package_paths"]
-    for name in config["packages"]:
-        __import__(name)
-    del sys.path[: len(config["package_paths"])]
 
 
 def _confine(config: dict[str, Any]) -> None:
@@ -110,14 +51,7 @@ def _confine(config: dict[str, Any]) -> None:
     if config["landlock"]:
         landlock.restrict(landlock.Reach(**config["reach"]))
     if config["seccomp"]:
-        seccomp.install(seccomp.base(opening=not config["noopen"]))
-
-
-def connect_streams(descriptors: list[int], count: int) -> None:
-    """The first `count` descriptors become stdin, stdout and stderr; what is not given stays /dev/null."""
-    for number, descriptor in enumerate(descriptors[:count]):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
+        seccomp.install(filters.base(opening=not config["noopen"]))
 
 
 def _frame(message: Any) -> bytes:
@@ -127,10 +61,11 @@ def _frame(message: Any) -> bytes:
 
 _fork = ctypes.PyDLL(None).fork
 """fork(2) itself. os.fork costs twice as much, for hooks that repair threads, of which there are none here, and that
-reseed `random`, which is to begin the same in every child."""
+reseed `random`, which has to begin the same in every child."""
 
 
-_ENDED_WELL = [0, None, 0.0, 0.0, False]
+_NO_CHILD = [0, None, 0.0, 0.0, False]
+"""Exit code, signal, CPU seconds, MiB and killed-by-the-clock of a request that needed no child."""
 
 
 class _Zygote:
@@ -145,32 +80,35 @@ class _Zygote:
             request, descriptors = self._receive()
             if "end" in request:
                 continue  # for a child that had already ended by itself
-            done = self._role.done_here(request, descriptors)
-            if not done:
+            is_done = self._role.handled_here(request, descriptors)
+            if not is_done:
                 self._child = self._forked(request, descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
-            ended = _ENDED_WELL if done else self._supervise(request["limits"]["wall_s"])
-            self._control.sendall(_frame([request["id"], *ended]))
+            ending = _NO_CHILD if is_done else self._supervise(request["limits"]["wall_s"])
+            self._control.sendall(_frame([request["id"], *ending]))
 
     def _forked(self, request: dict[str, Any], descriptors: list[int]) -> int:
-        settings = limits.of_process(limits.Limits(**request["limits"]))
+        rlimits = limits.per_process(limits.Limits(**request["limits"]))
         child = int(_fork())
         if child == 0:
-            self._become(request, descriptors, settings)
+            self._become_child(request, descriptors, rlimits)
         if child < 0:
             raise OSError("no process could be forked")
         return child
 
-    def _become(self, request: dict[str, Any], descriptors: list[int], settings: list[limits.Setting]) -> NoReturn:
+    def _become_child(
+        self, request: dict[str, Any], descriptors: list[int], rlimits: list[limits.ResourceLimit]
+    ) -> NoReturn:
         try:
             self._control.close()
             os.setsid()
-            self._role.become(request, descriptors, settings)
+            self._role.run_child(request, descriptors, rlimits)
         finally:
             os._exit(70)
 
     def _supervise(self, wall_s: float) -> list[Any]:
+        """Wait for the child, kill it when the time is over or the engine says so, and tell how it ended."""
         child = self._child
         watched = os.pidfd_open(child)
         poll = select.poll()
@@ -184,8 +122,8 @@ class _Zygote:
         _, status, usage = os.wait4(child, 0)
         self._child = 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-        by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        return [code, by, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, not events]
+        by_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        return [code, by_signal, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, not events]
 
     def _receive(self) -> tuple[dict[str, Any], list[int]]:
         header, ancillary, _, _ = self._control.recvmsg(HEADER.size, socket.CMSG_SPACE(64))
@@ -216,7 +154,7 @@ class _Zygote:
 
 
 def _kill(child: int) -> None:
-    """The child and its session; it cannot have been reaped yet, so the number is still its own."""
+    """The child and its session. It has not been reaped yet, so its number cannot belong to another process."""
     for kill in (os.killpg, os.kill):
         try:
             kill(child, signal.SIGKILL)

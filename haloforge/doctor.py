@@ -109,8 +109,7 @@ def _existing(path: str) -> str:
 def _compilers() -> Iterator[Check]:
     """The compilers that are there, each tried in its sandbox; what else could be installed is one line."""
     from haloforge.languages import FAST_LINKERS, LANGUAGES, compiler_version
-    from haloforge.verify.compiled.probe import compiler_flaw
-    from haloforge.verify.sandbox.probe import isolation
+    from haloforge.verify import compiler_flaw, isolation
 
     missing = [] if any(map(shutil.which, FAST_LINKERS)) else ["mold"]
     for name, language in LANGUAGES.items():
@@ -127,7 +126,7 @@ def _compilers() -> Iterator[Check]:
 
 
 def _sandbox() -> Check:
-    from haloforge.verify.sandbox.probe import isolation
+    from haloforge.verify import isolation
 
     level = isolation()
     hint = "" if level.accepted else "model-written code is refused without --allow-unsafe: apt-get install bubblewrap"

@@ -25,6 +25,7 @@ Status = Literal[
     "unscored",
 ]
 STATUSES: tuple[Status, ...] = get_args(Status)
+TestStatus = Literal["passed", "failed", "not run"]
 
 FinishReason = Literal["stop", "length", "error"]
 Purpose = Literal["train", "eval", "benchmark", "data"]
@@ -228,8 +229,36 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class TestOutcome:
+    """How one test ended, and for a failed one why."""
+
+    __test__ = False  # not a pytest class
+
+    status: TestStatus
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True only for the status `passed`."""
+        return self.status == "passed"
+
+    def to_text(self) -> str:
+        """As stored and shown: "passed", "not run", "failed" or "failed: DETAIL"."""
+        return f"{self.status}: {self.detail}" if self.detail else self.status
+
+    @staticmethod
+    def from_text(text: str) -> "TestOutcome":
+        """Inverse of `to_text`; any other text is the detail of a failure."""
+        if text == "passed":
+            return TestOutcome("passed")
+        if text == "not run":
+            return TestOutcome("not run")
+        return TestOutcome("failed", "" if text == "failed" else text.removeprefix("failed: "))
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verification found. `reward` is in [0, 1]; `tests` holds one outcome per test, in order.
+    """What verification found. `reward` is in [0, 1]; `tests` holds the text of one `TestOutcome` per test, in order.
 
     `unscored` means that our own infrastructure failed: excluded from every score, never trained on, never cached.
     """

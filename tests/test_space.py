@@ -1,7 +1,6 @@
 """What `make space` lays out is a Hugging Face Space: a card, an image, the sources, a demo that opens."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 from places import ROOT
+from tools import needs
 
 
 @pytest.fixture(scope="module")
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (ROOT / ".git").exists() or not shutil.which("git"):
+    needs("git")
+    if not (ROOT / ".git").exists():
         pytest.skip("`make space` takes the sources from git, and this is no checkout")
     folder = tmp_path_factory.mktemp("space") / "it"
     subprocess.run(["make", "space", f"SPACE={folder}"], cwd=ROOT, check=True, capture_output=True)

@@ -11,7 +11,7 @@ from haloforge.config import VerifySettings
 from haloforge.errors import DataError
 from haloforge.files import read_jsonl, write_jsonl
 from haloforge.records import Problem, Verdict
-from haloforge.verify.verifier import open_verifier
+from haloforge.verify import open_verifier
 
 Progress = Callable[[int], None]
 """Called with the number of verdicts so far."""

@@ -12,22 +12,40 @@
 
     trainer = GRPOTrainer(model, reward_function(problems), train_dataset=rows)     # TRL's; rows have a `task_id`
 
-Everything that runs model-written code, and every compiler, runs in a sandbox. Only what is named here is meant for
-others.
+How the verdict on one sample comes about:
+
+    verifier.py   looks the sample up in cache.py, else queues it for a worker; tries again when our machinery fails
+    worker.py     one per core: owns warm sandboxed processes, and chooses how to judge by language and kind of tests
+    python/       tests in Python: the solution in one process, its tests in another, which makes the verdict
+    compiled/     other languages: compile, then run
+    custom.py     a command of the user's is the judge
+    stdio.py      runs a program on each case; comparison.py compares its output, outside the sandbox
+    sandbox/      the engine's end of the sandboxed processes, and how strong a sandbox this machine can build
+    box/          what runs inside those processes
+    outcome.py    the facts that were found, and the verdict they make; rewards.py says what it is worth
+
+Everything that runs model-written code, and every compiler, runs in a sandbox. Other rooms import only the names below.
 """
 
 from haloforge.config import VerifySettings
 from haloforge.languages import VERIFIERS, compilers_available
+from haloforge.verify.box.confinement.seccomp import hide_from_debuggers
+from haloforge.verify.compiled.probe import compiler_flaw
 from haloforge.verify.reward_function import reward_function
-from haloforge.verify.rewards import reward_of
+from haloforge.verify.rewards import COMPILES, PASSES, RUNS, reward_of
 from haloforge.verify.sandbox.probe import isolation
 from haloforge.verify.verifier import Verifier, open_verifier
 
 __all__ = [
+    "COMPILES",
+    "PASSES",
+    "RUNS",
     "VERIFIERS",
     "Verifier",
     "VerifySettings",
+    "compiler_flaw",
     "compilers_available",
+    "hide_from_debuggers",
     "isolation",
     "open_verifier",
     "reward_function",

@@ -1,7 +1,7 @@
-"""Verdicts that were found before, in a SQLite file of their own beside the runs.
+"""What is not computed twice: outcomes of earlier runs, in a file; values that depend on a problem only, in memory.
 
-Not the store: this file can be deleted at any time at no loss but time, and it is written by several processes at
-once without a schema that ever changes (a new shape of outcome changes the key instead).
+The file is SQLite, beside the runs, and not the store: it can be deleted at any time, and only time is lost. Several
+processes write it at once. Its schema never changes; a new shape of outcome changes the keys instead.
 """
 
 import hashlib
@@ -9,15 +9,18 @@ import json
 import logging
 import sqlite3
 import threading
-from dataclasses import asdict, fields
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from haloforge.errors import VerifierError
+from haloforge.records import Problem
 from haloforge.verify.outcome import Outcome
 
 ENGINE = "4"
 """Part of every key: raise it when the same inputs may give another outcome."""
+BUSY_S = 30
+"""How long a process waits for another that writes."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ class OutcomeCache:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=BUSY_S)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(
@@ -47,18 +50,18 @@ class OutcomeCache:
             ) from error
 
     def get(self, key: str) -> Outcome | None:
-        """The outcome found before, or None."""
+        """The outcome of an earlier run, or None."""
         with self._lock:
             row = self._connection.execute("SELECT outcome FROM outcomes WHERE key = ?", (key,)).fetchone()
-        return _outcome(row[0]) if row else None
+        return Outcome.from_json(json.loads(row[0])) if row else None
 
     def put(self, key: str, outcome: Outcome) -> None:
-        """Keep an outcome that would be the same next time; any other is let go. A full disk loses it, no more."""
+        """Keep an outcome, if it would be the same next time. On a full disk it is not kept, and a warning says so."""
         if outcome.status == "unscored" or outcome.slept:
             return
         try:
             with self._lock:
-                row = (key, json.dumps(asdict(outcome)))
+                row = (key, json.dumps(outcome.to_json()))
                 self._connection.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", row)
         except sqlite3.OperationalError as error:
             _log.warning("a verdict could not be cached: %s", error)
@@ -69,6 +72,28 @@ class OutcomeCache:
             self._connection.close()
 
 
-def _outcome(text: str) -> Outcome:
-    row = json.loads(text)
-    return Outcome(**{f.name: row[f.name] for f in fields(Outcome)} | {"tests": tuple(row["tests"])})
+T = TypeVar("T")
+
+
+class PerProblem(Generic[T]):
+    """A value per problem, computed once for all its samples. Safe between threads.
+
+    Found by the identity of the problem object, since comparing whole problems would cost more.
+    """
+
+    def __init__(self, compute: Callable[[Problem], T], max_problems: int | None = None) -> None:
+        """`max_problems`: how many problems are kept, the newest ones; None keeps all."""
+        self._compute = compute
+        self._max_problems = max_problems
+        self._known: dict[int, tuple[Problem, T]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, problem: Problem) -> T:
+        """The value for this problem. The problem is kept too, so that no other object gets its identity."""
+        with self._lock:
+            entry = self._known.get(id(problem))
+            if entry is None:
+                while self._max_problems is not None and len(self._known) >= self._max_problems:
+                    del self._known[next(iter(self._known))]
+                entry = self._known[id(problem)] = problem, self._compute(problem)
+            return entry[1]

@@ -21,7 +21,7 @@ from typing import Any
 from haloforge.config import VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.languages import family_of
-from haloforge.records import STATUSES, Problem, Status, dumps
+from haloforge.records import STATUSES, Problem, Status, TestOutcome, dumps
 from haloforge.verify.box.confinement import landlock
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.outcome import TESTS_KEPT, Outcome, violent_end
@@ -130,12 +130,12 @@ def _run(box: Zygote, scratch: Path, settings: VerifySettings, problem: Problem,
 def _outcome(ran: Ran, limits: Limits, *, forgeable: bool) -> Outcome:
     said, complained = text_of(ran.stdout), text_of(ran.stderr)
     status, detail = _killed(ran, limits) or ("passed", "")
-    tests: tuple[str, ...] = ()
+    tests: tuple[TestOutcome, ...] = ()
     verdict = _verdict_line(said) if status == "passed" else None
     if verdict and (verdict["status"] != "passed" or ran.end.code == 0):
         status, detail = verdict["status"], str(verdict.get("detail", ""))
         passed, total = _count(verdict, "tests_passed"), _count(verdict, "tests_total")
-        tests = ("passed",) * passed + ("failed",) * (total - passed)
+        tests = (TestOutcome("passed"),) * passed + (TestOutcome("failed"),) * (total - passed)
     elif status == "passed" and ran.end.code:
         status, detail = "wrong_answer", f"the command ended with {ran.end.code}"
     return Outcome(

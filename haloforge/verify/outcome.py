@@ -1,23 +1,24 @@
-"""What one verification found, in every language, and the verdict it makes under given settings."""
+"""The facts of one verification, the same for every language, and the verdict that they make under given settings."""
 
 import re
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from haloforge.config import VerifySettings
-from haloforge.records import Status, Verdict
+from haloforge.records import Status, TestOutcome, Verdict
 from haloforge.verify.rewards import reward_of
 from haloforge.verify.sandbox.zygote import Exit
 
 DETAIL_LIMIT = 500
+"""Characters of `detail` that a verdict keeps."""
 DIAGNOSTICS_LIMIT = 16 << 10
 """Characters of compiler output, warnings or stderr that a verdict keeps."""
 TEST_LIMIT = 400
-"""Characters that it keeps of each test's outcome."""
+"""Characters that it keeps of the text of each test's outcome."""
 TESTS_KEPT = 10_000
-"""Outcomes of single tests that it keeps; all are counted."""
+"""Tests whose outcomes it keeps; all are counted."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,16}")
 _THREAD = re.compile(r"^(thread '[^'\n]*') \(\d+\) panicked", re.MULTILINE)
 _GOROUTINES = re.compile(r"^(?:goroutine \d+ |runtime stack:|runtime: out of memory).*", re.MULTILINE | re.DOTALL)
@@ -26,11 +27,15 @@ _PLACE_IN_GO = re.compile(r"^\s+(solution\.go:\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """The facts, before any reward. `slept` marks an end by the wall clock, which a starved machine may have caused."""
+    """The facts, before any reward.
+
+    `level` is what `passed` means: the tests passed or, where there are none, the program ran or compiled. `slept`
+    marks an end by the wall clock, which a starved machine may have caused.
+    """
 
     status: Status
     detail: str = ""
-    tests: tuple[str, ...] = ()
+    tests: tuple[TestOutcome, ...] = ()
     has_warnings: bool = False
     diagnostics: str = ""
     cpu_s: float = 0.0
@@ -39,10 +44,20 @@ class Outcome:
     level: Literal["compiled", "ran", "tested"] = "tested"
     slept: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        """Every field, as plain values."""
+        return vars(self) | {"tests": [test.to_text() for test in self.tests]}
+
+    @staticmethod
+    def from_json(row: Mapping[str, Any]) -> "Outcome":
+        """Inverse of `to_json`; unknown keys are ignored. Raises KeyError where one is missing."""
+        tests = tuple(map(TestOutcome.from_text, row["tests"]))
+        return Outcome(**{f.name: row[f.name] for f in fields(Outcome)} | {"tests": tests})
+
 
 def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Verdict:
     """Add the reward; cut long texts."""
-    passed = sum(test == "passed" for test in outcome.tests)
+    passed = sum(test.passed for test in outcome.tests)
     share = passed / len(outcome.tests) if settings.partial and outcome.tests else None
     reward = reward_of(
         outcome.status, scheme=settings.reward, warnings=outcome.has_warnings, level=outcome.level, share=share
@@ -52,17 +67,21 @@ def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Ve
         reward=reward,
         tests_passed=passed,
         tests_total=len(outcome.tests),
-        detail=_steady(outcome.detail)[:DETAIL_LIMIT],
-        diagnostics=_steady(outcome.diagnostics)[:DIAGNOSTICS_LIMIT],
+        detail=_reproducible(outcome.detail)[:DETAIL_LIMIT],
+        diagnostics=_reproducible(outcome.diagnostics)[:DIAGNOSTICS_LIMIT],
         cpu_s=round(outcome.cpu_s, 4),
         memory_mb=round(outcome.memory_mb, 1),
         isolation=isolation,
         forgeable=outcome.forgeable,
-        tests=tuple(t if t == "passed" else _steady(t)[:TEST_LIMIT] for t in outcome.tests[:TESTS_KEPT]),
+        tests=tuple(_test_text(test) for test in outcome.tests[:TESTS_KEPT]),
     )
 
 
-def _steady(text: str) -> str:
+def _test_text(test: TestOutcome) -> str:
+    return test.to_text() if test.passed else _reproducible(test.to_text())[:TEST_LIMIT]
+
+
+def _reproducible(text: str) -> str:
     """Without addresses and the numbers of threads, which differ in every run; of Go's stacks only the places."""
     if not text:
         return text
@@ -71,7 +90,7 @@ def _steady(text: str) -> str:
 
 
 def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:
-    """What it means that a process was killed; None when it ended by itself."""
+    """Status and detail of a process that was killed or crashed; None when it ended by itself."""
     if end.ran_out_of_cpu or (end.signal == signal.SIGKILL and end.cpu_s >= cpu_limit_s):
         return "timeout", f"ran longer than {cpu_limit_s:g} s of CPU time"
     if end.by_wall_clock:
@@ -83,7 +102,6 @@ def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:
     return "runtime_error", f"crashed ({signal.Signals(end.signal).name})"
 
 
-def summary_of(outcomes: Sequence[str]) -> str:
+def summary_of(tests: Sequence[TestOutcome]) -> str:
     """The first failure, for people; empty when there is none."""
-    failures = [o for o in outcomes if o not in ("passed", "not run")]
-    return failures[0].removeprefix("failed: ") if failures else ""
+    return next((test.detail for test in tests if test.status == "failed"), "")

@@ -28,22 +28,22 @@ def reward_function(
 ) -> RewardFunction:
     """A function for `reward_funcs=`; the training set needs a column `task_id` that names one of the problems.
 
-    Rewards are in [0, 1] as `settings` say. None, which TRL leaves out of the batch, stands for a verdict that is no
-    judgement of the completion: `unscored`, or a pass that its tests could not protect, unless those are kept. The
-    verifier's processes end with this one. Raises VerifierError when these problems cannot be judged here.
+    Rewards are in [0, 1], as `settings` say. None, which TRL leaves out of the batch, stands for a verdict that does
+    not judge the completion: `unscored`, or a forgeable pass unless `keep_forgeable`. The verifier's processes end with
+    this process. Raises VerifierError when these problems cannot be judged here.
     """
-    known = {problem.task_id: problem for problem in problems}
+    by_id = {problem.task_id: problem for problem in problems}
     verifier = open_verifier(settings or VerifySettings(), cache)
-    verifier.check(known.values())
+    verifier.check(by_id.values())
     atexit.register(verifier.close)
 
     def verified(*, completions: Sequence[Completion], task_id: Sequence[str], **columns: Any) -> list[float | None]:
-        unknown = sorted({name for name in task_id if name not in known})
+        unknown = sorted({name for name in task_id if name not in by_id})
         if unknown:
             raise VerifierError(f"no problem is called {unknown[0]!r}; give reward_function every problem of the data")
-        asked = [known[name] for name in task_id]
+        posed = [by_id[name] for name in task_id]
         texts = [_text(completion) for completion in completions]
-        pairs = [(p, extract_code(text, p)) for p, text in zip(asked, texts, strict=True)]
+        pairs = [(p, extract_code(text, p)) for p, text in zip(posed, texts, strict=True)]
         return [_reward(verdict, keep_forgeable) for verdict in verifier.verify_many(pairs)]
 
     return verified

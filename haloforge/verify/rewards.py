@@ -1,4 +1,4 @@
-"""The one table of rewards."""
+"""What a verdict is worth: the one table of rewards."""
 
 from typing import Literal
 

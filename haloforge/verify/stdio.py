@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
-from haloforge.records import Case, Status, Tests
+from haloforge.records import Case, Status, TestOutcome, Tests
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.comparison import comparison
 from haloforge.verify.outcome import Outcome, violent_end
@@ -73,7 +73,7 @@ def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: boo
 
 def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool) -> Outcome:
     """One run per case. The first failure names the verdict; every run has the whole time limit."""
-    outcomes: list[str] = []
+    outcomes: list[TestOutcome] = []
     first: tuple[Status, str] | None = None
     warnings: list[str] = []
     cpu_s = memory_mb = 0.0
@@ -91,10 +91,10 @@ def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits,
         if failure and first is None:
             first = failure[0], f"test {number}: {failure[1]}" if failure[0] != "compile_error" else failure[1]
             diagnostics = text_of(ran.stderr)
-        outcomes.append(f"failed: {failure[1]}" if failure else "passed")
+        outcomes.append(TestOutcome("failed", failure[1]) if failure else TestOutcome("passed"))
         if failure and (stop or failure[0] in ("compile_error", "timeout")):
             break  # each further timeout would cost its whole limit again
-    outcomes += ["not run"] * (len(cases) - len(outcomes))
+    outcomes += [TestOutcome("not run")] * (len(cases) - len(outcomes))
     status, detail = first or ("passed", "")
     return Outcome(
         status,

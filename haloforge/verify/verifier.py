@@ -18,34 +18,36 @@ from haloforge.errors import DataError, VerifierError
 from haloforge.languages import LANGUAGES, VERIFIERS, Language, compiler_path, family_of, language_for, toolchain
 from haloforge.records import Problem, Verdict
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.cache import OutcomeCache, key_of
+from haloforge.verify.cache import OutcomeCache, PerProblem, key_of
 from haloforge.verify.comparison import comparison
 from haloforge.verify.compiled.binaries import Binaries
 from haloforge.verify.compiled.golang import unknown_imports
 from haloforge.verify.compiled.probe import compiler_flaw
 from haloforge.verify.custom import check_command, command_level
 from haloforge.verify.outcome import Outcome, verdict_of
-from haloforge.verify.per_problem import PerProblem
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed
 from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
 
-TRIES = 3
+MAX_TRIES = 3
 """How often a sample is tried when our own machinery fails, before it is left unscored."""
-REFERENCE_LIMIT_S = 60.0
+REFERENCE_CPU_S = 60.0
+"""CPU time that a reference solution may take, in seconds."""
 REFERENCE_FACTOR = 4.0
 """A solution may take this many times the CPU time of its reference, and of the usual memory if that needs it."""
+QUEUED_PER_WORKER = 8
+"""How many samples `verify_many` takes in advance."""
 _NO_REFERENCE = Outcome("unscored")
 
 _log = logging.getLogger(__name__)
 
 
 def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verifier":
-    """A verifier to use in a `with` block; `cache` is a file that remembers verdicts between runs.
+    """A verifier to use in a `with` block; `cache` is a file that keeps verdicts between runs.
 
-    Those of `custom` are not remembered: nobody knows all that its command reads, which may change. Raises
-    VerifierError for a name or a sandbox that is not there.
+    Verdicts of `custom` are not kept: they depend on all that its command reads, which may change. Raises VerifierError
+    for an unknown verifier, or where no sandbox can be built.
     """
     if settings.type not in VERIFIERS:
         raise VerifierError(f"unknown verifier {settings.type!r}; use one of {', '.join(VERIFIERS)}")
@@ -61,7 +63,7 @@ class _Task:
     problem: Problem
     code: str
     waiting: "list[Future[Verdict]]"
-    """Everyone who asked for this same thing while it was on its way."""
+    """One future for each time that this same sample was submitted before its verdict was there."""
 
 
 class Verifier:
@@ -119,17 +121,17 @@ class Verifier:
         return self.submit(problem, code).result()
 
     def verify_many(self, items: Iterable[tuple[Problem, str | None]]) -> Iterator[Verdict]:
-        """Verdicts in the order of `items`, which are taken as room comes free, never all at once."""
+        """Verdicts in the order of `items`, which are taken as workers come free, never all at once."""
         pending: deque[Future[Verdict]] = deque()
         for problem, code in items:
             pending.append(self.submit(problem, code))
-            if len(pending) >= 8 * self._workers:
+            if len(pending) >= QUEUED_PER_WORKER * self._workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
 
     def verify_each(self, problem: Problem, codes: Iterable[str | None]) -> Iterator[tuple[int, Verdict]]:
-        """Many solutions of one problem: (position, verdict) of each as soon as it is found."""
+        """Many solutions of one problem: (position, verdict) of each, as each finishes."""
         positions = {self.submit(problem, code): position for position, code in enumerate(codes)}
         for future in as_completed(positions):
             yield positions[future], future.result()
@@ -162,7 +164,7 @@ class Verifier:
     def _work(self, core: int | None) -> None:
         if core is not None:
             with contextlib.suppress(OSError):  # it is for speed only
-                os.sched_setaffinity(0, {core})  # of this thread, and of the processes that it will start
+                os.sched_setaffinity(0, {core})  # this thread, and the processes that it will start
         worker = Worker(self._settings, self.isolation, self._binaries)
         try:
             while (task := self._tasks.get()) is not None:
@@ -171,10 +173,10 @@ class Verifier:
             worker.close()
 
     def _answer(self, worker: Worker, task: _Task) -> None:
-        """Tell everyone who waits: the verdict, or what kept us from it, so that nobody waits for ever."""
+        """Give every waiting future the verdict, or the error that prevented it, so that none waits for ever."""
         error: Exception | None = None
         try:
-            verdict = verdict_of(self._remembered(worker, task), self._settings, self.isolation)
+            verdict = verdict_of(self._outcome(worker, task), self._settings, self.isolation)
         except Exception as raised:  # noqa: BLE001 - goes to those who asked
             error = raised
         with self._lock:
@@ -187,16 +189,17 @@ class Verifier:
             else:
                 future.set_exception(error)
 
-    def _remembered(self, worker: Worker, task: _Task) -> Outcome:
-        found = self._cache.get(task.key) if self._cache else None
-        if found is None:
-            found = self._judged(worker, task.problem, task.code)
+    def _outcome(self, worker: Worker, task: _Task) -> Outcome:
+        """From the cache, or else by judging the sample."""
+        outcome = self._cache.get(task.key) if self._cache else None
+        if outcome is None:
+            outcome = self._judged(worker, task.problem, task.code)
             if self._cache:
-                self._cache.put(task.key, found)
-        return found
+                self._cache.put(task.key, outcome)
+        return outcome
 
     def _key(self, problem: Problem, code: str) -> str:
-        """Of everything that decides the outcome."""
+        """The key of everything that decides the outcome."""
         return key_of(self._problem_keys.of(problem), code)
 
     def _problem_key(self, problem: Problem) -> str:
@@ -207,9 +210,10 @@ class Verifier:
         return key_of(settings, self.isolation, toolchain(self._settings.type, problem.language), about)
 
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
+        """Judge the sample; again with more time or memory where the first limits may have been unfair."""
         limits = limits_for(problem, self._settings)
         outcome = self._tried(worker, problem, code, limits)
-        if outcome.slept:  # or the machine was starved
+        if outcome.slept:  # or the machine was too busy to run it
             limits = dataclasses.replace(limits, wall_s=limits.wall_s * 2)
             outcome = self._tried(worker, problem, code, limits)
         if outcome.status in ("timeout", "memory_limit") and not outcome.slept:
@@ -218,7 +222,7 @@ class Verifier:
         return outcome
 
     def _fair_limits(self, worker: Worker, problem: Problem, outcome: Outcome, limits: Limits) -> Limits:
-        """More room where the reference itself needs much."""
+        """Larger limits where the reference itself needs much."""
         reference = self._reference(worker, problem)
         cpu_s = max(limits.cpu_s, REFERENCE_FACTOR * reference.cpu_s)
         memory_mb = limits.memory_mb
@@ -227,21 +231,21 @@ class Verifier:
         return Limits(cpu_s, max(limits.wall_s, cpu_s * WALL_PER_CPU), memory_mb)
 
     def _reference(self, worker: Worker, problem: Problem) -> Outcome:
-        """What the reference needs. Measured once per problem, and only when a solution ran out of time or memory."""
+        """How the reference solution did. Measured once per problem, and only if a sample ran out of time or memory."""
         tests = problem.tests
         if problem.solution is None or tests.time_limit_s is not None or tests.memory_mb is not None:
             return _NO_REFERENCE
         if problem.task_id not in self._references:
             memory_mb = int(REFERENCE_FACTOR * self._settings.memory_mb)
-            generous = Limits(REFERENCE_LIMIT_S, WALL_PER_CPU * REFERENCE_LIMIT_S, memory_mb)
-            found = self._tried(worker, problem, problem.solution, generous)
-            self._references[problem.task_id] = found if found.status == "passed" else _NO_REFERENCE
+            generous = Limits(REFERENCE_CPU_S, WALL_PER_CPU * REFERENCE_CPU_S, memory_mb)
+            outcome = self._tried(worker, problem, problem.solution, generous)
+            self._references[problem.task_id] = outcome if outcome.status == "passed" else _NO_REFERENCE
         return self._references[problem.task_id]
 
     def _tried(self, worker: Worker, problem: Problem, code: str, limits: Limits) -> Outcome:
-        """The one place where any failure of ours becomes `unscored`."""
+        """Judge under these limits. The one place where a failure of our own machinery becomes `unscored`."""
         reason = ""
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 return worker.judge(problem, code, limits)
             except BoxFailed as error:
@@ -250,7 +254,7 @@ class Verifier:
                 _log.exception("verification of %s failed", problem.task_id)
                 reason = f"{type(error).__name__}: {error}"
             worker.restart()
-        return Outcome("unscored", f"verification itself failed {TRIES} times: {reason}")
+        return Outcome("unscored", f"verification itself failed {MAX_TRIES} times: {reason}")
 
 
 def _check(problem: Problem, settings: VerifySettings, level: str) -> None:
@@ -282,7 +286,7 @@ def _check_compiler(language: Language, kind: str, level: str) -> None:
 
 
 def _check_imports(problem: Problem, settings: VerifySettings) -> None:
-    """Go's tests may import what cannot be had here, and then no solution would compile."""
+    """Raises VerifierError when Go tests import packages that are not here: then no solution would compile."""
     if problem.tests.kind != "program" or settings.type == "custom" or family_of(problem.language) != "go":
         return
     unknown = unknown_imports(LANGUAGES["go"], (problem.starter_code, problem.tests.setup, *problem.tests.code))

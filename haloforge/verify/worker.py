@@ -1,4 +1,4 @@
-"""One worker: the warm processes of one core, and which of them a problem needs."""
+"""One worker: owns warm processes, and chooses how to judge a sample by its language and its kind of tests."""
 
 import contextlib
 from pathlib import Path
@@ -7,25 +7,27 @@ from haloforge.config import VerifySettings
 from haloforge.languages import language_for
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
+from haloforge.verify.cache import PerProblem
 from haloforge.verify.compiled.binaries import Binaries
 from haloforge.verify.compiled.build import Workshop
 from haloforge.verify.compiled.headers import headers_folder
 from haloforge.verify.compiled.judge import verify_compiled
 from haloforge.verify.custom import run_custom, start_box
 from haloforge.verify.outcome import Outcome
-from haloforge.verify.per_problem import PerProblem
-from haloforge.verify.python.split import run_joined, run_split, suite_of
+from haloforge.verify.python.suites import Trial, run_joined, run_split, suite_of
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.zygote import Zygote
 from haloforge.verify.stdio import agreement, compile_python, run_python
 
-LEAST_WALL_S = 10.0
+MIN_WALL_S = 10.0
+"""Wall time that every sample has, in seconds."""
 WALL_PER_CPU = 4.0
+"""Seconds of wall time per second of the CPU limit."""
 
 
 class Worker:
-    """Starts its processes when they are first needed. Used by one thread."""
+    """The warm processes of one core, started when they are first needed. Used by one thread."""
 
     def __init__(self, settings: VerifySettings, level: str, binaries: Binaries | None = None) -> None:
         self._settings = settings
@@ -53,13 +55,16 @@ class Worker:
             return compile_python(solution, code, limits, also_run=settings.run_after_compile)
         if tests.kind == "stdio":
             return run_python(solution, code, tests.cases, agree, limits, stop=stop)
-        suite = self._suites.of(problem)
-        if suite.joined:
-            return run_joined(self._zygote("judge", packages_too=heavy, apart=True), suite, code, limits, stop=stop)
-        return run_split(solution, self._zygote("judge", packages_too=heavy), suite, code, limits, stop=stop)
+        trial = Trial(self._suites.of(problem), code, limits, stop)
+        if trial.suite.joined:
+            return run_joined(self._zygote("judge", packages_too=heavy, apart=True), trial)
+        return run_split(solution, self._zygote("judge", packages_too=heavy), trial)
 
     def _zygote(self, role: str, *, packages_too: bool = False, apart: bool = False) -> Zygote:
-        """Suites that solutions run beside are kept `apart`, in a process that never judges the others."""
+        """The warm process for that role.
+
+        `apart`: tests that share a process with the solution are kept in one that never judges other tests.
+        """
         key = (role, packages_too, apart)
         if key not in self._zygotes:
             with contextlib.suppress(OSError):  # no place to keep them, no precompiled headers
@@ -87,7 +92,7 @@ class Worker:
 
 
 def limits_for(problem: Problem, settings: VerifySettings) -> Limits:
-    """The problem's own limits where it has them; wall time only ends what sleeps."""
+    """The problem's own limits where it has them, else those of the settings."""
     cpu_s = problem.tests.time_limit_s or settings.time_limit_s
     memory_mb = problem.tests.memory_mb or settings.memory_mb
-    return Limits(cpu_s, max(LEAST_WALL_S, cpu_s * WALL_PER_CPU), memory_mb)
+    return Limits(cpu_s, max(MIN_WALL_S, cpu_s * WALL_PER_CPU), memory_mb)

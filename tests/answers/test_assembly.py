@@ -1,7 +1,7 @@
 import pytest
+from tools import COMPILERS, needs
 
 from haloforge.answers import whole_program
-from haloforge.languages import LANGUAGES, compiler_path
 from haloforge.problems import load_problems
 from haloforge.records import Problem, Tests
 
@@ -57,6 +57,7 @@ CPP = Problem(
     ],
 )
 def test_a_body_and_a_whole_function_both_fit_tests_that_close_the_function(verifier, text):
+    needs("g++")
     verdict = verifier.verify(CPP, whole_program(CPP, text))
     assert verdict.passed, verdict
 
@@ -85,8 +86,7 @@ HELPED = {
 
 @pytest.mark.parametrize("language", sorted(HELPED))
 def test_a_whole_function_may_call_the_helpers_of_its_prompt(verifier, language):
-    if compiler_path(LANGUAGES[{"cpp": "gcc"}.get(language, language)]) is None:
-        pytest.skip(f"no compiler of {language} is installed")
+    needs(COMPILERS[language])
     prompt, answer, test = HELPED[language]
     tests = Tests("program", setup='import "testing"\n' if language == "go" else "", code=(test,))
     problem = Problem("h", prompt, language=language, entry_point="four", tests=tests, meta={"prompt_is_code": True})
@@ -98,12 +98,14 @@ def test_a_whole_function_may_call_the_helpers_of_its_prompt(verifier, language)
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "count"), [("cpp", 160), ("rust", 150)])
 def test_humanevalpack_references_pass(shared_data, verifier, file, count):
+    needs(COMPILERS[file])
     problems = load_problems(shared_data / f"humanevalpack/humanevalpack-{file}.jsonl")
     verifier.check(problems)
     assert sum(v.passed for v in verifier.verify_many((p, p.solution) for p in problems)) >= count
 
 
 def test_multipl_e_tests_accept_a_right_body(shared_data, verifier):
+    needs("g++")
     problem = load_problems(shared_data / "multipl-e/humaneval-cpp.jsonl")[0]
     assert problem.entry_point and "strlen" in problem.task_id
     body = whole_program(problem, "    return string.length();")

@@ -117,7 +117,7 @@ EVALUATED = """
 def check(candidate):
     assert eval(candidate("2 +", " 3")) == 5
 """
-LENT = """
+REUSED = """
 def check(candidate):
     items = [1, 2]
     assert candidate(items, [3]) == items + [3]

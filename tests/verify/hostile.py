@@ -35,10 +35,10 @@ def flaws(level: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, s
     """Names of the programs that one level did not contain, and why; all of them run in the same warm process."""
     zygote = Zygote("solution", level)
     try:
-        found = {name: flaw(zygote, code, "dies" in words) for name, (words, code) in programs.items()}
+        results = {name: flaw(zygote, code, "dies" in words) for name, (words, code) in programs.items()}
     finally:
         zygote.close()
-    return {name: what for name, what in found.items() if what}
+    return {name: result for name, result in results.items() if result}
 
 
 ADDS = {
@@ -51,15 +51,15 @@ ADDS = {
 def compiled_flaw(worker: Worker, code: str, words: list[str], language: str = "cpp") -> str | None:
     """As `flaw`, for a compiled program: it is expected to print nothing, so LEAK shows in the difference."""
     silent = Problem("silent", "", language=language, tests=Tests("stdio", cases=(Case("", "nothing"),)))
-    found = worker.judge(silent, code, LIMITS)
-    text = f"{found.detail}\n{found.diagnostics}"
-    if "LEAK" in found.detail or "root:" in text or "PRIVATE KEY" in text:
+    outcome = worker.judge(silent, code, LIMITS)
+    text = f"{outcome.detail}\n{outcome.diagnostics}"
+    if "LEAK" in outcome.detail or "root:" in text or "PRIVATE KEY" in text:
         return text[:300]
-    if found.status in ("passed", "unscored"):
-        return f"{found.status}: {found.detail}"
-    if ("compile_error" in words) != (found.status == "compile_error") and words:
-        return f"it ended as {found.status}: {found.detail}"
-    if "runtime" in words and found.status == "wrong_answer":
+    if outcome.status in ("passed", "unscored"):
+        return f"{outcome.status}: {outcome.detail}"
+    if ("compile_error" in words) != (outcome.status == "compile_error") and words:
+        return f"it ended as {outcome.status}: {outcome.detail}"
+    if "runtime" in words and outcome.status == "wrong_answer":
         return "it lived to its end"
     answer = Problem("sum", "", language=language, tests=Tests("stdio", cases=(Case("20 22\n", "42\n"),)))
     after = worker.judge(answer, ADDS[language], LIMITS)
@@ -68,15 +68,15 @@ def compiled_flaw(worker: Worker, code: str, words: list[str], language: str = "
 
 def compiled_flaws(level: str, name: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
     """As `flaws`, for compiled programs under the verifier `name`; a title may begin with its language."""
-    worker = Worker(VerifySettings(type=name), level)
+    worker = Worker(VerifySettings.model_construct(type=name), level)
     try:
-        found = {
+        results = {
             title: compiled_flaw(worker, code, words, title.partition(":")[0] if ":" in title else "cpp")
             for title, (words, code) in programs.items()
         }
     finally:
         worker.close()
-    return {title: what for title, what in found.items() if what}
+    return {title: result for title, result in results.items() if result}
 
 
 def main(levels: list[str]) -> dict[str, dict[str, str]]:

@@ -13,7 +13,7 @@ def sandboxes() -> set[str]:
 
 def _is_sandbox(pid: str) -> bool:
     try:
-        return b"from box import serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"from box import warm_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

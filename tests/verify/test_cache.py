@@ -1,3 +1,5 @@
+"""Verdicts are kept between runs, values per problem are computed once."""
+
 import signal
 import sqlite3
 import subprocess
@@ -10,6 +12,7 @@ from processes import sandboxes
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
+from haloforge.verify.cache import PerProblem
 
 SQUARE = Problem("sq", "", tests=Tests("asserts", code=("assert f(3) == 9", "assert f(4) == 16")), entry_point="f")
 CODES = ["def f(x): return x * x", "def f(x): return 9", "def f(x): raise ValueError", "def f(x", "def f(x): exit()"]
@@ -88,3 +91,19 @@ def test_a_cache_that_breaks_leaves_nobody_waiting(tmp_path):
             other.execute("DROP TABLE outcomes")
         with pytest.raises(sqlite3.OperationalError):
             verifier.submit(SQUARE, CODES[0]).result(60)
+
+
+def test_a_value_is_computed_once_for_a_problem_and_again_for_an_equal_one():
+    computed = []
+    known = PerProblem(lambda problem: computed.append(problem.task_id) or len(computed))
+    first, equal = Problem("a", ""), Problem("a", "")
+    assert [known.of(first), known.of(first), known.of(equal), known.of(first)] == [1, 1, 2, 1]
+
+
+def test_only_the_newest_are_kept():
+    computed = []
+    known = PerProblem(lambda problem: computed.append(problem.task_id), max_problems=2)
+    problems = [Problem(name, "") for name in "abc"]
+    for problem in (*problems, problems[1], problems[0]):
+        known.of(problem)
+    assert computed == ["a", "b", "c", "a"]

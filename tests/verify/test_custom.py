@@ -1,6 +1,5 @@
 """Verifiers of the user's own: what their commands say, and what neither they nor the solutions they run can reach."""
 
-import dataclasses
 import os
 import sys
 
@@ -93,7 +92,7 @@ def test_a_wrapper_that_does_not_find_what_it_wraps_is_refused_before_anything_r
     settings = VerifySettings(type="custom", command=(str(wrapper), "{file}"), workers=1)
     with open_verifier(settings) as verifier, pytest.raises(VerifierError, match="name what else it reads in verifier"):
         verifier.check([PROBLEM])
-    with open_verifier(dataclasses.replace(settings, readable=(str(hidden),))) as verifier:
+    with open_verifier(settings.model_copy(update={"readable": (str(hidden),)})) as verifier:
         verifier.check([PROBLEM])
         assert verifier.verify(PROBLEM, "x").passed
 

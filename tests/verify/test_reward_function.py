@@ -70,6 +70,7 @@ def test_problems_that_cannot_be_judged_are_refused_at_once():
         reward_function([Problem("f", "Write f.", language="cobol")])
 
 
+@pytest.mark.filterwarnings("ignore:.* is deprecated and will be removed in v6:FutureWarning")  # what TRL calls
 @pytest.mark.parametrize("conversational", [False, True])
 def test_grpo_takes_a_step_with_it(tmp_path, reward, conversational):
     from datasets import Dataset

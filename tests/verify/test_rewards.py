@@ -1,3 +1,5 @@
+"""What each status is worth."""
+
 import pytest
 
 from haloforge.records import STATUSES

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from haloforge.config import VerifySettings
 from haloforge.languages import Language
-from haloforge.records import Problem
+from haloforge.records import Problem, TestOutcome
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.compiled import golang
 from haloforge.verify.compiled.build import BINARY, Built, Workshop, build
@@ -90,7 +90,7 @@ def _run_once(ran: Ran, tail: Tail | None, limits: Limits) -> Outcome:
     return Outcome(
         status,
         detail,
-        tests=(("passed",) if status == "passed" else (f"failed: {detail}",)) if tail else (),
+        tests=(TestOutcome("passed") if status == "passed" else TestOutcome("failed", detail),) if tail else (),
         diagnostics=text_of(ran.stderr),
         cpu_s=ran.end.cpu_s,
         memory_mb=ran.end.memory_mb,

@@ -101,7 +101,7 @@ def compiler_flaw(language: Language, level: str) -> str | None:
     """
     if level == "noopen":
         return "a compiler has to open files, which the sandbox of this machine cannot let it do; install bubblewrap"
-    worker = Worker(VerifySettings.model_validate({"type": language.name}), level)
+    worker = Worker(VerifySettings.model_construct(type=language.name), level)
     try:
         return _cannot_compile(worker, language) or _lets_out(worker, language, level)
     except BoxFailed as error:

@@ -1,1 +1,1 @@
-"""The engine's end of the sandbox: levels, warm processes, their streams and folders."""
+"""The engine's end of the sandbox: levels of isolation, warm processes, their streams and their folders."""

@@ -1,4 +1,4 @@
-"""What is made once and kept on disk between runs: precompiled libraries, and the binaries of programs."""
+"""What is built once and kept on disk between runs: precompiled libraries, and the binaries of programs."""
 
 import logging
 import os

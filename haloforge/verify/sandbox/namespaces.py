@@ -1,8 +1,8 @@
-"""Namespaces by the kernel's own calls, where bubblewrap is not installed: python namespaces.py MOUNTS COMMAND...
+"""Namespaces by our own system calls, where bubblewrap is not installed: python namespaces.py MOUNTS COMMAND...
 
 Runs the command as bwrap --unshare-all --die-with-parent does: without network, with a process tree of its own, and
 seeing only what MOUNTS names, a JSON list of [operation, path] in the words of bwrap's options. An ordinary user needs
-user namespaces for that. A script that stands alone: it starts before anything that is worth protecting is there.
+user namespaces for that. This script imports nothing of ours, so that its process holds nothing worth protecting.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ def _call(function: Callable[..., int], *arguments: object) -> None:
 
 
 def _unshare() -> None:
-    """Everything; root can do it without a user namespace where those are switched off."""
+    """Leave all namespaces of the parent; root can do it without a user namespace where those are switched off."""
     user, group = os.geteuid(), os.getegid()
     try:
         _call(_library.unshare, _NEW_USER | _NEW_ALL)
@@ -60,7 +60,7 @@ def _unshare() -> None:
 
 
 def _build(mounts: list[list[str]]) -> None:
-    """A new root in memory, into which the named paths of the old one are bound; then the old one is let go."""
+    """Make a new root in memory, bind the named paths of the old root into it, then detach the old root."""
     sources = {path: os.path.realpath(path) for _, path in mounts}
     links = {path: os.readlink(path) for operation, path in mounts if operation == "symlink"}
     _call(_library.mount, None, b"/", None, _MS_PRIVATE | _MS_RECURSIVE, None)
@@ -111,10 +111,10 @@ def _mount_memory(target: str) -> None:
 
 
 def _restrict(target: str, attributes: int, *, recursive: bool) -> None:
-    """mount_setattr, since Linux 5.12: one call for all that is mounted below, whatever flags it has already."""
-    wanted = struct.pack("QQQQ", attributes, 0, 0, 0)
+    """mount_setattr, since Linux 5.12: one call for all mounts below, whatever flags they have already."""
+    request = struct.pack("QQQQ", attributes, 0, 0, 0)
     flags = _AT_RECURSIVE if recursive else 0
-    _call(_library.syscall, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), flags, wanted, len(wanted))
+    _call(_library.syscall, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), flags, request, len(request))
 
 
 def _pivot(new: str, old: str) -> None:
@@ -122,7 +122,7 @@ def _pivot(new: str, old: str) -> None:
 
 
 def _become_first(command: list[str]) -> NoReturn:
-    """Process 1 of the new tree, which dies with its parent and takes the tree along; the command is its child."""
+    """Become process 1 of the new tree: it dies with its parent, and all others with it. The command is its child."""
     _call(_library.prctl, _SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     _run_and_reap(lambda: _start(command))
 
@@ -138,17 +138,17 @@ def _give_up_privileges() -> None:
     _call(_library.prctl, _AMBIENT, 4, 0, 0, 0)  # PR_CAP_AMBIENT_CLEAR_ALL
     for capability in range(64):
         if _library.prctl(_DROP_BOUNDING, capability, 0, 0, 0) and ctypes.get_errno() == errno.EINVAL:
-            break  # the kernel knows no more of them
+            break  # the kernel has no more capabilities
     _call(_library.syscall, _CAPSET, struct.pack("Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
     _call(_library.prctl, _NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
 def _run_and_reap(run: Callable[[], NoReturn]) -> NoReturn:
-    """`run` in a child; end when it ends, having reaped whoever was left to us until then."""
+    """Call `run` in a child and end when that ends; until then reap every orphan of the tree."""
     child = os.fork()
     if child == 0:
         run()
-    os.closerange(0, 1 << 10)  # what the child talks over is to close when the child ends
+    os.closerange(0, 1 << 10)  # so that the child's sockets close when the child ends
     with contextlib.suppress(ChildProcessError):
         while os.wait()[0] != child:
             pass

@@ -1,10 +1,15 @@
-"""Which sandbox this machine can build: each level is built, attacked with canaries, taken only if all fail."""
+"""Which sandbox this machine can build: each level is built and attacked, and taken only if every attack fails.
+
+The attacks are called canaries. Version numbers of the kernel are never trusted.
+"""
 
 import functools
+import signal
 
 from haloforge.errors import VerifierError
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.sandbox.levels import LEVELS, UNSAFE, Level, namespaces_by
+from haloforge.verify.sandbox.levels import LEVELS, UNSAFE, Level
+from haloforge.verify.sandbox.startup import namespaces_by
 from haloforge.verify.sandbox.streams import run
 from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
 
@@ -75,6 +80,6 @@ def _flaw(level: str) -> str | None:
         zygote.close()
     escaped = [line for line in attempts.stdout.decode().splitlines() if line != "contained"]
     if escaped or b"contained" not in attempts.stdout:
-        said = escaped[0] if escaped else "ended early: " + attempts.stderr.decode()[:200].strip()
-        return f"a canary {said}"
-    return None if killed.end.signal == 31 else "a forbidden system call was not stopped"
+        reason = escaped[0] if escaped else "ended early: " + attempts.stderr.decode()[:200].strip()
+        return f"a canary {reason}"
+    return None if killed.end.signal == signal.SIGSYS else "a forbidden system call was not stopped"

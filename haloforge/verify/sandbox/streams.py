@@ -1,4 +1,4 @@
-"""Run one child with its standard streams in our hands: input from memory, output capped and kept."""
+"""Run one child of a warm process with its standard streams: input from memory, output collected up to a limit."""
 
 import os
 import select
@@ -17,7 +17,10 @@ ERRORS_LIMIT = 64 << 10
 
 @dataclass(frozen=True)
 class Ran:
-    """How a child ended and what it wrote. `report` is what the box said before the code started."""
+    """How a child ended and what it wrote.
+
+    `flooded`: it was killed, as it wrote more than the limit. `report`: what the box said before the code started.
+    """
 
     end: Exit
     stdout: bytes

@@ -1,4 +1,4 @@
-"""The engine's end of a warm process: start it, hand it work, hear how the work ended."""
+"""The engine's end of a warm process (a zygote): start it, send it requests, read how each ended."""
 
 import json
 import os
@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
-from haloforge.verify.sandbox import levels as sandbox
+from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON
+from haloforge.verify.sandbox.startup import startup
 
 _HEADER = struct.Struct("<I")
 _START = (
-    "import sys; sys.path.insert(0, {path!r}); from box import serve; del sys.path[0]; "
-    "serve.main({role!r}, {fd}, {config!r})"
+    "import sys; sys.path.insert(0, {path!r}); from box import warm_process; del sys.path[0]; "
+    "warm_process.main({role!r}, {fd}, {config!r})"
 )
 _START_LIMIT_S = 60
+_CLOSE_LIMIT_S = 5
 
 
 class BoxFailed(Exception):
@@ -54,37 +56,37 @@ class Zygote:
         packages_too: bool = False,
         readable: tuple[str, ...] = (),
     ) -> None:
-        """Starts it; raises BoxFailed when this machine cannot. The kernel ends it with the thread that started it."""
-        self._how = (role, level, scratch, packages_too, readable)
+        """Starts it; raises BoxFailed where that fails. The kernel ends it together with the thread that started it."""
+        self._start_arguments = (role, level, scratch, packages_too, readable)
         self._start()
 
     def _start(self) -> None:
-        role, level, scratch, packages_too, readable = self._how
-        ours, theirs = socket.socketpair()
-        plan = sandbox.plan(role, level, scratch, packages_too=packages_too, readable=readable)
-        start = _START.format(path=str(sandbox.BOX.parent), role=role, fd=theirs.fileno(), config=plan.config)
-        argv = [*plan.prefix, sandbox.PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
-        with theirs:
+        role, level, scratch, packages_too, readable = self._start_arguments
+        engine_end, process_end = socket.socketpair()
+        how = startup(role, level, scratch, packages_too=packages_too, readable=readable)
+        start = _START.format(path=str(BOX.parent), role=role, fd=process_end.fileno(), config=how.config)
+        argv = [*how.prefix, PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
+        with process_end:
             self._process = subprocess.Popen(
                 argv,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[process_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=sandbox.ENVIRONMENT,
+                env=ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
             )
-        self._socket = ours
-        self._last = 0
+        self._socket = engine_end
+        self._last_request = 0
         self._suites: dict[str, None] = {}
-        ours.settimeout(_START_LIMIT_S)
+        engine_end.settimeout(_START_LIMIT_S)
         try:
             self._receive()
         except BoxFailed:
             self.close()
             raise
-        ours.settimeout(None)
+        engine_end.settimeout(None)
 
     def restart(self) -> None:
         """End it at once and start it afresh."""
@@ -94,18 +96,18 @@ class Zygote:
 
     def request(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
         """Start a child; the descriptors become its own. Returns the number that `end` and `wait` take."""
-        self._last += 1
-        payload = json.dumps(message | {"id": self._last, "limits": vars(limits)}).encode()
+        self._last_request += 1
+        payload = json.dumps(message | {"id": self._last_request, "limits": vars(limits)}).encode()
         frame = _HEADER.pack(len(payload)) + payload
         try:
             sent = socket.send_fds(self._socket, [frame], list(descriptors))
             self._socket.sendall(frame[sent:])
         except OSError as error:
             raise BoxFailed(f"a warm process is gone: {error}") from error
-        return self._last
+        return self._last_request
 
     def remember(self, suite_key: str) -> bool:
-        """True when this process does not hold that compiled suite any more and has to be sent it."""
+        """True when the process does not hold that compiled suite, so that the request has to carry its source."""
         if suite_key in self._suites:
             return False
         while len(self._suites) >= SUITES_KEPT:  # as the process itself does, in the same order
@@ -125,7 +127,7 @@ class Zygote:
         """Block until the child of that request is gone."""
         number, code, by_signal, cpu_s, memory_mb, by_wall_clock = self._receive()
         if number != identity:
-            raise BoxFailed("a warm process answered out of turn")
+            raise BoxFailed("a warm process answered another request")
         return Exit(code, by_signal, cpu_s, memory_mb, by_wall_clock)
 
     def _receive(self) -> Any:
@@ -142,10 +144,10 @@ class Zygote:
         return data
 
     def close(self) -> None:
-        """Hang up; the process takes its children along."""
+        """Hang up; the process ends, and its children with it."""
         self._socket.close()
         try:
-            self._process.wait(5)
+            self._process.wait(_CLOSE_LIMIT_S)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

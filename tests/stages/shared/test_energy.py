@@ -1,13 +1,13 @@
 """Energy is what counters say, and nothing where there is none."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tools import needs
 
 from haloforge.stages.shared.energy import Counter, Energy, EnergyMeter, cpu_counters
 from haloforge.stages.shared.phases import once
@@ -90,7 +90,6 @@ def test_a_phase_that_an_earlier_process_had_begun_says_so(store: Store) -> None
     assert once(report, 1, "train", dict)["is_resumed"] is True
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize(
     ("visible", "joules"),
     [(None, "{'0': 7.0, '1': 20.5}"), ("1", "{'1': 20.5}"), ("GPU-1,2", "{'GPU-1': 20.5}"), ("", "{}")],
@@ -98,6 +97,7 @@ def test_a_phase_that_an_earlier_process_had_begun_says_so(store: Store) -> None
 def test_the_gpus_that_may_be_used_are_read_as_the_driver_counts(
     visible: str | None, joules: str, tmp_path: Path
 ) -> None:
+    needs("gcc")
     (tmp_path / "driver.c").write_text(DRIVER)
     library = tmp_path / "libnvidia-ml.so.1"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "driver.c"], check=True)

@@ -6,13 +6,13 @@ import pytest
 
 from haloforge.records import Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
-from haloforge.verify.box.testing.batched_calls import foreseen_calls
+from haloforge.verify.box.testing.batched_calls import batched_calls
 
 CHECK = "def check(candidate):\n    "
 
 
 def calls(code: str, kind: str = "asserts") -> list[list[object]]:
-    return foreseen_calls([ast.parse(code)], kind, "f")
+    return batched_calls([ast.parse(code)], kind, "f")
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def calls(code: str, kind: str = "asserts") -> list[list[object]]:
         ("assert tuple(f((1, 2))) == (2, 1)", [{"tuple": [1, 2]}]),
     ],
 )
-def test_a_call_with_literals_is_foreseen(statement, arguments):
+def test_a_call_with_literals_is_batched(statement, arguments):
     assert calls(statement) == [arguments]
 
 
@@ -51,22 +51,22 @@ def test_a_call_that_depends_is_not(statement):
     assert calls(statement + "\nassert f(7) == 7") == []
 
 
-def test_what_comes_before_the_first_that_depends_is_foreseen():
+def test_what_comes_before_the_first_that_depends_is_batched():
     assert calls(CHECK + "assert candidate(1) == 1\n    assert f(2) == 2\n    x = f(3)\n    assert f(4)", "check") == [
         [1],
         [2],
     ]
 
 
-def test_names_of_modules_and_of_values_keep_nothing_from_being_foreseen():
+def test_names_of_modules_and_of_values_keep_nothing_from_being_batched():
     tests = "import math\nx = [2]\nassert math.isclose(f(1), 2)\nassert [y for y in x] == f(3)"
     assert calls(tests) == [[1], [3]]
-    assert foreseen_calls([ast.parse("assert m.fabs(f(1)) == 2")], "asserts", "f", ast.parse("import math as m")) == [
+    assert batched_calls([ast.parse("assert m.fabs(f(1)) == 2")], "asserts", "f", ast.parse("import math as m")) == [
         [1]
     ]
 
 
-def test_no_call_is_foreseen_that_is_given_what_an_earlier_one_should_answer():
+def test_no_call_is_batched_that_is_given_what_an_earlier_one_should_answer():
     assert calls("assert f('ab') == 'ba'\nassert f('ba') == 'ab'") == [["ab"]]
     assert calls("want = [3]\nassert f([1]) == want\nassert f([3]) == 5") == [[[1]]]
 

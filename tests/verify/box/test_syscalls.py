@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from haloforge.verify.box.confinement import seccomp
+from haloforge.verify.box.confinement import filters
 from haloforge.verify.box.confinement.syscalls import AUDIT_ARCHITECTURES, numbers
 
 HEADERS = {
@@ -18,7 +18,7 @@ HEADERS = {
 def published(machine):
     """Number of every call in that architecture's header; generic 64-bit calls go by the names users know."""
     if not HEADERS[machine].is_file():
-        pytest.skip("the headers of Linux are not installed (linux-libc-dev)")
+        pytest.skip("needs the headers of Linux: apt-get install linux-libc-dev")
     text = HEADERS[machine].read_text()
     plain = dict(re.findall(r"^#define __NR_(\w+)\s+(\d+)$", text, re.M))
     generic = dict(re.findall(r"^#define __NR3264_(\w+)\s+(\d+)$", text, re.M))
@@ -42,7 +42,7 @@ def test_a_call_without_a_number_does_not_exist_there(machine):
 
 @pytest.mark.parametrize("machine", AUDIT_ARCHITECTURES)
 def test_every_name_in_a_rule_is_a_call_of_some_architecture(machine):
-    rules = [seccomp._MEMORY_AND_TIME, seccomp._FILES, seccomp.OPENING, seccomp._FORKING, seccomp._HOSTILE]
+    rules = [filters.MEMORY_AND_TIME, filters.FILES, filters.OPENING, filters.FORKING, filters.HOSTILE]
     every = set().union(*map(numbers, AUDIT_ARCHITECTURES))
     assert {name for rule in rules for name in rule} <= every
 

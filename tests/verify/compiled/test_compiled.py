@@ -1,7 +1,10 @@
+"""Compiled languages: each way to end has its status; warnings, precompiled headers, tests in the same program."""
+
 import pytest
+from tools import COMPILERS, needs
 
 from haloforge.errors import VerifierError
-from haloforge.languages import LANGUAGES, compiler_path
+from haloforge.languages import LANGUAGES
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
 from haloforge.verify.compiled.headers import arguments_for, precompiled
@@ -24,12 +27,16 @@ ADDS = '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 
     ],
 )
 def test_each_way_to_end_has_its_status(verifier, code, status):
+    needs("g++")
     assert verifier.verify(SUM, code).status == status
 
 
-@pytest.mark.parametrize("name", ["gcc", "clang"])
-@pytest.mark.parametrize("language", ["c", "cpp"])
+PROGRAMS = {("gcc", "c"): "gcc", ("gcc", "cpp"): "g++", ("clang", "c"): "clang", ("clang", "cpp"): "clang++"}
+
+
+@pytest.mark.parametrize(("name", "language"), PROGRAMS)
 def test_both_compilers_take_both_languages(name, language):
+    needs(PROGRAMS[name, language])
     with open_verifier(VerifySettings(type=name, workers=1)) as verifier:
         untested = Problem("n", "", language=language)
         verifier.check([untested])
@@ -40,8 +47,7 @@ def test_both_compilers_take_both_languages(name, language):
 
 
 def test_mingw_compiles_for_windows_and_runs_nothing():
-    if compiler_path(LANGUAGES["mingw"]) is None:
-        pytest.skip(f"{LANGUAGES['mingw'].compiler} is not installed")
+    needs("x86_64-w64-mingw32-g++")
     code = "#include <windows.h>\n#include <thread>\nint main() { Sleep(1); }\n"
     with open_verifier(VerifySettings(type="mingw", run_after_compile=True, workers=1)) as verifier:
         untested = Problem("n", "", language="cpp")
@@ -54,6 +60,7 @@ def test_mingw_compiles_for_windows_and_runs_nothing():
 
 
 def test_diagnostics_name_no_folder_of_this_machine(verifier):
+    needs("g++")
     verdict = verifier.verify(SUM, "int main() { return x; }")
     assert verdict.detail.startswith("solution.cpp:1:")
 
@@ -80,6 +87,7 @@ TAIL = Problem(
     ],
 )
 def test_tests_in_the_same_program_must_run_to_their_end(verifier, body, status):
+    needs("g++")
     code = f"#include <unistd.h>\n#include <cstdlib>\n#include <cstdio>\nint f(int x) {{\n{body}"
     verdict = verifier.verify(TAIL, code)
     assert verdict.status == status
@@ -88,6 +96,7 @@ def test_tests_in_the_same_program_must_run_to_their_end(verifier, body, status)
 
 @pytest.mark.parametrize(("body", "reward"), [("throw x;", 0.5), ("int n; throw x;", 0.3)])
 def test_only_warnings_about_the_solution_itself_are_counted(verifier, body, reward):
+    needs("g++")
     tests = Tests("program", code=("}\nint main() {\n    int never_used;\n    return f(2);\n}\n",))
     verdict = verifier.verify(Problem("w", "", language="cpp", tests=tests), f"int f(int x) {{\n{body}")
     assert (verdict.status, verdict.reward) == ("runtime_error", reward), verdict
@@ -104,14 +113,13 @@ def test_only_warnings_about_the_solution_itself_are_counted(verifier, body, rew
     ],
 )
 def test_a_function_alone_compiles_and_its_warnings_count(verifier, language, clean, warned):
-    compiler = LANGUAGES["gcc-c" if language == "c" else language]
-    if compiler_path(compiler) is None:
-        pytest.skip(f"{compiler.compiler} is not installed")
+    needs(COMPILERS[language])
     untested = Problem("n", "", language=language)
     assert [verifier.verify(untested, code).reward for code in (clean, warned)] == [0.5, 0.3]
 
 
 def test_last_words_of_any_length_are_cut(verifier):
+    needs("g++")
     floods = '#include <cstdio>\nint main() { for (int i = 0; i < 9999; i++) fputs("words ", stderr); return 3; }\n'
     verdict = verifier.verify(SUM, floods)
     assert verdict.status == "runtime_error" and max(map(len, verdict.tests)) < 500
@@ -136,6 +144,7 @@ def test_python_asserts_for_another_language_are_refused():
 
 @pytest.mark.parametrize("name", ["gcc", "clang"])
 def test_the_precompiled_library_is_used_only_where_it_changes_nothing(name):
+    needs(PROGRAMS[name, "cpp"])
     compiler = LANGUAGES[name]
     plain = "// sum\n#include <cassert>\n#include <bits/stdc++.h>\nint main() {}\n"
     assert arguments_for(compiler, plain)
@@ -146,8 +155,7 @@ def test_the_precompiled_library_is_used_only_where_it_changes_nothing(name):
 
 
 def test_rust_programs_are_judged_too(verifier):
-    if compiler_path(LANGUAGES["rust"]) is None:
-        pytest.skip("rustc is not installed")
+    needs("rustc")
     program = Problem("r", "", language="rust", tests=Tests("stdio", cases=(Case("20 22", "42"),)))
     code = """use std::io;
 fn main() {

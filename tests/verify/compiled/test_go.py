@@ -3,14 +3,14 @@
 import dataclasses
 
 import pytest
+from tools import needs
 
 from haloforge.errors import VerifierError
-from haloforge.languages import LANGUAGES, compiler_path
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
 from haloforge.verify.compiled.golang import Import, parts_of, program_of
 
-needs_go = pytest.mark.skipif(compiler_path(LANGUAGES["go"]) is None, reason="go is not installed")
+needs_go = pytest.mark.usefixtures("go")
 
 SUM = Problem("sum", "", language="go", tests=Tests("stdio", cases=(Case("20 22\n", "42\n"), Case("1 2\n", "3\n"))))
 ADDS = """package main
@@ -23,6 +23,11 @@ func main() {
 	fmt.Println(a + b)
 }
 """
+
+
+@pytest.fixture
+def go():
+    needs("go")
 
 
 @needs_go

@@ -3,9 +3,10 @@
 import dataclasses
 
 import pytest
+from tools import needs
 
 from haloforge.errors import VerifierError
-from haloforge.languages import LANGUAGES, compiler_path
+from haloforge.languages import LANGUAGES
 from haloforge.records import Problem
 from haloforge.verify import VerifySettings
 from haloforge.verify.compiled import probe as compiler_probe
@@ -17,8 +18,7 @@ from haloforge.verify.worker import Worker
 
 
 def installed(name):
-    if compiler_path(LANGUAGES[name]) is None:
-        pytest.skip(f"{LANGUAGES[name].compiler} is not installed")
+    needs(LANGUAGES[name].compiler)
     return LANGUAGES[name]
 
 
@@ -33,7 +33,7 @@ def test_every_installed_compiler_works_and_is_contained_at_the_level_of_this_ma
 @pytest.mark.parametrize("name", ["gcc", "rust", "go"])
 def test_the_canaries_of_programs_bite_without_a_sandbox(name):
     language = installed(name)
-    worker = Worker(VerifySettings(type=name), UNSAFE)
+    worker = Worker(VerifySettings.model_construct(type=name), UNSAFE)
     try:
         flaw = compiler_probe._lets_out(worker, language, "ns")
     finally:

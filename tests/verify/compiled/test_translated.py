@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from tools import COMPILERS, needs
 from translated_rows import TRANSLATED
 
 from haloforge.answers import whole_program
-from haloforge.languages import LANGUAGES, compiler_path, language_for
 from haloforge.problems import load_problems
 
 
@@ -17,9 +17,7 @@ def posed(name, folder):
     original.write_text(json.dumps(answers.row) + "\n")
     prepared.write_text(json.dumps(load_problems(original)[0].to_json()) + "\n")
     (problem,) = load_problems(prepared)
-    language = language_for("auto", problem.language)
-    if compiler_path(language) is None:
-        pytest.skip(f"{language.compiler} is not installed")
+    needs(COMPILERS[problem.language])
     return problem, answers
 
 
@@ -59,8 +57,7 @@ def test_a_call_of_the_function_is_no_definition_of_it(translated):
 
 @pytest.mark.slow
 def test_every_test_of_multipl_e_in_go_compiles_and_judges(shared_data, verifier):
-    if compiler_path(LANGUAGES["go"]) is None:
-        pytest.skip("go is not installed")
+    needs("go")
     problems = load_problems(shared_data / "multipl-e/humaneval-go.jsonl")
     verifier.check(problems)
     answers = (whole_program(p, f"    var nothing {p.prompt.rstrip().removesuffix('{').rpartition(')')[2]}\n"

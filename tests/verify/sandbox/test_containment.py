@@ -2,22 +2,22 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import hostile
 import pytest
 from cheats import sections
+from places import ROOT
 from processes import sandboxes
+from tools import COMPILERS, needs
 
-from haloforge.languages import LANGUAGES, compiler_path
 from haloforge.verify.sandbox.levels import LEVELS
 from haloforge.verify.sandbox.probe import isolation
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-ROOT = Path(__file__).parents[3]
 
 
 def available(level):
@@ -52,24 +52,24 @@ def test_hostile_python_is_contained_and_the_next_program_passes(level, nothing_
 @pytest.mark.slow
 @pytest.mark.parametrize(("compiler", "level"), [("gcc", "ns"), ("gcc", "landlock"), ("clang", "ns")])
 def test_hostile_cpp_is_contained_and_the_next_program_passes(compiler, level, nothing_left_behind):
-    if shutil.which({"gcc": "g++", "clang": "clang++"}[compiler]) is None:
-        pytest.skip(f"{compiler} is not installed")
+    needs({"gcc": "g++", "clang": "clang++"}[compiler])
     assert hostile.compiled_flaws(available(level), compiler, sections("hostile_cpp.txt")) == {}
 
 
 AS_ANYBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SYSTEM_PYTHON]
-WITHOUT_BUBBLEWRAP = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$(command -v bwrap)"; exec "$@"', "sh"]
+WITHOUT_BUBBLEWRAP = ["bash", str(ROOT / "tests/without_tools.sh"), "bwrap"]
 
 
 def needs_root():
-    if os.geteuid() != 0 or not Path(SYSTEM_PYTHON).exists() or shutil.which("setpriv") is None:
-        pytest.skip("becoming an ordinary user takes root, setpriv and a Python outside root's folders")
+    needs("setpriv", "unshare", "mount")
+    if os.geteuid() != 0 or not Path(SYSTEM_PYTHON).exists():
+        pytest.skip("becoming an ordinary user takes root and a Python outside root's folders")
 
 
 def run_apart(command, *arguments):
     """What a command with a clean environment prints, as JSON."""
     environment = {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "HF_TOKEN": "secret",
         "PATH": os.environ["PATH"],
@@ -84,8 +84,7 @@ def run_apart(command, *arguments):
 @pytest.mark.parametrize("level", ["ns", "landlock"])
 @pytest.mark.parametrize("language", ["rust", "go"])
 def test_hostile_rust_and_go_are_contained(language, level, nothing_left_behind, monkeypatch):
-    if compiler_path(LANGUAGES[language]) is None:
-        pytest.skip(f"{language} is not installed")
+    needs(COMPILERS[language])
     monkeypatch.setenv("HF_TOKEN", "halo-forge-hidden-tests")
     programs = {t: p for t, p in sections("hostile_others.txt").items() if t.startswith(f"{language}:")}
     assert len(programs) >= 9
@@ -94,6 +93,7 @@ def test_hostile_rust_and_go_are_contained(language, level, nothing_left_behind,
 
 @pytest.mark.slow
 def test_all_of_it_is_contained_as_an_ordinary_user(nothing_left_behind):
+    needs("g++")
     needs_root()
     levels = [level for level in LEVELS if LEVELS.index(level) >= LEVELS.index(isolation().name)]
     found = run_apart(AS_ANYBODY, hostile.__file__, *levels)
@@ -116,6 +116,7 @@ def test_namespaces_are_made_without_bubblewrap_too(user):
 @pytest.mark.slow
 @pytest.mark.parametrize("user", [[sys.executable], AS_ANYBODY])
 def test_all_of_it_is_contained_in_namespaces_of_our_own_making(nothing_left_behind, user):
+    needs("g++")
     needs_root()
     found = run_apart([*WITHOUT_BUBBLEWRAP, *user], hostile.__file__, "ns")
     assert {where: flaws for where, flaws in found.items() if flaws} == {}

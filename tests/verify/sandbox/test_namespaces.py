@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from haloforge.verify.sandbox.levels import NAMESPACES, PYTHON
+from haloforge.verify.sandbox.levels import PYTHON
+from haloforge.verify.sandbox.startup import NAMESPACES
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 LIBRARIES = [

@@ -8,7 +8,7 @@ import pytest
 from haloforge.records import Problem, Tests
 from haloforge.verify import VerifySettings
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.box.confinement.standard_library import NOT_FOR_PROGRAMS
+from haloforge.verify.box.preloading import NOT_FOR_PROGRAMS
 from haloforge.verify.worker import Worker
 
 LIMITS = Limits(cpu_s=2, wall_s=10, memory_mb=1024)

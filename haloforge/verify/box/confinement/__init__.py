@@ -1,1 +1,1 @@
-"""What a process of the sandbox gives up before it runs anything it was given."""
+"""What a process of the sandbox gives up before it runs code that is not ours."""

@@ -1,4 +1,4 @@
-"""Landlock: from one call on, this process and its children reach no file that was not named before."""
+"""Landlock: after one call, this process and its children can reach only the files that were named in it."""
 
 import ctypes
 import os
@@ -39,18 +39,18 @@ def restrict(reach: Reach) -> None:
     abi = version()
     if abi < 1:
         raise OSError("this kernel has no landlock")
-    every = (1 << _RIGHTS_BY_ABI.get(abi, 16)) - 1
+    handled = (1 << _RIGHTS_BY_ABI.get(abi, 16)) - 1
     attributes = struct.pack(
-        "QQQ", every, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0
+        "QQQ", handled, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0
     )  # files, TCP, signals and sockets
     attributes = attributes[: 8 if abi < 4 else 16 if abi < 6 else 24]
     ruleset = _call(_CREATE, attributes, len(attributes), 0)
     read = _READ_FILE | _READ_DIR
-    _add(ruleset, reach.readable, read & every)
-    _add(ruleset, reach.executable, (read | _EXECUTE) & every)
-    _add(ruleset, reach.writable, every & ~_MAKE_DEVICES_AND_SOCKETS & ~_IOCTL_DEVICE)
-    _add(ruleset, reach.listed, _READ_DIR & every)
-    _add(ruleset, reach.devices, (_READ_FILE | _WRITE_FILE) & every)
+    _add(ruleset, reach.readable, read & handled)
+    _add(ruleset, reach.executable, (read | _EXECUTE) & handled)
+    _add(ruleset, reach.writable, handled & ~_MAKE_DEVICES_AND_SOCKETS & ~_IOCTL_DEVICE)
+    _add(ruleset, reach.listed, _READ_DIR & handled)
+    _add(ruleset, reach.devices, (_READ_FILE | _WRITE_FILE) & handled)
     if _library.prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
         raise OSError(ctypes.get_errno(), "no_new_privs")
     _call(_RESTRICT, ruleset, 0)

@@ -1,23 +1,24 @@
-"""Resource limits of one process, set by itself before it runs anything it was given."""
+"""Resource limits of one process, which it sets on itself before it runs code that is not ours."""
 
 import math
 import resource
 from dataclasses import dataclass
 
 MEBIBYTE = 1 << 20
+STACK_MB = 64
 SUITES_KEPT = 256
-"""Compiled test suites that a judging process holds; both ends of its control socket count alike."""
+"""Compiled test suites that a judging process holds. The engine counts along, so both ends must use this number."""
 JUDGE_MEMORY_MB = 4096
-"""What tests may use, whatever a solution answers them."""
+"""Address space that tests may use, whatever a solution answers them."""
 
 
-Setting = tuple[int, tuple[int, int]]
-"""One limit of the kernel's: which, and its soft and hard value."""
+ResourceLimit = tuple[int, tuple[int, int]]
+"""One limit of the kernel's: which one, and its soft and hard value."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """CPU time decides; `wall_s` only catches what sleeps. Sizes in MiB."""
+    """CPU time decides; `wall_s` only ends what sleeps. Sizes in MiB."""
 
     cpu_s: float
     wall_s: float
@@ -27,18 +28,18 @@ class Limits:
 
 
 def apply(limits: Limits) -> None:
-    """All of them. Hard equals soft, so that nothing can be raised again."""
-    set_all(of_process(limits))
-    apply_to_family(limits)
+    """All of them. The hard limit equals the soft one, so that no process can raise it again."""
+    set_all(per_process(limits))
+    apply_shared(limits)
 
 
-def of_process(limits: Limits) -> list[Setting]:
-    """Those that differ from one child to the next, time and memory; a warm process works them out before it forks."""
+def per_process(limits: Limits) -> list[ResourceLimit]:
+    """Those that differ between children: CPU time and memory. A warm process computes them before it forks."""
     seconds = max(1, math.ceil(limits.cpu_s))
     # SIGXCPU, then SIGKILL for those who ignore it
     return [
-        _setting(resource.RLIMIT_CPU, seconds, seconds + 1),
-        _setting(resource.RLIMIT_AS, limits.memory_mb * MEBIBYTE),
+        _no_higher(resource.RLIMIT_CPU, seconds, seconds + 1),
+        _no_higher(resource.RLIMIT_AS, limits.memory_mb * MEBIBYTE),
     ]
 
 
@@ -48,26 +49,26 @@ def bound_own_memory(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb * MEBIBYTE, hard))
 
 
-def apply_to_family(limits: Limits) -> None:
-    """Those that a warm process can take upon itself, for all its children."""
+def apply_shared(limits: Limits) -> None:
+    """Those that are the same for all children of a warm process, so that it can put them on itself."""
     set_all(
         [
-            _setting(resource.RLIMIT_FSIZE, limits.file_mb * MEBIBYTE),
-            _setting(resource.RLIMIT_NOFILE, limits.open_files),
-            _setting(resource.RLIMIT_CORE, 0),
-            _setting(resource.RLIMIT_STACK, 64 * MEBIBYTE),
+            _no_higher(resource.RLIMIT_FSIZE, limits.file_mb * MEBIBYTE),
+            _no_higher(resource.RLIMIT_NOFILE, limits.open_files),
+            _no_higher(resource.RLIMIT_CORE, 0),
+            _no_higher(resource.RLIMIT_STACK, STACK_MB * MEBIBYTE),
         ]
     )
 
 
-def set_all(settings: list[Setting]) -> None:
+def set_all(rlimits: list[ResourceLimit]) -> None:
     """Put these limits on this process."""
-    for kind, pair in settings:
+    for kind, pair in rlimits:
         resource.setrlimit(kind, pair)
 
 
-def _setting(kind: int, soft: int, hard: int | None = None) -> Setting:
-    """Never above what this process has been given itself."""
+def _no_higher(kind: int, soft: int, hard: int | None = None) -> ResourceLimit:
+    """That limit, but never above what this process has been given itself."""
     _, ceiling = resource.getrlimit(kind)
     if ceiling != resource.RLIM_INFINITY:
         soft = min(soft, ceiling)

@@ -54,7 +54,7 @@ shmat 30 196, shmctl 31 195, semget 64 190, msgget 68 186, mq_open 240 180
 """
 
 AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""linux/audit.h: what a filter sees of the architecture that a call was made for."""
+"""From linux/audit.h: how a filter sees the architecture that a call was made for."""
 
 
 @functools.cache

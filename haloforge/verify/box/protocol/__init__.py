@@ -1,1 +1,1 @@
-"""How two processes of the sandbox talk: frames, and the values in them."""
+"""How two processes of the sandbox talk: messages in frames, and the values in them."""

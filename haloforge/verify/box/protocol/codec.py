@@ -15,13 +15,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-BIG = 1 << 62
-"""Integers from here on cross in hexadecimal: JSON readers limit the digits of a decimal number."""
+HEXADECIMAL_FROM = 1 << 62
+"""Integers of this size or more cross in hexadecimal: JSON readers limit the digits of a decimal number."""
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     name: getattr(operator, name) for name in ("eq", "lt", "le", "gt", "ge", "add", "sub", "mul")
 }
-"""What both processes may do with two objects of the other's."""
+"""What either process may ask the other to do with two of its objects."""
 PLAIN_BASES = (int, float, str, bytes, bytearray, tuple, list, dict, set, frozenset)
 NAMED_TYPES: dict[str, type] = {
     t.__name__: t
@@ -45,7 +45,7 @@ NAMED_TYPES: dict[str, type] = {
 }
 _NAMES_OF_TYPES = {t: name for name, t in NAMED_TYPES.items()}
 
-Keep = Callable[[Any], dict[str, Any]]
+Export = Callable[[Any], dict[str, Any]]
 """Exports an object that has no plain form: returns its tagged handle."""
 
 
@@ -62,26 +62,26 @@ MUTABLE = (
 """Arguments of these types that a call changed in place are changed in the caller's process too."""
 
 
-def encode(value: Any, keep: Keep) -> Any:
+def encode(value: Any, export: Export) -> Any:
     """What JSON can carry of `value`. Raises RecursionError for a value that contains itself."""
     kind = type(value)
     if kind in (str, bool, float) or value is None:
         return value
     if kind is int:
-        return value if -BIG < value < BIG else {"int": hex(value)}
+        return value if -HEXADECIMAL_FROM < value < HEXADECIMAL_FROM else {"int": hex(value)}
     if kind is list:
-        return [encode(item, keep) for item in value]
+        return [encode(item, export) for item in value]
     encoder = _ENCODERS.get(kind)
     if encoder is not None:
-        return encoder(value, keep)
+        return encoder(value, export)
     if "numpy" in sys.modules:
         tagged = _encode_numpy(value)
         if tagged is not None:
             return tagged
     for base in PLAIN_BASES:
         if isinstance(value, base):
-            return keep(value) | {"plain": encode(_as_base(value, base), keep)}
-    return keep(value)
+            return export(value) | {"plain": encode(_as_base(value, base), export)}
+    return export(value)
 
 
 def _as_base(value: Any, base: type) -> Any:
@@ -99,48 +99,48 @@ _EXACT: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def _items(value: Any, keep: Keep) -> list[Any]:
-    return [encode(item, keep) for item in value]
+def _items(value: Any, export: Export) -> list[Any]:
+    return [encode(item, export) for item in value]
 
 
-def _pairs(value: Any, keep: Keep) -> list[Any]:
-    return [[encode(k, keep), encode(v, keep)] for k, v in value.items()]
+def _pairs(value: Any, export: Export) -> list[Any]:
+    return [[encode(k, export), encode(v, export)] for k, v in value.items()]
 
 
-def _encode_default_dict(value: Any, keep: Keep) -> Any:
+def _encode_default_dict(value: Any, export: Export) -> Any:
     factory = _NAMES_OF_TYPES.get(value.default_factory)
-    return {"defaultdict": [factory, _pairs(value, keep)]}
+    return {"defaultdict": [factory, _pairs(value, export)]}
 
 
-def _encode_type(value: Any, keep: Keep) -> Any:
+def _encode_type(value: Any, export: Export) -> Any:
     name = _NAMES_OF_TYPES.get(value)
-    return {"type": name} if name else keep(value)
+    return {"type": name} if name else export(value)
 
 
-_ENCODERS: dict[type, Callable[[Any, Keep], Any]] = {
-    tuple: lambda v, keep: {"tuple": _items(v, keep)},
-    dict: lambda v, keep: {"dict": _pairs(v, keep)},
-    set: lambda v, keep: {"set": _items(v, keep)},
-    frozenset: lambda v, keep: {"frozenset": _items(v, keep)},
-    bytes: lambda v, keep: {"bytes": v.hex()},
-    bytearray: lambda v, keep: {"bytearray": v.hex()},
-    complex: lambda v, keep: {"complex": [v.real, v.imag]},
-    range: lambda v, keep: {"range": [encode(n, keep) for n in (v.start, v.stop, v.step)]},
-    decimal.Decimal: lambda v, keep: {"Decimal": str(v)},
-    fractions.Fraction: lambda v, keep: {"Fraction": [encode(v.numerator, keep), encode(v.denominator, keep)]},
-    collections.Counter: lambda v, keep: {"Counter": _pairs(v, keep)},
-    collections.OrderedDict: lambda v, keep: {"OrderedDict": _pairs(v, keep)},
+_ENCODERS: dict[type, Callable[[Any, Export], Any]] = {
+    tuple: lambda v, export: {"tuple": _items(v, export)},
+    dict: lambda v, export: {"dict": _pairs(v, export)},
+    set: lambda v, export: {"set": _items(v, export)},
+    frozenset: lambda v, export: {"frozenset": _items(v, export)},
+    bytes: lambda v, export: {"bytes": v.hex()},
+    bytearray: lambda v, export: {"bytearray": v.hex()},
+    complex: lambda v, export: {"complex": [v.real, v.imag]},
+    range: lambda v, export: {"range": [encode(n, export) for n in (v.start, v.stop, v.step)]},
+    decimal.Decimal: lambda v, export: {"Decimal": str(v)},
+    fractions.Fraction: lambda v, export: {"Fraction": [encode(v.numerator, export), encode(v.denominator, export)]},
+    collections.Counter: lambda v, export: {"Counter": _pairs(v, export)},
+    collections.OrderedDict: lambda v, export: {"OrderedDict": _pairs(v, export)},
     collections.defaultdict: _encode_default_dict,
-    collections.deque: lambda v, keep: {"deque": [_items(v, keep), v.maxlen]},
-    type({}.keys()): lambda v, keep: {"keys": _items(v, keep)},
-    type({}.values()): lambda v, keep: {"values": _items(v, keep)},
-    type({}.items()): lambda v, keep: {"items": _items(v, keep)},
-    datetime.date: lambda v, keep: {"date": v.isoformat()},
-    datetime.time: lambda v, keep: {"time": v.isoformat()},
-    datetime.datetime: lambda v, keep: {"datetime": v.isoformat()},
-    datetime.timedelta: lambda v, keep: {"timedelta": [v.days, v.seconds, v.microseconds]},
-    type(...): lambda v, keep: {"Ellipsis": 0},
-    type(NotImplemented): lambda v, keep: {"NotImplemented": 0},
+    collections.deque: lambda v, export: {"deque": [_items(v, export), v.maxlen]},
+    type({}.keys()): lambda v, export: {"keys": _items(v, export)},
+    type({}.values()): lambda v, export: {"values": _items(v, export)},
+    type({}.items()): lambda v, export: {"items": _items(v, export)},
+    datetime.date: lambda v, export: {"date": v.isoformat()},
+    datetime.time: lambda v, export: {"time": v.isoformat()},
+    datetime.datetime: lambda v, export: {"datetime": v.isoformat()},
+    datetime.timedelta: lambda v, export: {"timedelta": [v.days, v.seconds, v.microseconds]},
+    type(...): lambda v, export: {"Ellipsis": 0},
+    type(NotImplemented): lambda v, export: {"NotImplemented": 0},
     type: _encode_type,
 }
 
@@ -158,32 +158,32 @@ def _encode_numpy(value: Any) -> Any:
     return None
 
 
-Find = Callable[[dict[str, Any]], Any]
-"""Turns a handle back into an object: a stand-in, or the exported object itself when it comes home."""
+Resolve = Callable[[dict[str, Any]], Any]
+"""Turns a handle back into an object: a proxy, or the exported object itself when it comes home."""
 
 
-def decode(value: Any, find: Find) -> Any:
+def decode(value: Any, resolve: Resolve) -> Any:
     """Inverse of `encode`. Raises ValueError, TypeError or KeyError for what no honest encoder writes."""
     if type(value) is list:
-        return [decode(item, find) for item in value]
+        return [decode(item, resolve) for item in value]
     if type(value) is not dict:
         return value
     if "handle" in value or "home" in value:
-        return find(value)
+        return resolve(value)
     ((tag, body),) = value.items()
-    return _DECODERS[tag](body, find)
+    return _DECODERS[tag](body, resolve)
 
 
-def _decoded_pairs(body: Any, find: Find) -> list[tuple[Any, Any]]:
-    return [(decode(k, find), decode(v, find)) for k, v in body]
+def _decoded_pairs(body: Any, resolve: Resolve) -> list[tuple[Any, Any]]:
+    return [(decode(k, resolve), decode(v, resolve)) for k, v in body]
 
 
-def _decode_default_dict(body: Any, find: Find) -> Any:
+def _decode_default_dict(body: Any, resolve: Resolve) -> Any:
     factory = None if body[0] is None else NAMED_TYPES[body[0]]
-    return collections.defaultdict(factory, _decoded_pairs(body[1], find))
+    return collections.defaultdict(factory, _decoded_pairs(body[1], resolve))
 
 
-def _decode_array(body: Any, find: Find) -> Any:
+def _decode_array(body: Any, resolve: Resolve) -> Any:
     import numpy
 
     kind, shape, data = body
@@ -192,7 +192,7 @@ def _decode_array(body: Any, find: Find) -> Any:
     return numpy.array(values, dtype=dtype).reshape([int(n) for n in shape])
 
 
-def _decode_scalar(body: Any, find: Find) -> Any:
+def _decode_scalar(body: Any, resolve: Resolve) -> Any:
     dtype = _checked_dtype(body[0])
     return dtype.type(complex(*body[1]) if dtype.kind == "c" else body[1])
 
@@ -205,32 +205,32 @@ def _checked_dtype(text: str) -> Any:
     return numpy.dtype(text)
 
 
-_DECODERS: dict[str, Callable[[Any, Find], Any]] = {
-    "int": lambda b, find: int(b, 16),
-    "tuple": lambda b, find: tuple(decode(item, find) for item in b),
-    "dict": lambda b, find: dict(_decoded_pairs(b, find)),
-    "set": lambda b, find: {decode(item, find) for item in b},
-    "frozenset": lambda b, find: frozenset(decode(item, find) for item in b),
-    "bytes": lambda b, find: bytes.fromhex(b),
-    "bytearray": lambda b, find: bytearray.fromhex(b),
-    "complex": lambda b, find: complex(*b),
-    "range": lambda b, find: range(*(decode(n, find) for n in b)),
-    "Decimal": lambda b, find: decimal.Decimal(b),
-    "Fraction": lambda b, find: fractions.Fraction(decode(b[0], find), decode(b[1], find)),
-    "Counter": lambda b, find: collections.Counter(dict(_decoded_pairs(b, find))),
-    "OrderedDict": lambda b, find: collections.OrderedDict(_decoded_pairs(b, find)),
+_DECODERS: dict[str, Callable[[Any, Resolve], Any]] = {
+    "int": lambda b, resolve: int(b, 16),
+    "tuple": lambda b, resolve: tuple(decode(item, resolve) for item in b),
+    "dict": lambda b, resolve: dict(_decoded_pairs(b, resolve)),
+    "set": lambda b, resolve: {decode(item, resolve) for item in b},
+    "frozenset": lambda b, resolve: frozenset(decode(item, resolve) for item in b),
+    "bytes": lambda b, resolve: bytes.fromhex(b),
+    "bytearray": lambda b, resolve: bytearray.fromhex(b),
+    "complex": lambda b, resolve: complex(*b),
+    "range": lambda b, resolve: range(*(decode(n, resolve) for n in b)),
+    "Decimal": lambda b, resolve: decimal.Decimal(b),
+    "Fraction": lambda b, resolve: fractions.Fraction(decode(b[0], resolve), decode(b[1], resolve)),
+    "Counter": lambda b, resolve: collections.Counter(dict(_decoded_pairs(b, resolve))),
+    "OrderedDict": lambda b, resolve: collections.OrderedDict(_decoded_pairs(b, resolve)),
     "defaultdict": _decode_default_dict,
-    "deque": lambda b, find: collections.deque([decode(item, find) for item in b[0]], b[1]),
-    "keys": lambda b, find: dict.fromkeys(decode(item, find) for item in b).keys(),
-    "values": lambda b, find: dict(enumerate(decode(item, find) for item in b)).values(),
-    "items": lambda b, find: dict(decode(item, find) for item in b).items(),
-    "date": lambda b, find: datetime.date.fromisoformat(b),
-    "time": lambda b, find: datetime.time.fromisoformat(b),
-    "datetime": lambda b, find: datetime.datetime.fromisoformat(b),
-    "timedelta": lambda b, find: datetime.timedelta(*b),
-    "Ellipsis": lambda b, find: ...,
-    "NotImplemented": lambda b, find: NotImplemented,
-    "type": lambda b, find: NAMED_TYPES[b],
+    "deque": lambda b, resolve: collections.deque([decode(item, resolve) for item in b[0]], b[1]),
+    "keys": lambda b, resolve: dict.fromkeys(decode(item, resolve) for item in b).keys(),
+    "values": lambda b, resolve: dict(enumerate(decode(item, resolve) for item in b)).values(),
+    "items": lambda b, resolve: dict(decode(item, resolve) for item in b).items(),
+    "date": lambda b, resolve: datetime.date.fromisoformat(b),
+    "time": lambda b, resolve: datetime.time.fromisoformat(b),
+    "datetime": lambda b, resolve: datetime.datetime.fromisoformat(b),
+    "timedelta": lambda b, resolve: datetime.timedelta(*b),
+    "Ellipsis": lambda b, resolve: ...,
+    "NotImplemented": lambda b, resolve: NotImplemented,
+    "type": lambda b, resolve: NAMED_TYPES[b],
     "ndarray": _decode_array,
     "scalar": _decode_scalar,
 }

@@ -1,4 +1,4 @@
-"""Frames of JSON over a file descriptor, with a length that is checked before anything is allocated."""
+"""Frames of JSON over a file descriptor. The length of a frame is checked before memory is allocated for it."""
 
 import json
 import os
@@ -6,22 +6,22 @@ import struct
 from typing import Any
 
 HEADER = struct.Struct("<I")
-LONGEST_FRAME = 16 << 20
-"""Bytes; a solution that answers with more than this breaks the protocol."""
+MAX_FRAME_BYTES = 16 << 20
+"""A solution that answers with more than this breaks the protocol."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Closed(Exception):
-    """The other end is gone, or what it sent is no frame."""
+    """The other end is gone, or what it sent is not a frame."""
 
 
 class Channel:
     """Both directions of one socket. Not safe to share between threads."""
 
-    def __init__(self, fd: int, longest: int = LONGEST_FRAME) -> None:
+    def __init__(self, fd: int, max_bytes: int = MAX_FRAME_BYTES) -> None:
         self.fd = fd
-        self._longest = longest
+        self._max_bytes = max_bytes
         self._buffer = b""
 
     def send(self, message: Any) -> None:
@@ -37,7 +37,7 @@ class Channel:
     def receive(self) -> Any:
         """The next frame. Raises Closed at the end of the stream, or for a frame that is too long or no JSON."""
         (length,) = HEADER.unpack(self._take(HEADER.size))
-        if length > self._longest:
+        if length > self._max_bytes:
             raise Closed(f"a frame of {length} bytes")
         try:
             return json.loads(self._take(length))

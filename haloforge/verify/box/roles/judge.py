@@ -1,4 +1,4 @@
-"""The warm process of tests: holds them compiled, and makes the verdicts."""
+"""The role of judging: holds the compiled tests, and makes the verdicts."""
 
 import contextlib
 import os
@@ -9,22 +9,23 @@ from ..confinement import limits
 from ..protocol.wire import Closed
 from ..testing import judge
 from ..testing.suite import Suite
-from . import solution as solving
+from . import solution
 
 
 def rehearse() -> None:
     """Not needed: most verdicts are made in this very process, which warms up by itself."""
 
 
-class Role(solving.Role):
-    """Of this process; see `serve.Role`. A checker runs in a child as a solution does, for this side trusts neither."""
+class Role(solution.Role):
+    """See `roles.Role`. Checkers and tests run in a child confined like a solution's: neither is trusted."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
         limits.bound_own_memory(limits.JUDGE_MEMORY_MB)
         self._suites: dict[str, Suite | str] = {}
+        """By key; text says why the tests of that problem do not compile."""
 
-    def done_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
+    def handled_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
         """Judge in this process when the tests are harmless: that saves a fork, which costs more than most tests do."""
         self._compile_suite(request)
         suite = self._suites.get(request.get("suite_key", ""))
@@ -35,16 +36,18 @@ class Role(solving.Role):
             judge.judge(suite, *descriptors, stop=request["stop"])
         return True
 
-    def become(self, request: dict[str, Any], descriptors: list[int], settings: list[limits.Setting]) -> NoReturn:
+    def run_child(
+        self, request: dict[str, Any], descriptors: list[int], rlimits: list[limits.ResourceLimit]
+    ) -> NoReturn:
         """Confine this child and run tests, or a checker, in it."""
         if "mode" in request:
-            super().become(request, descriptors, settings)
-        rest = self.confined(request, descriptors, settings)
+            super().run_child(request, descriptors, rlimits)
+        channels = self.confined(request, descriptors, rlimits)
         suite = self._suites[request["suite_key"]]
         if "code" in request:
-            judge.judge_joined(suite, request["code"], rest[0], stop=request["stop"])
+            judge.judge_joined(suite, request["code"], channels[0], stop=request["stop"])
         else:
-            judge.judge(suite, rest[0], rest[1], stop=request["stop"])
+            judge.judge(suite, channels[0], channels[1], stop=request["stop"])
         os._exit(0)
 
     def _compile_suite(self, request: dict[str, Any]) -> None:

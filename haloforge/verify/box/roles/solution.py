@@ -1,36 +1,46 @@
-"""The warm process of solutions: its children run model-written Python, and never see a test."""
+"""The role of running solutions: its children run model-written Python, and never see a test."""
 
 from typing import Any, NoReturn
 
-from ..confinement import limits, seccomp
-from ..running import solution
-from ..serve import connect_streams
+from ..confinement import filters, limits, seccomp
+from ..running import answering, program
+from . import connect_streams
 
-rehearse = solution.rehearse
+rehearse = answering.rehearse
+_MODES = {
+    "serve": answering.serve_calls,
+    "program": program.run_program,
+    "compile": program.compile_program,
+}
+"""What a request may ask for, by its `mode`: a function of the code and the descriptor of a channel."""
 
 
 class Role:
-    """Of this process; see `serve.Role`."""
+    """See `roles.Role`."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self._filter = seccomp.ForChildren(seccomp.child()) if config["seccomp"] else None
+        self._filter = seccomp.FilterForChildren(filters.child()) if config["seccomp"] else None
 
-    def done_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
+    def handled_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
         """Never: this code is not ours."""
         return False
 
-    def become(self, request: dict[str, Any], descriptors: list[int], settings: list[limits.Setting]) -> NoReturn:
+    def run_child(
+        self, request: dict[str, Any], descriptors: list[int], rlimits: list[limits.ResourceLimit]
+    ) -> NoReturn:
         """Confine this child and hand it to the solution."""
-        rest = self.confined(request, descriptors, settings)
+        channels = self.confined(request, descriptors, rlimits)
         if "files" in request:
-            solution.offer_files(request["files"])
-        solution.MODES[request["mode"]](request["code"], rest[0])
+            program.offer_files(request["files"])
+        _MODES[request["mode"]](request["code"], channels[0])
 
-    def confined(self, request: dict[str, Any], descriptors: list[int], settings: list[limits.Setting]) -> list[int]:
-        """Give up what this child must not have; returns the descriptors that are not its standard streams."""
+    def confined(
+        self, request: dict[str, Any], descriptors: list[int], rlimits: list[limits.ResourceLimit]
+    ) -> list[int]:
+        """Give up what this child must not have. Returns the descriptors that are not its standard streams."""
         streams = request.get("streams", 0)
         connect_streams(descriptors, streams)
-        limits.set_all(settings)
+        limits.set_all(rlimits)
         if self._filter:
             self._filter.install()
         return descriptors[streams:]

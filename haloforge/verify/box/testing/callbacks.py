@@ -1,4 +1,4 @@
-"""What a solution may do with the functions and objects that its tests pass to it: what they are for, no more."""
+"""What a solution may do with functions and objects that its tests pass to it: call them, use their public data."""
 
 import functools
 import operator
@@ -9,15 +9,18 @@ from typing import Any
 from ..protocol import codec
 from .suite import REACHING_NAMES
 
-OWNERS = ("tests", "__main__")
-"""Names of the module that tests run as; the second for those that ask for it."""
+TEST_MODULES = ("tests", "__main__")
+"""Names of the module that tests run as; the second is for tests of kind `program`, which may ask for it."""
 
 
 def use(operation: str, subject: Any, args: list[Any]) -> Any:
-    """Only calls of functions, and public data and methods of instances of classes that the tests define."""
+    """One operation: calls of functions, or public data and methods of instances of classes that the tests define.
+
+    Raises TypeError or AttributeError for anything else, and whatever the operation itself raises.
+    """
     if operation == "call" and _may_be_called(subject):
         return subject(*args)
-    if type(subject).__module__ not in OWNERS:
+    if type(subject).__module__ not in TEST_MODULES:
         raise TypeError("this object cannot be used by a solution")
     if operation in ("get", "set") and (not isinstance(args[0], str) or args[0].startswith("_")):
         raise AttributeError(args[0])
@@ -34,12 +37,12 @@ _CALLABLE_TYPES = (
     operator.attrgetter,
     operator.methodcaller,
 )
-_MODULES_OF_CLASSES = (*OWNERS, "builtins", "collections", "decimal", "fractions", "datetime")
+_MODULES_OF_CLASSES = (*TEST_MODULES, "builtins", "collections", "decimal", "fractions", "datetime")
 _MODULES_OF_FUNCTIONS = ("builtins", "math", "cmath", "_operator", "_functools", "time")
 
 
 def _may_be_called(subject: Any) -> bool:
-    """Whether a solution that was given this by its tests can do nothing with it but what the tests meant."""
+    """Whether calling this does what the tests meant and reaches nothing else."""
     if isinstance(subject, type):
         return subject.__module__ in _MODULES_OF_CLASSES and not issubclass(subject, type)
     if isinstance(subject, types.BuiltinFunctionType) and isinstance(subject.__self__, types.ModuleType):

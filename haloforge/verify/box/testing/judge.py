@@ -1,9 +1,4 @@
-"""The side that makes the verdict: runs the tests, with every name they take from the solution bound to a stand-in.
-
-The solution's process is at the other end of a channel and is never believed: it can only claim values, and they
-arrive as plain data. What can be asked of a stand-in is chosen so that no answer decides a comparison with a value of
-the tests.
-"""
+"""Run the tests of one problem against one solution, and report what came of each."""
 
 import contextlib
 import sys
@@ -11,17 +6,21 @@ import types
 from typing import Any, Protocol
 
 from ..protocol.wire import Channel, Closed
-from ..running import solution
-from . import callbacks as lent
-from . import proxy as remote
-from . import unittests
+from ..running import program
+from . import callbacks, unittests
+from .connection import Connection
+from .proxies import same
+from .solution_errors import FromSolution, SolutionGone, note_failure
 from .suite import Suite
 
-STOPPED = "not run"
+MAX_MESSAGE = 300
+"""Characters of an exception's message that stand in the outcome of a test."""
+PASSED, NOT_RUN = "passed", "not run"
+"""Outcomes of tests, as the report to the engine has them; `_failed` makes the third."""
 
 
-class Peer(Protocol):
-    """Where the solution is: in another process, or, where the tests reach into it, in this one."""
+class Solution(Protocol):
+    """Where the solution is: in another process or, where the tests patch or inspect it, in this one."""
 
     calls: int
     gone: str
@@ -43,6 +42,7 @@ class Unit:
     def __init__(self, stop_at_first_failure: bool) -> None:
         self.outcomes: list[str] = []
         self.errors: list[str] = []
+        """The kind of each failure; see `kind_of`."""
         self._stop = stop_at_first_failure
 
     def __enter__(self) -> None:
@@ -50,34 +50,39 @@ class Unit:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
         if error is None:
-            self.outcomes.append("passed")
+            self.outcomes.append(PASSED)
             return False
-        if isinstance(error, remote.SolutionGone | StopTesting):
+        if isinstance(error, SolutionGone | StopTesting):
             return False
-        self.outcomes.append("failed: " + explain(error))
-        self.errors.append(kind_of(error))
+        self.note(error)
         if self._stop or isinstance(error, SystemExit | KeyboardInterrupt | MemoryError):
             raise StopTesting
         return True
 
+    def note(self, error: BaseException) -> None:
+        """A test failed by this error."""
+        self.outcomes.append(_failed(error))
+        self.errors.append(kind_of(error))
+
+
+def _failed(error: BaseException) -> str:
+    return "failed: " + explain(error)
+
 
 def kind_of(error: BaseException) -> str:
     """`wrong` for a failed comparison, `memory`, or `error` for an exception of any other kind."""
-    if isinstance(error, AssertionError) and not isinstance(error, remote.FromSolution):
+    if isinstance(error, AssertionError) and not isinstance(error, FromSolution):
         return "wrong"
     return "memory" if isinstance(error, MemoryError) else "error"
 
 
 def explain(error: BaseException) -> str:
-    """One line for people: what was raised, and in which line of the solution or the tests."""
-    place = (
-        f" (solution line {error.solution_line})"
-        if isinstance(error, remote.FromSolution) and error.solution_line
-        else ""
-    )
+    """One line for people: what was raised, and in which line of the solution."""
+    line = error.solution_line if isinstance(error, FromSolution) else None
+    place = f" (solution line {line})" if line else ""
     name = type(error).__name__
     try:
-        text = str(error)[:300]
+        text = str(error)[:MAX_MESSAGE]
     except Exception:  # noqa: BLE001 - an exception of the solution may have a broken __str__
         text = ""
     if name == "AssertionError" and not text:
@@ -88,38 +93,39 @@ def explain(error: BaseException) -> str:
 def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, *, stop: bool) -> None:
     """Run the tests against the solution at the other end, and write one JSON report."""
     report: dict[str, Any] = {"warnings": [], "calls": 0}
-    known = (suite.entry_point, suite.foreseen) if isinstance(suite, Suite) else (None, [])
-    peer = remote.Solution(Channel(channel_fd), report, *known)
-    Channel(verdict_fd).send(_complete(suite, peer, report, stop))
+    batch = (suite.entry_point, suite.batched_calls) if isinstance(suite, Suite) else (None, [])
+    solution = Connection(Channel(channel_fd), report, *batch)
+    Channel(verdict_fd).send(_completed(suite, solution, report, stop))
 
 
 def judge_joined(suite: Suite | str, code: str, verdict_fd: int, *, stop: bool) -> None:
-    """Run solution and tests in this one process, for tests that change the solution from within. Can be forged."""
+    """Run solution and tests in this one process, for tests that patch or inspect the solution. Can be forged."""
     report: dict[str, Any] = {"warnings": [], "calls": 0, "forgeable": True}
-    Channel(verdict_fd).send(_complete(suite, Joined(code, report), report, stop))
+    Channel(verdict_fd).send(_completed(suite, InThisProcess(code, report), report, stop))
 
 
-def _complete(suite: Suite | str, peer: Peer, report: dict[str, Any], stop: bool) -> dict[str, Any]:
+def _completed(suite: Suite | str, solution: Solution, report: dict[str, Any], stop: bool) -> dict[str, Any]:
+    """The report, with how the session ended, the outcome of each test, and how often the solution was called."""
     if isinstance(suite, str):
         detail = f"the problem's tests do not compile: {suite}"
         return {"end": "broken", "detail": detail, "outcomes": [], "warnings": []}
     unit = Unit(stop)
     report["bound"] = 0
     try:
-        report["end"] = _judged(suite, peer, unit, report)
-        if peer.gone:  # a bare `except` in the tests may have hidden it from them
-            report |= {"end": "gone", "detail": peer.gone}
-    except (remote.SolutionGone, Closed) as error:
+        report["end"] = _session(suite, solution, unit, report)
+        if solution.gone:  # a bare `except` in the tests may have hidden it from them
+            report |= {"end": "gone", "detail": solution.gone}
+    except (SolutionGone, Closed) as error:
         report |= {"end": "gone", "detail": str(error)}
-    outcomes = unit.outcomes + [STOPPED] * (suite.count - len(unit.outcomes))
-    if report.pop("changed_and_returned", False) and suite.lends:
-        report["forgeable"] = True  # what was expected may have been worked out from what the solution changed
-    asked = peer.calls > report["bound"] or "forgeable" in report  # for in one process nobody counts
-    tested = "passed" in outcomes if suite.count or suite.kind == "pytest" else asked
-    return report | {"outcomes": outcomes, "errors": unit.errors, "calls": peer.calls if tested else 0}
+    outcomes = unit.outcomes + [NOT_RUN] * (suite.count - len(unit.outcomes))
+    if report.pop("changed_and_returned", False) and suite.keeps_arguments:
+        report["forgeable"] = True  # the tests may have computed what they expect from what the solution changed
+    was_called = solution.calls > report["bound"] or "forgeable" in report  # for in one process nobody counts
+    was_tested = PASSED in outcomes if suite.count or suite.kind == "pytest" else was_called
+    return report | {"outcomes": outcomes, "errors": unit.errors, "calls": solution.calls if was_tested else 0}
 
 
-class Joined:
+class InThisProcess:
     """The solution in this very process."""
 
     gone = ""
@@ -128,18 +134,18 @@ class Joined:
     def __init__(self, code: str, report: dict[str, Any]) -> None:
         self._code = code
         self._report = report
-        self._module = types.ModuleType(solution.NAME)
+        self._module = types.ModuleType(program.MODULE_NAME)
 
     def wait_until_loaded(self) -> dict[str, str] | None:
         """Runs the solution's module."""
-        sys.modules[solution.NAME] = self._module
-        compiled = solution.compiled(self._code, self._report)
+        sys.modules[program.MODULE_NAME] = self._module
+        compiled = program.compiled(self._code, self._report)
         if compiled is None:
             return None
         try:
             exec(compiled, vars(self._module))
         except BaseException as error:  # noqa: BLE001 - whatever the code raises is an outcome
-            remote.note_failure(self._report, solution.describe(error))
+            note_failure(self._report, program.describe(error))
             return None
         return dict.fromkeys(vars(self._module), "value")
 
@@ -148,32 +154,31 @@ class Joined:
         return vars(self._module)[name]
 
 
-def _judged(suite: Suite, peer: Peer, unit: Unit, report: dict[str, Any]) -> str:
-    """Returns how the session ended: syntax, load, missing, done."""
-    names = peer.wait_until_loaded()
+def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any]) -> str:
+    """Load, bind, run. Returns how the session ended: syntax, load, missing, done."""
+    names = solution.wait_until_loaded()
     if names is None:
         return str(report["failure"])
     if suite.entry_point and suite.entry_point not in names:
         report["detail"] = f"the solution does not define {suite.entry_point!r}"
         return "missing"
-    module = types.ModuleType(lent.OWNERS[suite.kind == "program"])  # a program's tests may ask whether it is run
+    module = types.ModuleType(callbacks.TEST_MODULES[suite.kind == "program"])
     sys.modules[module.__name__] = module
-    vars(module).update(__unit__=unit, __same__=remote.same)
+    vars(module).update(__unit__=unit, __same__=same)
     if suite.kind == "pytest":
-        unittests.provide(peer, names, offered=suite.may_take(names))
+        unittests.provide(solution, names, offered=suite.may_take(names))
     try:
-        _bind(vars(module), suite, names, peer)
-        report["bound"] = peer.calls
+        _bind(vars(module), suite, names, solution)
+        report["bound"] = solution.calls
         _run(suite, module, unit)
     except StopTesting:
         pass
-    except remote.SolutionGone:
+    except SolutionGone:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the tests raise is an outcome
         if suite.kind == "program" and isinstance(error, SystemExit) and not error.code:
             return "done"  # as `unittest.main` ends when all is well; a solution that exits is gone
-        unit.outcomes.append("failed: " + explain(error))
-        unit.errors.append(kind_of(error))
+        unit.note(error)
     return "done"
 
 
@@ -195,17 +200,18 @@ def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
                 test()
 
 
-def _bind(scope: dict[str, Any], suite: Suite, names: dict[str, str], peer: Peer) -> None:
+def _bind(scope: dict[str, Any], suite: Suite, names: dict[str, str], solution: Solution) -> None:
     """Names of the solution that the tests use; over them the starter code's helpers, which stay as they are."""
-    for name in sorted(suite.wanted & set(suite.may_take(names))):
+    for name in sorted(suite.names_used & set(suite.may_take(names))):
         with contextlib.suppress(Exception):  # what cannot cross is not there for the tests
-            scope[name] = peer.bound(name, _kind(suite, name, names))
-    if suite.wanted & suite.helpers:
-        helpers: dict[str, Any] = {"__name__": "starter"}
-        exec(suite.starter, helpers)
-        scope.update({name: helpers[name] for name in suite.wanted & suite.helpers if name in helpers})
+            scope[name] = solution.bound(name, _kind(suite, name, names))
+    used_helpers = suite.names_used & suite.helpers
+    if used_helpers:
+        starter: dict[str, Any] = {"__name__": "starter"}
+        exec(suite.starter, starter)
+        scope.update({name: starter[name] for name in used_helpers if name in starter})
     if suite.entry_point:
-        scope[suite.entry_point] = peer.bound(suite.entry_point, _kind(suite, suite.entry_point, names))
+        scope[suite.entry_point] = solution.bound(suite.entry_point, _kind(suite, suite.entry_point, names))
 
 
 def _kind(suite: Suite, name: str, names: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The tests of one problem, compiled once for all the samples of it, and cut into units that are counted one by one."""
+"""The tests of one problem, compiled once for all its samples, and divided into units that are counted one by one."""
 
 import ast
 import builtins
@@ -6,13 +6,13 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from .batched_calls import foreseen_calls
+from .batched_calls import batched_calls
 
 
 class Suite:
     """The compiled tests of one problem; raises SyntaxError when they do not compile.
 
-    Shared by every sample of it, so nothing here may hold what a sample sent.
+    All samples of the problem share it, so nothing here may hold what a sample sent.
     """
 
     def __init__(self, source: dict[str, Any]) -> None:
@@ -24,25 +24,25 @@ class Suite:
         self.starter = self._compiled(source["starter"] if self.helpers else "", "starter.py")
         self.setup = self._compiled(source["setup"], "setup.py")
         self.kind: str = source["kind"]
-        trees = [_asking_for_identity(ast.parse(code, "tests.py")) for code in source["code"]]
-        self.foreseen = foreseen_calls(trees, self.kind, self.entry_point, ast.parse(source["setup"]))
+        trees = [_with_identity_calls(ast.parse(code, "tests.py")) for code in source["code"]]
+        self.batched_calls = batched_calls(trees, self.kind, self.entry_point, ast.parse(source["setup"]))
         if self.kind in ("check", "program"):
             self.count = sum(_mark_units(tree, inside_check=self.kind == "check") for tree in trees)
         else:
             self.count = len(trees) if self.kind == "asserts" else sum(map(_count_test_functions, trees))
-        self.lends = any(map(_is_lending, (node for tree in trees for node in ast.walk(tree))))
-        """Whether it may look again at what it has passed to a function, to work out what it expects, say."""
+        self.keeps_arguments = any(map(_passes_named_value, (node for tree in trees for node in ast.walk(tree))))
+        """Whether it may read again what it has passed to a function, for instance to compute what it expects."""
         self.harmless = self.kind in ("asserts", "check") and all(
             is_harmless(ast.parse(code)) for code in (source["setup"], source["starter"], *source["code"])
         )
-        """Whether running it changes nothing that outlives it, so that it needs no process of its own."""
+        """Whether running it leaves no change behind, so that it needs no process of its own."""
         self.statements = [compile(tree, "tests.py", "exec", dont_inherit=True) for tree in trees]
-        self.wanted = _names_used([self.setup, *self.statements])
-        self._own = frozenset().union(*map(_defined_by, (source["setup"], *source["code"])))
+        self.names_used = _names_used([self.setup, *self.statements])
+        self._defined = frozenset().union(*map(_defined_by, (source["setup"], *source["code"])))
 
     def may_take(self, names: Iterable[str]) -> list[str]:
         """Which names of a solution the tests may see: none that they define, and builtins only where asked for."""
-        free = (name for name in names if not name.startswith("__") and name not in self._own)
+        free = (name for name in names if not name.startswith("__") and name not in self._defined)
         return [name for name in free if name in self.may_shadow or name not in vars(builtins)]
 
     @staticmethod
@@ -53,32 +53,19 @@ class Suite:
 _MODULES_WITHOUT_STATE = frozenset(
     ["math", "cmath", "copy", "itertools", "functools", "typing", "collections", "re", "random"]
 )
-REACHING_NAMES = frozenset(
-    [
-        "__import__",
-        "breakpoint",
-        "compile",
-        "delattr",
-        "dir",
-        "eval",
-        "exec",
-        "exit",
-        "getattr",
-        "globals",
-        "help",
-        "input",
-    ]
-    + ["locals", "memoryview", "open", "quit", "setattr", "super", "type", "vars"]
-)
-"""Builtins that reach beyond the values they are given."""
+_REACHING = """
+    __import__ breakpoint compile delattr dir eval exec exit getattr globals help input locals memoryview open quit
+    setattr super type vars
+"""
+REACHING_NAMES = frozenset(_REACHING.split())
+"""Builtins that reach more than the values they are given."""
 
 
 def is_harmless(tree: ast.Module) -> bool:
-    """Only imports of modules without state, no names that reach further, nothing set on, deleted from or found in
-    objects.
+    """Whether code imports only modules without state, uses no name that reaches further, and changes no object.
 
-    Attributes are called at most on modules and values (`math.isclose`, `random.randint`), never private ones. What it
-    draws from `random` begins anew each time. Loops are bounded by the data or by the clock.
+    It may read public attributes of modules and values (`math.isclose`, `random.randint`). What it draws from `random`
+    begins anew each time. Its loops are bounded by the data or by the clock.
     """
     return all(map(_node_is_harmless, ast.walk(tree)))
 
@@ -109,7 +96,7 @@ def _node_is_harmless(node: ast.AST) -> bool:
 
 
 def _defined_by(code: str) -> set[str]:
-    """Names that a program defines at its top level; none if it is no program (but ends inside a class, say)."""
+    """Names that a program defines at its top level; none if it does not parse (if it ends inside a class, say)."""
     try:
         body = ast.parse(code).body
     except SyntaxError:
@@ -131,8 +118,8 @@ def _names_used(codes: list[types.CodeType]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _is_lending(node: ast.AST) -> bool:
-    """A call of something that is no builtin with an argument that has a name, or is part of what has one."""
+def _passes_named_value(node: ast.AST) -> bool:
+    """A call of something that is no builtin, with an argument that has a name or is part of what has one."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id in vars(builtins):
         return False
     inside = [inner for argument in node.args for inner in ast.walk(argument)]
@@ -140,10 +127,10 @@ def _is_lending(node: ast.AST) -> bool:
     return any(isinstance(inner, ast.Name) and id(inner) not in called for inner in inside)
 
 
-def _asking_for_identity(tree: ast.Module) -> ast.Module:
-    """With `__same__(a, b)` for each `a is b` whose sides are no constants: two stand-ins may be for one object."""
+def _with_identity_calls(tree: ast.Module) -> ast.Module:
+    """With `__same__(a, b)` for each `a is b` whose sides are no constants: two proxies may be for one object."""
 
-    class Asking(ast.NodeTransformer):
+    class Replace(ast.NodeTransformer):
         def visit_Compare(self, node: ast.Compare) -> ast.expr:
             self.generic_visit(node)
             sides = (node.left, node.comparators[0])
@@ -154,11 +141,14 @@ def _asking_for_identity(tree: ast.Module) -> ast.Module:
             same: ast.expr = ast.Call(ast.Name("__same__", ast.Load()), list(sides), [])
             return ast.copy_location(same if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), same), node)
 
-    return ast.fix_missing_locations(Asking().visit(tree))  # type: ignore[no-any-return]
+    return ast.fix_missing_locations(Replace().visit(tree))  # type: ignore[no-any-return]
 
 
 def _mark_units(tree: ast.Module, *, inside_check: bool) -> int:
-    """Wrap each outermost statement that asserts (in `check`, if that is called) in `with __unit__:`; how many."""
+    """Wrap each outermost statement that asserts in `with __unit__:` and return how many those are.
+
+    `inside_check`: those of the function `check`, not those of the module.
+    """
     bodies = [tree.body]
     if inside_check:
         bodies = [node.body for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "check"]

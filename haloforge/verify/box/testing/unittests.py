@@ -1,4 +1,4 @@
-"""Tests written for pytest or unittest: collected and run here, with what they need of pytest and nothing more.
+"""Tests written for pytest or unittest: collected and run here, with the parts of pytest that they need.
 
 Fixtures are functions that return or yield a value and may use other fixtures; of the marks, `parametrize` counts and
 the others are ignored. Skipped tests count as failed: a solution must not be able to choose them.
@@ -15,34 +15,37 @@ import unittest
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..running import solution
+from ..running.program import MODULE_NAME
 
 
-class Bindable(Protocol):
+class Binder(Protocol):
     """Where the names of the solution come from."""
 
     def bound(self, name: str, kind: str) -> Any:
         """What the tests see under a name of the solution."""
 
 
-def provide(peer: Bindable, names: Mapping[str, str], offered: Sequence[str]) -> None:
-    """Make `import solution` and `import pytest` work; `offered` is what `from solution import *` may give."""
+def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) -> None:
+    """Make `import solution` and `import pytest` work in tests.
 
-    class Stand(types.ModuleType):
+    `names`: what the solution defines, and of which kind. `offered`: what `from solution import *` may give.
+    """
+
+    class SolutionModule(types.ModuleType):
         def __getattr__(self, name: str) -> Any:
             if name not in names:
-                raise AttributeError(f"module {solution.NAME!r} has no attribute {name!r}")
+                raise AttributeError(f"module {MODULE_NAME!r} has no attribute {name!r}")
             try:
-                value = peer.bound(name, names[name])
+                value = solution.bound(name, names[name])
             except ImportError as error:
                 raise AttributeError(f"module {error} is not loaded") from error
             setattr(self, name, value)
             return value
 
-    if solution.NAME not in sys.modules:
-        module = Stand(solution.NAME)
+    if MODULE_NAME not in sys.modules:
+        module = SolutionModule(MODULE_NAME)
         vars(module)["__all__"] = [name for name in offered if not name.startswith("_")]
-        sys.modules[solution.NAME] = module
+        sys.modules[MODULE_NAME] = module
     if importlib.util.find_spec("pytest") is None:
         sys.modules["pytest"] = _pytest()
 
@@ -85,27 +88,28 @@ def _calls(call: Callable[..., Any], function: Any, fixtures: Mapping[str, "_Fix
     rows: list[dict[str, Any]] = [{}]
     for names, values in vars(function).get("parameters", []):
         rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
-    wanted = [name for name in inspect.signature(function).parameters if name in fixtures]
+    needed_fixtures = [name for name in inspect.signature(function).parameters if name in fixtures]
     for row in rows:
-        yield functools.partial(_with_fixtures, call, row, wanted, fixtures)
+        yield functools.partial(_with_fixtures, call, row, needed_fixtures, fixtures)
 
 
 def _with_fixtures(
-    call: Callable[..., Any], row: dict[str, Any], wanted: Sequence[str], fixtures: Mapping[str, "_Fixture"]
+    call: Callable[..., Any], row: dict[str, Any], needed_fixtures: Sequence[str], fixtures: Mapping[str, "_Fixture"]
 ) -> None:
-    made: dict[str, Any] = {}
-    for name in wanted:
-        _make(name, fixtures, made)
-    call(**row, **{name: made[name] for name in wanted})
+    values: dict[str, Any] = {}
+    for name in needed_fixtures:
+        _fixture_value(name, fixtures, values)
+    call(**row, **{name: values[name] for name in needed_fixtures})
 
 
-def _make(name: str, fixtures: Mapping[str, "_Fixture"], made: dict[str, Any]) -> Any:
-    if name not in made:
+def _fixture_value(name: str, fixtures: Mapping[str, "_Fixture"], values: dict[str, Any]) -> Any:
+    """What a fixture gives to one test, computed once; `values` are those that this test has so far."""
+    if name not in values:
         function = fixtures[name].function
-        needs = {need: _make(need, fixtures, made) for need in inspect.signature(function).parameters}
-        value = function(**needs)
-        made[name] = next(value) if inspect.isgenerator(value) else value
-    return made[name]
+        needed = {need: _fixture_value(need, fixtures, values) for need in inspect.signature(function).parameters}
+        value = function(**needed)
+        values[name] = next(value) if inspect.isgenerator(value) else value
+    return values[name]
 
 
 class _Fixture:

@@ -1,0 +1,162 @@
+"""A warm process (a zygote): it imports what its children need, then forks one child per request.
+
+It takes one of four roles: `solution` runs model-written Python, `judge` runs tests against a solution, `launcher`
+starts compilers and compiled programs, `command` starts a command of the user's. The first never receives a test, the
+second never runs a solution unless the tests have to be in one process with it.
+
+Requests and replies are frames on the control socket; descriptors travel beside the request. `{"end": id}` kills the
+child of that request. When a child is gone, the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall
+clock]`.
+"""
+
+import array
+import ctypes
+import gc
+import importlib
+import json
+import os
+import random
+import select
+import signal
+import socket
+from typing import Any, NoReturn
+
+from .confinement import filters, landlock, limits, seccomp
+from .preloading import preload
+from .protocol.wire import HEADER
+from .roles import Role
+
+
+def main(role: str, control_fd: int, config: dict[str, Any]) -> NoReturn:
+    """Serve requests until the engine hangs up."""
+    control = socket.socket(fileno=control_fd)
+    module = importlib.import_module(f".roles.{role}", __package__)  # only its own: a small process forks faster
+    if role in ("solution", "judge"):
+        preload(config)
+        module.rehearse()
+        limits.apply_shared(limits.Limits(cpu_s=0, wall_s=0, memory_mb=0))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an error for Python, not the end
+        _confine(config)
+    zygote = _Zygote(control, module.Role(config))
+    random.seed(0)
+    gc.collect()
+    gc.freeze()
+    control.sendall(_frame(["ready", os.getpid()]))
+    zygote.run()
+
+
+def _confine(config: dict[str, Any]) -> None:
+    """Give up, for this process and all its children, whatever Python does not need."""
+    seccomp.hide_from_debuggers()
+    if config["landlock"]:
+        landlock.restrict(landlock.Reach(**config["reach"]))
+    if config["seccomp"]:
+        seccomp.install(filters.base(opening=not config["noopen"]))
+
+
+def _frame(message: Any) -> bytes:
+    payload = json.dumps(message).encode()
+    return HEADER.pack(len(payload)) + payload
+
+
+_fork = ctypes.PyDLL(None).fork
+"""fork(2) itself. os.fork costs twice as much, for hooks that repair threads, of which there are none here, and that
+reseed `random`, which has to begin the same in every child."""
+
+
+_NO_CHILD = [0, None, 0.0, 0.0, False]
+"""Exit code, signal, CPU seconds, MiB and killed-by-the-clock of a request that needed no child."""
+
+
+class _Zygote:
+    def __init__(self, control: socket.socket, role: Role) -> None:
+        self._control = control
+        self._role = role
+        self._child = 0
+
+    def run(self) -> NoReturn:
+        """Request by request, until the engine hangs up."""
+        while True:
+            request, descriptors = self._receive()
+            if "end" in request:
+                continue  # for a child that had already ended by itself
+            is_done = self._role.handled_here(request, descriptors)
+            if not is_done:
+                self._child = self._forked(request, descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            ending = _NO_CHILD if is_done else self._supervise(request["limits"]["wall_s"])
+            self._control.sendall(_frame([request["id"], *ending]))
+
+    def _forked(self, request: dict[str, Any], descriptors: list[int]) -> int:
+        rlimits = limits.per_process(limits.Limits(**request["limits"]))
+        child = int(_fork())
+        if child == 0:
+            self._become_child(request, descriptors, rlimits)
+        if child < 0:
+            raise OSError("no process could be forked")
+        return child
+
+    def _become_child(
+        self, request: dict[str, Any], descriptors: list[int], rlimits: list[limits.ResourceLimit]
+    ) -> NoReturn:
+        try:
+            self._control.close()
+            os.setsid()
+            self._role.run_child(request, descriptors, rlimits)
+        finally:
+            os._exit(70)
+
+    def _supervise(self, wall_s: float) -> list[Any]:
+        """Wait for the child, kill it when the time is over or the engine says so, and tell how it ended."""
+        child = self._child
+        watched = os.pidfd_open(child)
+        poll = select.poll()
+        poll.register(watched, select.POLLIN)
+        poll.register(self._control, select.POLLIN)
+        events = poll.poll(wall_s * 1000)
+        os.close(watched)
+        if any(fd == self._control.fileno() for fd, _ in events):
+            self._receive()  # can only be "end"; at the end of the stream it takes the child along
+        _kill(child)
+        _, status, usage = os.wait4(child, 0)
+        self._child = 0
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+        by_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        return [code, by_signal, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, not events]
+
+    def _receive(self) -> tuple[dict[str, Any], list[int]]:
+        header, ancillary, _, _ = self._control.recvmsg(HEADER.size, socket.CMSG_SPACE(64))
+        if not header:
+            self._leave()
+        descriptors = array.array("i")
+        for _, _, data in ancillary:
+            descriptors.frombytes(data)
+        header += self._take(HEADER.size - len(header))
+        (length,) = HEADER.unpack(header)
+        return json.loads(self._take(length)), list(descriptors)
+
+    def _take(self, size: int) -> bytes:
+        chunks = []
+        while size > 0:
+            chunk = self._control.recv(min(size, 1 << 20))
+            if not chunk:
+                self._leave()
+            chunks.append(chunk)
+            size -= len(chunk)
+        return b"".join(chunks)
+
+    def _leave(self) -> NoReturn:
+        """The engine is gone: so is everything it started."""
+        if self._child:
+            _kill(self._child)
+        os._exit(0)
+
+
+def _kill(child: int) -> None:
+    """The child and its session. It has not been reaped yet, so its number cannot belong to another process."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(child, signal.SIGKILL)
+        except OSError:
+            continue

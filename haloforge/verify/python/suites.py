@@ -1,0 +1,217 @@
+"""Test suites in Python: one process runs the solution, another the tests, and the verdict comes from the second."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import re
+import select
+import signal
+import socket
+from typing import Any
+
+from haloforge.records import Problem, Status, TestOutcome
+from haloforge.verify.box.confinement.limits import JUDGE_MEMORY_MB, Limits
+from haloforge.verify.box.protocol.wire import Channel, Closed
+from haloforge.verify.outcome import Outcome, summary_of, violent_end
+from haloforge.verify.sandbox.zygote import BoxFailed, Exit, Zygote
+
+OUT_OF_TIME = "the tests ran out of time"
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """The tests of one problem.
+
+    `joined`: they must run in one process with the solution. Either they patch, capture or inspect it, which only works
+    from within; or they execute what it returns, which must not happen where other verdicts are made.
+    """
+
+    key: str
+    """Digest of `source`, by which the judging process finds the compiled suite."""
+    source: dict[str, Any]
+    """As `box.testing.suite.Suite` takes it."""
+    joined: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One solution, the tests that judge it, and the limits under which it runs."""
+
+    suite: Suite
+    code: str
+    limits: Limits
+    stop: bool
+    """At the first failure."""
+
+
+def suite_of(problem: Problem) -> Suite:
+    """The suite of a problem, for `run_split` or, if it is `joined`, for `run_joined`."""
+    tests = problem.tests
+    source = {
+        "kind": tests.kind,
+        "entry_point": problem.entry_point,
+        "may_shadow": _names_to_define(problem),
+        "functions": _functions(problem),
+        "starter": problem.starter_code,
+        "setup": tests.setup,
+        "code": [*tests.code, *tests.hidden],
+    }
+    key = hashlib.sha256(json.dumps(source).encode()).hexdigest()
+    return Suite(
+        key, source, any(_NEEDS_ONE_PROCESS.search(text) for text in (tests.setup, *tests.code, *tests.hidden))
+    )
+
+
+_NEEDS_ONE_PROCESS = re.compile(
+    r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bcapsys\b|\bcapfd\b|\bredirect_std|\binspect\.|\bsys\.(stdout|stdin|modules)\b"
+    r"|\bimportlib\b|\bsetattr\(|\b__(code|globals|dict|doc|annotations)__\b|\bget_type_hints\b|\bdataclasses\.\w+\("
+    r"|(?<![.\w])(eval|exec|compile|__import__)\(|\b(pickle|marshal)\b"
+)
+
+
+def _names_to_define(problem: Problem) -> list[str]:
+    """Functions that a solution should define, even under the name of a builtin (MBPP/126 wants `sum`)."""
+    defined = re.findall(r"^def (\w+)", problem.solution or "", re.MULTILINE)
+    return sorted({*defined, *filter(None, [problem.entry_point])})
+
+
+def _functions(problem: Problem) -> list[str]:
+    """Names that the reference or the starter code defines by `def`.
+
+    If neither defines the entry point, a name in lower case is taken for a function too.
+    """
+    code = f"{problem.starter_code}\n{problem.solution or ''}"
+    defined = set(re.findall(r"^def (\w+)", code, re.MULTILINE))
+    name = problem.entry_point
+    if name and name[0].islower() and not re.search(rf"^class {re.escape(name)}\b", code, re.MULTILINE):
+        defined.add(name)
+    return sorted(defined)
+
+
+def run_split(solution: Zygote, judge: Zygote, trial: Trial) -> Outcome:
+    """Judge one solution. Raises BoxFailed when a process of ours is gone."""
+    request, limits = _request(judge, trial), trial.limits
+    of_solution, of_judge = socket.socketpair()
+    verdict, verdict_end = os.pipe()
+    try:
+        with of_solution, of_judge:
+            solving = solution.request({"mode": "serve", "code": trial.code}, limits, [of_solution.fileno()])
+            judging = judge.request(request, _judge_limits(limits), [of_judge.fileno(), verdict_end])
+    except BoxFailed:
+        os.close(verdict)
+        raise
+    finally:
+        os.close(verdict_end)
+    try:
+        report = _read(verdict, _judge_limits(limits).wall_s + 5)
+    except TimeoutError:  # tests that the judge ran without a child did not end
+        solution.end(solving)
+        judge.restart()
+        return Outcome("timeout", OUT_OF_TIME, cpu_s=solution.wait(solving).cpu_s, slept=True)
+    solution.end(solving)
+    judge.end(judging)
+    return _outcome(report, solution.wait(solving), judge.wait(judging), limits)
+
+
+def run_joined(judge: Zygote, trial: Trial) -> Outcome:
+    """Judge one solution in the process of its tests, because they need that; the verdict can be forged."""
+    verdict, verdict_end = os.pipe()
+    try:
+        judging = judge.request(_request(judge, trial) | {"code": trial.code}, trial.limits, [verdict_end])
+    except BoxFailed:
+        os.close(verdict)
+        raise
+    finally:
+        os.close(verdict_end)
+    report = _read(verdict)
+    judge.end(judging)
+    end = judge.wait(judging)
+    return dataclasses.replace(_outcome(report or _GONE, end, end, trial.limits), forgeable=True)
+
+
+_GONE: dict[str, Any] = {"end": "gone", "outcomes": [], "errors": [], "warnings": [], "calls": 0}
+"""Stands for the report of a process that ended without one."""
+
+
+def _request(judge: Zygote, trial: Trial) -> dict[str, Any]:
+    suite = trial.suite
+    request = {"suite_key": suite.key, "stop": trial.stop, "forked": False}
+    return request | ({"suite": suite.source} if judge.remember(suite.key) else {})
+
+
+def _judge_limits(limits: Limits) -> Limits:
+    """Enough for the work of the tests themselves, and for waiting until the solution has used up its own limits."""
+    return Limits(cpu_s=limits.cpu_s * 2 + 10, wall_s=limits.wall_s + 10, memory_mb=JUDGE_MEMORY_MB)
+
+
+def _read(descriptor: int, wait_s: float = math.inf) -> dict[str, Any] | None:
+    """The report, or None when its writer ended without one. Raises TimeoutError."""
+    try:
+        if wait_s < math.inf and not select.select([descriptor], [], [], wait_s)[0]:
+            raise TimeoutError
+        return Channel(descriptor).receive()  # type: ignore[no-any-return]
+    except Closed:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _outcome(report: dict[str, Any] | None, solution: Exit, judge: Exit, limits: Limits) -> Outcome:
+    if report is None:
+        return _judge_died(solution, judge, limits)
+    tests = tuple(map(TestOutcome.from_text, report["outcomes"]))
+    status, detail = _status(report, tests, solution, limits)
+    return Outcome(
+        status=status,
+        detail=detail,
+        tests=tests,
+        has_warnings=bool(report["warnings"]),
+        diagnostics="\n".join(report["warnings"]),
+        cpu_s=solution.cpu_s,
+        memory_mb=solution.memory_mb,
+        forgeable=bool(report.get("forgeable")),
+        slept=solution.by_wall_clock,
+    )
+
+
+def _judge_died(solution: Exit, judge: Exit, limits: Limits) -> Outcome:
+    """A timeout if the tests ran out of time, on values that the solution gave them.
+
+    Raises BoxFailed for any other end: that is a failure of ours.
+    """
+    if judge.by_wall_clock or judge.ran_out_of_cpu:
+        return Outcome("timeout", OUT_OF_TIME, cpu_s=solution.cpu_s, slept=judge.by_wall_clock)
+    raise BoxFailed(f"the judging process ended with {judge.code}, signal {judge.signal}")
+
+
+def _status(
+    report: dict[str, Any], tests: tuple[TestOutcome, ...], solution: Exit, limits: Limits
+) -> tuple[Status, str]:
+    end, detail = report["end"], report.get("detail", "")
+    if end == "syntax":
+        return "compile_error", detail
+    if end == "load":
+        return _load_status(report["classes"]), detail
+    if end == "missing":
+        return "wrong_answer", detail
+    if end == "broken":
+        return "unscored", detail
+    if end == "gone":
+        killed_by_us = (
+            solution.signal == signal.SIGKILL and not solution.by_wall_clock and solution.cpu_s < limits.cpu_s
+        )
+        return (None if killed_by_us else violent_end(solution, limits.cpu_s)) or ("exited_early", detail)
+    if report["errors"]:
+        status = {"wrong": "wrong_answer", "memory": "memory_limit", "error": "runtime_error"}[report["errors"][0]]
+        return status, summary_of(tests)  # type: ignore[return-value]
+    if not report["calls"]:
+        return "unscored", "these tests never use the solution"
+    return "passed", ""
+
+
+def _load_status(classes: list[str]) -> Status:
+    if "SystemExit" in classes or "KeyboardInterrupt" in classes:
+        return "exited_early"
+    return "memory_limit" if "MemoryError" in classes else "runtime_error"

@@ -1,0 +1,31 @@
+"""Programs of the system that some tests need, and the Debian package of each; a test skips where one is missing."""
+
+import shutil
+
+import pytest
+
+PACKAGES = {
+    "bwrap": "bubblewrap",
+    "chromium": "chromium",
+    "clang": "clang",
+    "clang++": "clang",
+    "g++": "g++",
+    "gcc": "gcc",
+    "git": "git",
+    "go": "golang-go",
+    "mold": "mold",
+    "mount": "mount",
+    "rustc": "rustc",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+    "x86_64-w64-mingw32-g++": "g++-mingw-w64-x86-64-posix",
+}
+COMPILERS = {"c": "gcc", "cpp": "g++", "rust": "rustc", "go": "go"}
+"""The program that verifies each compiled language by default."""
+
+
+def needs(*programs: str) -> None:
+    """Skip the test, or the tests of the fixture, that calls this, when one of these programs is not on the PATH."""
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}: apt-get install {PACKAGES[program]}")

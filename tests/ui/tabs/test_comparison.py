@@ -1,0 +1,127 @@
+"""Two benchmark results side by side: a headline that claims no more than it may, and the problems behind it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from seeded import BENCHMARK, add_cycles, make_run, problem
+
+from haloforge.records import Run, Sample, Verdict
+from haloforge.settings import values
+from haloforge.store import Store
+from haloforge.ui.tabs import comparison
+from haloforge.ui.widgets import result
+
+VIEW = {"tab": "compare"}
+TASKS = [f"task-{i:02}" for i in range(40)]
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def benchmarked(store: Store, name: str, passed: set[str], sha256: str = "same") -> Run:
+    """A finished benchmark run with its result file; each problem has one sample, passed or not."""
+    flat = {k: v for k, v in values(BENCHMARK).items() if v is not None}
+    config = BENCHMARK.load(None, {**flat, "k": [1], "model": name, "output": f"results/{name}.json"})
+    run = make_run(store, config, "done")
+    content: dict[str, Any] = {
+        "protocol": "halo",
+        "run": run.id,
+        "dataset": {"file": "data/test.jsonl", "name": "test", "sha256": sha256, "problems_sha256": sha256},
+        "model": {"name": name},
+        "pass_at_k": {"1": {"value": len(passed) / len(TASKS), "low": 0.1, "high": 0.9}},
+        "problems": [{"task_id": t, "family": t, "n": 1, "c": int(t in passed)} for t in TASKS],
+        "coverage": {"problems": len(TASKS), "scored": len(TASKS)},
+        "extraction_failures": {"count": 0, "share": 0.0},
+        "truncations": {"count": 4, "share": 0.1},
+        "doubts": ["10.0% of the answers were cut off"],
+        "samples_file": f"{name}.samples.jsonl",
+    }
+    Path("results").mkdir(exist_ok=True)
+    Path(f"results/{name}.json").write_text(json.dumps(content))
+    store.save_problems(run.id, [problem(t) for t in TASKS])
+    store.save_samples(run.id, 0, "benchmark", [Sample(t, 0, f"{name} says <b>", f"# {name} <b>") for t in TASKS])
+    for judged in store.samples(run.id):
+        ok = judged.sample.task_id in passed
+        store.save_verdicts([(judged.id, Verdict("passed" if ok else "wrong_answer", float(ok)))])
+    return run
+
+
+def test_one_result_is_nothing_to_compare(store: Store) -> None:
+    benchmarked(store, "base", set())
+    assert "Comparing needs two benchmark results" in comparison.render(store, VIEW)
+
+
+def test_the_headline_gives_both_rates_the_difference_its_interval_and_a_verdict(store: Store) -> None:
+    benchmarked(store, "base", set(TASKS[:8]))
+    benchmarked(store, "best", set(TASKS[:32]))
+    shown = comparison.render(store, VIEW)
+    assert "A 20.0 % → B 80.0 %, +60.0 points, 95 % CI [" in shown
+    assert '<span class="good">better</span>' in shown
+
+
+def test_a_small_difference_is_not_called_better(store: Store) -> None:
+    benchmarked(store, "base", set(TASKS[:8]))
+    benchmarked(store, "best", set(TASKS[:9]))
+    assert "no detectable change" in comparison.render(store, VIEW)
+
+
+def test_problems_are_sorted_by_who_solves_them(store: Store) -> None:
+    benchmarked(store, "base", set(TASKS[:10]))
+    benchmarked(store, "best", set(TASKS[5:30]))
+    shown = comparison.render(store, VIEW)
+    assert all(f"{name} {n}<" in shown for name, n in (("Fixed", 20), ("Regressed", 5), ("Both", 5), ("Neither", 10)))
+
+
+def test_both_answers_to_a_problem_stand_side_by_side_and_escaped(store: Store) -> None:
+    benchmarked(store, "base", set(TASKS[:10]))
+    benchmarked(store, "best", set(TASKS[:20]))
+    shown = comparison.render(store, {**VIEW, "list": "fixed", "task": TASKS[15]})
+    assert "A: 0 of 1 passed" in shown and "B: 1 of 1 passed" in shown
+    assert "<b>" not in shown.replace("<b></b>", "") and "base" in shown and "best" in shown
+
+
+def test_results_on_different_problems_are_refused_in_a_sentence(store: Store) -> None:
+    benchmarked(store, "base", set(), sha256="one")
+    benchmarked(store, "best", set(), sha256="another")
+    assert "cannot be compared" in comparison.render(store, VIEW)
+
+
+def test_the_oldest_is_compared_with_the_newest_unless_the_address_says_otherwise(store: Store) -> None:
+    for name in ("first", "second", "third"):
+        benchmarked(store, name, set(TASKS[:5]))
+    known = comparison.entries(store)
+    names = [Path(path).stem for path in comparison.choice(VIEW, known)]
+    assert len(known) == 3 and names[0] != names[1]
+    chosen = comparison.choice({**VIEW, "a": known[1].path, "b": known[2].path}, known)
+    assert chosen == [known[1].path, known[2].path]
+
+
+def test_more_than_two_results_are_each_compared_with_the_first(store: Store) -> None:
+    for name, n in (("first", 5), ("second", 10), ("third", 30)):
+        benchmarked(store, name, set(TASKS[:n]))
+    paths = {Path(entry.path).stem: entry.path for entry in comparison.entries(store)}
+    shown = comparison.render(store, {**VIEW, "a": paths["first"], "b": paths["second"], "more": paths["third"]})
+    assert shown.count('class="headline"') == 2
+
+
+def test_doubts_of_a_result_are_never_hidden(store: Store) -> None:
+    run = benchmarked(store, "base", set())
+    assert "Doubtful: 10.0% of the answers were cut off" in str(result.figures(run))
+
+
+def test_a_result_file_of_another_run_is_not_shown_as_this_ones(store: Store) -> None:
+    first = benchmarked(store, "base", set())
+    benchmarked(store, "base", set(TASKS))
+    assert result.figures(first) is None
+
+
+def test_raft_runs_are_laid_over_each_other(store: Store) -> None:
+    for name in ("one", "two"):
+        add_cycles(store, make_run(store, status="done", name=name), [0.3, 0.4])
+    shown = comparison.overlay(store, VIEW)
+    assert "one" in shown and "two" in shown and comparison.overlay(store, VIEW) == shown

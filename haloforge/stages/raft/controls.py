@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from haloforge.config import RaftLoop
 from haloforge.stages.raft.selection import Choice, Group, Problems, Reason, by_problem, coin, form_of, select
-from haloforge.stages.shared.seeds import derived_seed
+from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import StoredSample
 
 

@@ -10,8 +10,8 @@ from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.files import write_text
 from haloforge.models.checkpoints import FINAL_MODEL, Metadata, resolve, write_metadata
-from haloforge.stages.raft.cycle_metrics import cycle_metrics
 from haloforge.stages.raft.cycle_plan import last_trained
+from haloforge.stages.raft.cycle_report import cycle_metrics
 from haloforge.stages.raft.evaluation import Standing, against_best, best, changes, sentence, standings
 from haloforge.stages.raft.health import raise_alarms
 from haloforge.stages.raft.splits import Split

@@ -5,7 +5,7 @@ from haloforge.models.loading import load_tokenizer
 from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import load_training_rows
 from haloforge.stages.raft.splits import Split
-from haloforge.stages.shared.seeds import derived_seed
+from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.train.data import encode
 from haloforge.train.examples import IGNORED, Example, TrainSample
 

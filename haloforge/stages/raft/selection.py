@@ -9,7 +9,7 @@ from typing import Literal
 from haloforge.answers import normal_form
 from haloforge.config import RaftLoop
 from haloforge.records import Problem, Verdict
-from haloforge.stages.shared.seeds import derived_seed
+from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import StoredSample
 
 Reason = Literal[

@@ -13,7 +13,7 @@ from haloforge.config import BatchedSampling, SamplingSection
 from haloforge.errors import MachineError, Stopped
 from haloforge.generate.engines import Engine, SamplingParams
 from haloforge.records import Problem, Purpose, Sample, Verdict
-from haloforge.stages.shared.seeds import derived_seed
+from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import Report, StoredSample
 from haloforge.verify import Verifier
 

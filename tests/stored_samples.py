@@ -24,6 +24,7 @@ def judged(
     forgeable: bool = False,
     verified: bool = True,
 ) -> StoredSample:
+    """One sample of cycle 1 with its verdict; its row id and its index are `number`."""
     code = f"def f(x): return {number}" if code is None else code
     sample = Sample(problem.task_id, number, code, code, finish, completion_tokens=tokens)  # type: ignore[arg-type]
     verdict = Verdict(status, reward, forgeable=forgeable) if verified else None

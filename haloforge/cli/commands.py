@@ -23,13 +23,13 @@ def stage(args: argparse.Namespace) -> int:
     cls = configs.STAGES[args.stage]
     config = cls.load(Path(args.config) if args.config else None, typed(args))
     if args.dry_run:
-        lines = stages.load(args.stage).plan(config)
+        lines = stages.load(args.stage).dry_run(config)
         print(json.dumps({"config": config.to_json(), "plan": lines}, indent=2) if args.json else "\n".join(lines))
         return 0
     with Store() as store:
         run = _unfinished(store, config) if args.resume else None
         if run is None:
-            stages.load(args.stage).plan(config)  # what is wrong with the inputs is said before a run exists
+            stages.load(args.stage).dry_run(config)  # what is wrong with the inputs is said before a run exists
             run = jobs.submit(store, config, name=args.name)
         else:
             run = jobs.resume(store, run.id)
@@ -87,9 +87,9 @@ def prepare(args: argparse.Namespace) -> int:
 
 def validate(args: argparse.Namespace) -> int:
     """`data validate`."""
-    from haloforge.stages.data import prepare as data
+    from haloforge.stages.data.validate import validate as examine
 
-    found = data.validate(Path(args.file), configs.ValidateConfig.load(None, typed(args)))
+    found = examine(Path(args.file), configs.ValidateConfig.load(None, typed(args)))
     print(json.dumps(found.to_json(), indent=2) if args.json else harmless(found.text()))
     return 0 if found.ok else 1
 

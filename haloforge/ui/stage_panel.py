@@ -77,7 +77,7 @@ def dry_run(form: Form, typed: Sequence[Any]) -> Html:
     """What the stage would do, line by line, or why it would not."""
     try:
         config = form.parse(typed)
-        lines = stages.load(config.stage).plan(config)
+        lines = stages.load(config.stage).dry_run(config)
     except ForgeError as error:
         return note(str(error), "error")
     return h("div", h("h3", "Dry run: nothing was done"), h("ul", [h("li", line) for line in lines]), cls="note accent")

@@ -10,8 +10,7 @@ from haloforge.answers import whole_program
 from haloforge.errors import DataError
 from haloforge.files import read_jsonl, write_jsonl
 from haloforge.records import Problem, Verdict
-from haloforge.verify.settings import VerifySettings
-from haloforge.verify.verifier import open_verifier
+from haloforge.verify import VerifySettings, open_verifier
 
 Progress = Callable[[int], None]
 """Called with the number of verdicts so far."""

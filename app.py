@@ -1,4 +1,4 @@
-"""The studio: `python app.py`, `gradio app.py`, or a Hugging Face Space. `halo-forge app` is the same with options."""
+"""The app: `python app.py`, `gradio app.py`, or a Hugging Face Space. `halo-forge app` is the same with options."""
 
 from haloforge import ui
 from haloforge.ui import space

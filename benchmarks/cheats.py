@@ -1,7 +1,7 @@
-"""How many cheating solutions each way of verifying lets pass. Run: python benchmarks/cheats.py
+"""How many cheating solutions pass in each harness. Run: python benchmarks/cheats.py
 
-The cheats are those of tests/verify/cheats.py, none of them correct. The other harnesses run each cheat in a bubblewrap
-sandbox of its own, because some cheats would otherwise harm this machine.
+The cheats are those of tests/verify/cheats.py; none of them is correct. The other harnesses run each cheat in a
+bubblewrap sandbox of its own, because some cheats would otherwise harm this machine.
 """
 
 import argparse
@@ -33,10 +33,10 @@ def main() -> None:
     with open_verifier(VerifySettings(workers=1, time_limit_s=2.0)) as verifier:
         for name, (suite, code) in cheats.CHEATS.items():
             verdict = verifier.verify(cheats.problem(suite), code)
-            believed = verdict.passed and not verdict.forgeable  # training leaves out what is forgeable
-            passed = {harness: passes(harness, name) for harness in HARNESSES} | {"halo-forge": believed}
-            for harness, forged in passed.items():
-                totals[harness] += forged
+            is_trained_on = verdict.passed and not verdict.forgeable
+            passed = {harness: passes(harness, name) for harness in HARNESSES} | {"halo-forge": is_trained_on}
+            for harness, is_passed in passed.items():
+                totals[harness] += is_passed
             cells = ["**passes**" if passed[h] else "fails" for h in HARNESSES]
             marked = " (marked forgeable)" * (verdict.passed and verdict.forgeable)
             print(f"| {name} | {' | '.join(cells)} | {verdict.status}{marked} |", flush=True)
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def passes(harness: str, name: str) -> bool:
-    """Run one cheat through one harness, in a sandbox, and see whether it was let through."""
+    """Run one cheat in one harness, inside a sandbox; True if the harness called it correct."""
     with tempfile.TemporaryDirectory() as folder:
         box = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/", "--dev", "/dev"]
         box += ["--proc", "/proc", "--tmpfs", "/tmp", "--bind", folder, "/tmp/out"]
@@ -61,7 +61,7 @@ def passes(harness: str, name: str) -> bool:
 
 
 def run_inside(harness: str, name: str, mark: str) -> None:
-    """Inside the sandbox: leave the file `mark` if the harness calls the cheat correct."""
+    """Inside the sandbox: create the file `mark` if the harness calls the cheat correct."""
     suite, code = cheats.CHEATS[name]
     if harness == "exit code":
         program = Path("/tmp/program.py")

@@ -2,9 +2,9 @@
 
     python benchmarks/generate.py [--problems 16] [--samples 4] [--tokens 96] [--repeats 1] [--threads 2]
 
-Prompts are the bundled starter-easy problems; tokens count up to and with the end token; the model is the embedded
-one, in fp32. CPU seconds are those of this process, so they hold on a busy machine too (though memory bandwidth is
-shared). The order of the engines changes with every repeat.
+Prompts are the bundled starter-easy problems; tokens after the end token do not count; the model is the embedded one,
+in fp32. CPU seconds are those of this process, so they can be compared on a busy machine too, except that memory
+bandwidth is shared. The order of the engines is reversed in every second repeat.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from haloforge.records import Problem
 
 @dataclass(frozen=True)
 class Work:
-    """What every engine is asked for."""
+    """What every engine generates: `samples` completions of each problem."""
 
     problems: Sequence[Problem]
     samples: int
@@ -49,7 +49,7 @@ def with_transformers(loaded: LoadedModel, work: Work, batch: int) -> int:
     for start in range(0, len(prompts), batch):
         rows = prompts[start : start + batch]
         width = max(map(len, rows))
-        out = loaded.model.generate(
+        output = loaded.model.generate(
             input_ids=torch.tensor([[0] * (width - len(row)) + row for row in rows]),
             attention_mask=torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows]),
             max_new_tokens=work.params.max_new_tokens,
@@ -60,7 +60,7 @@ def with_transformers(loaded: LoadedModel, work: Work, batch: int) -> int:
             eos_token_id=ends,
             pad_token_id=ends[0],
         )
-        useful += sum(_length(row, ends) for row in out[:, width:].tolist())
+        useful += sum(_length(row, ends) for row in output[:, width:].tolist())
     return useful
 
 
@@ -69,6 +69,7 @@ def _length(tokens: Sequence[int], ends: Sequence[int]) -> int:
 
 
 def main() -> None:
+    """Print one row per engine and repeat."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name, default in (("problems", 16), ("samples", 4), ("tokens", 96), ("repeats", 1), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)

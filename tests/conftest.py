@@ -1,5 +1,6 @@
-"""Fixtures that the whole suite shares."""
+"""Fixtures that the whole suite shares, and what a run says at its end of the tests that it skipped."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +40,15 @@ def verifier() -> Iterator[Verifier]:
     """One engine for every test of verification: two workers and a short time limit. Starting it is the slow part."""
     with open_verifier(VerifySettings(workers=2, time_limit_s=2.0)) as opened:
         yield opened
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line per reason, after everything else: how many tests did not run for lack of which package."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count} tests: {reason}")

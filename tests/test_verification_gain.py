@@ -1,4 +1,4 @@
-"""The benchmark of what verification is worth: its table, and what it says of a run that has no score."""
+"""The benchmark of the gain from verification: its table, and its message about a run that has no score."""
 
 import importlib.util
 from pathlib import Path
@@ -32,7 +32,7 @@ def tallies(*passed: int) -> list[Tally]:
 def test_the_seeds_together_keep_every_problem_and_count_a_shared_operation_as_one_cluster(script: ModuleType) -> None:
     one = script.Cell(3, 3, tallies(0, 0, 0), tallies(4, 2, 0), tallies(0, 0, 0), tallies(4, 2, 0))
     other = script.Cell(2, 1, tallies(0, 0), tallies(0, 2), tallies(0, 0), tallies(0, 2))
-    both = script.together({"0": {"RAFT": one}, "1": {"RAFT": other}}, "RAFT")
+    both = script.pooled({"0": {"RAFT": one}, "1": {"RAFT": other}}, "RAFT")
     assert (both.rows, both.right, script.rate(both.after)) == (5, 4, "0.400")
     assert len({t.task_id for t in both.after}) == 5 and len({t.family for t in both.after}) == 3
 
@@ -46,12 +46,12 @@ def test_the_table_sets_every_arm_against_raft(script: ModuleType) -> None:
     assert lines[4].startswith("| 0 | RAFT less unverified |") and lines[4].count("+1.000 ") == 2
 
 
-def test_an_arm_of_which_nothing_could_be_judged_is_one_sentence(script: ModuleType, tmp_path: Path) -> None:
+def test_a_run_without_scored_samples_is_one_sentence(script: ModuleType, tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         run = store.create_run("raft", {}).id
         store.save_problems(run, PROBLEMS, held_out=True)
         store.save_samples(run, 0, "eval", [Sample(p.task_id, 0, text="", code="") for p in PROBLEMS])
-        found = store.samples(run, cycle=0, purpose="eval")
-        store.save_verdicts((judged.id, Verdict("unscored")) for judged in found)
+        samples = store.samples(run, cycle=0, purpose="eval")
+        store.save_verdicts((judged.id, Verdict("unscored")) for judged in samples)
         with pytest.raises(ForgeError, match=f"none of the 2 held-out samples of run {run}, cycle 0, could be judged"):
             script.cell(store, run)

@@ -1,4 +1,4 @@
-"""`make demo`: the whole pipeline once, on the embedded model and a CPU. Its figures all come from its own runs."""
+"""`make demo`: the whole pipeline once, on the embedded model and a CPU. Every number it prints is from these runs."""
 
 import argparse
 import json
@@ -18,12 +18,12 @@ from haloforge.store import Store, home
 
 MODEL = "smollm2-135m"
 SAMPLING = {"max_new_tokens": 96, "temperature": 0.7, "top_p": 0.95, "batch_size": 32}
-JUDGING = SAMPLING | {"max_new_tokens": 256}
-"""Room for the base model, which has not learned yet to stop: nobody is judged by the length of an answer."""
+BENCHMARK_SAMPLING = SAMPLING | {"max_new_tokens": 256}
+"""Longer than in training: the base model has not learned yet to stop, and a cut-off answer would count as wrong."""
 
 
 def stages(folder: Path, language: str, cycles: int) -> Iterator[tuple[str, StageConfig]]:
-    """The chain: prepare, benchmark the base, SFT, RAFT, and (asked for only then) benchmark the best cycle."""
+    """Prepare, benchmark the base model, SFT, RAFT, benchmark the best cycle; ask for the last when RAFT is done."""
     train, test = str(folder / "train.jsonl"), str(folder / "test.jsonl")
     for split, path in (("train", train), ("test", test)):
         data = {"dataset": "starter-easy", "output": path, "split": split, "language": language}
@@ -56,11 +56,11 @@ def stages(folder: Path, language: str, cycles: int) -> Iterator[tuple[str, Stag
 
 def _benchmark(model: str, problems: str, output: Path) -> StageConfig:
     data = {"model": model, "prompts": problems, "output": str(output), "samples": 4, "k": [1, 4]}
-    return config.BenchmarkConfig.parse(data | {"generation": JUDGING})
+    return config.BenchmarkConfig.parse(data | {"generation": BENCHMARK_SAMPLING})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; exit code as of the first stage that does not end well."""
+    """Run the demo. Returns 0, or the exit code of the first stage that is not done."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument(
         "--output", default=str(home() / time.strftime("demo-%Y%m%d-%H%M%S")), help="folder to write to"

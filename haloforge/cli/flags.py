@@ -12,24 +12,24 @@ ADVANCED = "advanced settings"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that says what is wrong in one sentence, with the nearest word, and exits with code 2."""
+    """argparse whose errors are one sentence with the nearest valid word; it exits with code 2."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Print the sentence and leave."""
+        """Print the sentence and exit."""
         print(f"halo-forge: {message[0].lower()}{message[1:]}; see `{self.prog} --help`", file=sys.stderr)
         raise SystemExit(2)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse; an unknown flag is refused here, with the nearest one, where the flags are known."""
-        found, unknown = super().parse_known_args(args, namespace)
+        """As argparse, but an unknown flag is refused here, where the flags of the subcommand are known."""
+        parsed, unknown = super().parse_known_args(args, namespace)
         flags = [word for word in unknown if word.startswith("--")]
         if flags:
             near = difflib.get_close_matches(flags[0].split("=")[0], list(self._option_string_actions), n=1)
             self.error(f"there is no option {flags[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        return found, unknown
+        return parsed, unknown
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_settings(parser: argparse.ArgumentParser, cls: type[StageConfig]) -> None:
-    """One flag per setting. Only flags that were typed reach the result: a default never beats a YAML file."""
+    """One flag per setting. Only typed flags are in the parsed result, so a default never replaces a YAML value."""
     basic, advanced = parser.add_argument_group(BASIC), parser.add_argument_group(ADVANCED)
     for s in settings(cls):
         group = advanced if s.advanced else basic
@@ -51,7 +51,7 @@ def add_settings(parser: argparse.ArgumentParser, cls: type[StageConfig]) -> Non
 
 
 def typed(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings that were typed, by dotted path."""
+    """The settings that were typed as flags: dotted path -> text as typed."""
     return {name.removeprefix("set:"): value for name, value in vars(args).items() if name.startswith("set:")}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from haloforge import jobs
 from haloforge.cli import watch
+from haloforge.cli.terminal import Lines, cost_lines, duration
 from haloforge.files import read_text
 from haloforge.records import Run
 from haloforge.stages.shared.costs import costs
@@ -19,15 +20,15 @@ def listing(args: argparse.Namespace) -> int:
     """`runs list`."""
     with Store() as store:
         jobs.reconcile(store)
-        found = store.runs(stage=args.stage)
+        runs = store.runs(stage=args.stage)
     if args.json:
-        print(json.dumps([_plain(run) for run in found], indent=2))
-    elif not found:
+        print(json.dumps([_plain(run) for run in runs], indent=2))
+    elif not runs:
         print("no runs yet; `halo-forge app` or `halo-forge sft train --help` is a start")
     else:
-        width = max(len(run.id) for run in found)
-        for run in found:
-            age = watch.duration(time.time() - run.created)
+        width = max(len(run.id) for run in runs)
+        for run in runs:
+            age = duration(time.time() - run.created)
             print(f"{run.id:<{width}}  {run.status:<11}  {age:>12} ago  {run.name}".rstrip())
     return 0
 
@@ -44,12 +45,12 @@ def show(args: argparse.Namespace) -> int:
             return 0
         print(f"{run.id}  {run.status}  {run.name}".rstrip())
         print(read_text(store.folder(run.id) / "config.yaml").rstrip())
-        lines = watch.Lines(sys.stdout)
+        lines = Lines(sys.stdout)
         if not args.follow:
             for event in store.events(run.id):
                 if event.kind != "progress":
                     lines.show(event)
-            for line in watch.cost_lines(costs(store, run.id)):
+            for line in cost_lines(costs(store, run.id)):
                 lines.note(line)
             return 0
         for event in jobs.follow(store, run.id):

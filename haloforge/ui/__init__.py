@@ -1,6 +1,8 @@
-"""The studio in the browser: `build()` makes the page, `launch()` serves it. All they know is in the store."""
+"""The app in the browser: `build()` makes the page, `launch()` serves it. All that they show is in the store."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -12,27 +14,27 @@ from haloforge.errors import ConfigError
 from haloforge.store import Store
 from haloforge.ui import space, theme
 from haloforge.ui.page import Page
-from haloforge.ui.tabs import benchmark, compare, data, playground, raft, runs, sft
+from haloforge.ui.tabs import comparison, data, playground, runs, stage
 from haloforge.ui.view import TABS
 from haloforge.ui.widgets import header
 from haloforge.verify import isolation
 from haloforge.verify.box.confinement.seccomp import hide_from_debuggers
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[[Page], None]] = {
     "runs": runs.build,
     "data": data.build,
-    "sft": sft.build,
-    "raft": raft.build,
-    "benchmark": benchmark.build,
-    "compare": compare.build,
+    "sft": partial(stage.build, stage="sft"),
+    "raft": partial(stage.build, stage="raft"),
+    "benchmark": partial(stage.build, stage="benchmark"),
+    "compare": comparison.build,
     "playground": playground.build,
 }
 
 
 def build(root: Path | None = None) -> gr.Blocks:
     """The page, over the store in `root` (by default where runs are kept). On a Space it is read-only."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before any Blocks is made: it would ask a server
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # must be set before any Blocks is made, which would call a server
     with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
         page = Page(root, read_only=space.is_space())
         page.pane("", header.render, "header")
@@ -62,7 +64,7 @@ def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
 
 
 def serve(demo: gr.Blocks, config: AppConfig) -> None:
-    """Serve a built page until interrupted: nothing is fetched from elsewhere, nothing but our script is handed out."""
+    """Serve a built page until interrupted. Browsers load nothing from other hosts, and of our files only plotly.js."""
     gr.set_static_paths([theme.plotly_js()])
     demo.launch(
         server_name=config.host,
@@ -91,7 +93,7 @@ def check_address(config: AppConfig) -> None:
 
 
 def login(config: AppConfig) -> tuple[str, str] | None:
-    """USER:PASSWORD as two words. Raises ConfigError when it is not that."""
+    """USER:PASSWORD as two strings, None where no login is set. Raises ConfigError for anything else."""
     if config.auth is None:
         return None
     user, colon, password = config.auth.partition(":")

@@ -1,4 +1,4 @@
-"""Plotly figures as plain data, from rows to JSON. Colours of text and grid are set in the browser, after its theme."""
+"""Plotly figures as plain data. The browser sets the colours of text and grid, which depend on its theme."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,14 @@ from haloforge.ui.palette import ACCENT, VERDICTS
 Figure = dict[str, Any]
 
 MAX_POINTS = 800
-_LINES = (ACCENT, "#4f86e8", "#22a35a", "#8b6be0", "#d99a26", "#2aa5bf")
+"""Points of one line that are sent to the browser."""
+_MARKERS_UP_TO = 40
+"""Points of a line that are drawn with markers; of longer lines markers would hide the line."""
+_LINE_COLORS = (ACCENT, "#4f86e8", "#22a35a", "#8b6be0", "#d99a26", "#2aa5bf")
 
 
 def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool = False) -> Html:
-    """A figure in a box with a title; `name` must be the same over redraws, so that zoom is kept."""
+    """A figure in a box with a title. Zoom is kept over redraws that have the same `name`."""
     box = h(
         "div",
         id=name,
@@ -30,11 +33,11 @@ def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool =
 def lines(
     series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, key: str, y_percent: bool = False, log: bool = False
 ) -> Figure:
-    """One line per series of (x, y); long ones are thinned without losing their spikes."""
+    """One line per series of (x, y). Long series are thinned, but their spikes stay."""
     data = []
-    for color, (name, points) in zip(_cycle(len(series)), series.items(), strict=True):
+    for color, (name, points) in zip(_colors(len(series)), series.items(), strict=True):
         shown = thin(points)
-        mode = "lines" if len(shown) > 40 else "lines+markers"
+        mode = "lines" if len(shown) > _MARKERS_UP_TO else "lines+markers"
         data.append(
             {
                 "type": "scatter",
@@ -55,9 +58,9 @@ def lines(
 def rates(
     series: Mapping[str, Sequence[tuple[float, float, float | None, float | None]]], *, x: str, key: str
 ) -> Figure:
-    """Shares with 95 % intervals: (x, share, low, high) per point."""
+    """Shares (0 to 1) with 95 % intervals: (x, share, low, high) per point; low and high may be None."""
     data = []
-    for color, (name, points) in zip(_cycle(len(series)), series.items(), strict=True):
+    for color, (name, points) in zip(_colors(len(series)), series.items(), strict=True):
         data.append(
             {
                 "type": "scatter",
@@ -79,12 +82,12 @@ def rates(
         )
     layout = _layout(key, x, legend=len(series) > 1)
     layout["yaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
-    layout["xaxis"] |= {"tickformat": "d", "dtick": _whole_steps(series)}
+    layout["xaxis"] |= {"tickformat": "d", "dtick": _tick_distance(series)}
     return {"data": data, "layout": layout}
 
 
 def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> Figure:
-    """One stacked bar per group (cycle), a colour per verdict status; only statuses that occur. One bar lies flat."""
+    """A stacked bar per group (cycle) with a colour per verdict status that occurs. A single bar is horizontal."""
     present = [status for status in VERDICTS if any(group.get(status) for group in counts.values())]
     totals = [sum(group.values()) or 1 for group in counts.values()]
     flat = len(counts) == 1
@@ -114,7 +117,7 @@ def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> F
 
 
 def thin(points: Sequence[tuple[float, float]], limit: int = MAX_POINTS) -> list[tuple[float, float]]:
-    """At most `limit` points: the lowest and the highest of every bucket, in their order, so that spikes stay."""
+    """About `limit` points at most: the lowest and the highest of every bucket, in their order, so that spikes stay."""
     if len(points) <= limit:
         return list(points)
     size = -(-len(points) * 2 // limit)
@@ -129,17 +132,18 @@ def thin(points: Sequence[tuple[float, float]], limit: int = MAX_POINTS) -> list
     return kept
 
 
-def _cycle(n: int) -> list[str]:
-    return [_LINES[i % len(_LINES)] for i in range(n)]
+def _colors(n: int) -> list[str]:
+    return [_LINE_COLORS[i % len(_LINE_COLORS)] for i in range(n)]
 
 
-def _whole_steps(series: Mapping[str, Sequence[Sequence[float | None]]]) -> int:
+def _tick_distance(series: Mapping[str, Sequence[Sequence[float | None]]]) -> int:
+    """A whole number that gives the x axis about eight ticks."""
     highest = max((int(p[0] or 0) for points in series.values() for p in points), default=1)
     return max(1, highest // 8)
 
 
 def _layout(key: str, x: str, *, legend: bool) -> Figure:
-    """`key` is the run: the same key keeps zoom, another one resets it."""
+    """`key` is the id of the run: plotly keeps the zoom while it is the same."""
     return {
         "uirevision": key,
         "margin": {"l": 44, "r": 10, "t": 28 if legend else 8, "b": 36},

@@ -1,4 +1,4 @@
-"""A form from a config class: one component per setting, and back from the components to a checked config."""
+"""A form made from a config class: one component per setting, and from their values a validated config."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
@@ -8,12 +8,12 @@ import gradio as gr
 
 from haloforge.errors import ConfigError
 from haloforge.settings import Setting, StageConfig, as_text, settings
+from haloforge.ui.formatting import label, number
 from haloforge.ui.markup import h
-from haloforge.ui.pane import pane
-from haloforge.ui.wording import label, number
+from haloforge.ui.panes import new_pane
 
 Choices = Callable[[str], Sequence[str]]
-"""What a field may name, by the kind of its setting: models, problems, file."""
+"""From the kind of a setting (model, problems, file) to the names that its field offers."""
 
 _WRITTEN = ("output", "output_dir")
 SECTIONS = {
@@ -26,9 +26,9 @@ SECTIONS = {
     "verifier": "Verifier",
     "evaluation": "Held-out evaluation",
 }
-"""What the groups of settings are called."""
+"""Section of the config -> heading of its group of fields."""
 EXAMPLES = {"output": "data/train.jsonl", "split": "train", "language": "python", "limit": "all"}
-"""What an empty field may hold."""
+"""Setting -> placeholder of its field while it is empty."""
 _AMBIGUOUS = ("name", "type")
 
 
@@ -40,30 +40,30 @@ class Form:
         self.settings = settings(cls)
         self.components: list[Any] = []
         fields: dict[str, Any] = {}
-        self._place([s for s in self.settings if not s.advanced], fields)
+        self._add_fields([s for s in self.settings if not s.advanced], fields)
         advanced = [s for s in self.settings if s.advanced]
         if advanced:
             with gr.Accordion("Advanced", open=False):
-                self._place(advanced, fields)
+                self._add_fields(advanced, fields)
         self.components = [fields[s.path] for s in self.settings]
 
     def parse(self, values: Sequence[Any]) -> StageConfig:
-        """The config that the form says. Raises ConfigError, one sentence."""
+        """The config that the fields describe. Raises ConfigError, one sentence."""
         missing = [heading(s) for s, v in zip(self.settings, values, strict=True) if s.required and clean(s, v) is None]
         if missing:
             raise ConfigError(f"Still to fill in: {', '.join(missing)}.")
         return self.cls.parse(nested(self.flat(values)))
 
     def flat(self, values: Sequence[Any]) -> dict[str, Any]:
-        """Dotted path -> value, None where nothing is typed."""
+        """Dotted path -> value, None where nothing was typed."""
         return {s.path: clean(s, v) for s, v in zip(self.settings, values, strict=True)}
 
     def show(self, flat: Mapping[str, Any]) -> list[Any]:
-        """Updates that put these values (dotted path -> value) into the form, with today's choices."""
+        """Updates that put these values (dotted path -> value) into the fields, with the choices of now."""
         return [self._update(s, True, flat.get(s.path, s.default)) for s in self.settings]
 
     def refresh(self) -> list[Any]:
-        """Updates of the choices only: what is being typed stays."""
+        """Updates of the choices only: what was typed stays."""
         return [self._update(s, False, None) for s in self.settings]
 
     def _update(self, s: Setting, with_value: bool, value: Any) -> Any:
@@ -72,18 +72,18 @@ class Form:
             changes["value"] = shown(s, value)
         return gr.update(**changes) if changes else gr.skip()
 
-    def _place(self, chosen: Sequence[Setting], fields: dict[str, Any]) -> None:
+    def _add_fields(self, chosen: Sequence[Setting], fields: dict[str, Any]) -> None:
         for section, group in groupby(chosen, key=lambda s: s.path.rpartition(".")[0]):
             if section:
-                pane(value=h("h3", SECTIONS.get(section, label(section)), cls="group"))
+                new_pane(value=h("h3", SECTIONS.get(section, label(section)), cls="group"))
             with gr.Row(elem_classes="fields"):
                 for s in group:
                     fields[s.path] = component(s, self.choices, self.cls.stage)
 
 
 def component(s: Setting, choices: Choices, stage: str) -> Any:
-    """The component for one setting: kind of input from its type, help and bounds beneath the label."""
-    look: dict[str, Any] = {
+    """The component for one setting: its kind follows the type; help and bounds are beneath the label."""
+    common: dict[str, Any] = {
         "label": heading(s),
         "info": explain(s),
         "value": shown(s, s.default),
@@ -92,18 +92,18 @@ def component(s: Setting, choices: Choices, stage: str) -> Any:
         "elem_id": f"{stage}-{s.path.replace('.', '-')}",
     }
     if s.choices:
-        return gr.Dropdown(list(s.choices), **look)
+        return gr.Dropdown(list(s.choices), **common)
     if is_picked(s):
-        return gr.Dropdown(list(choices(s.kind)), allow_custom_value=True, **look)
+        return gr.Dropdown(list(choices(s.kind)), allow_custom_value=True, **common)
     if s.type is bool:
-        return gr.Checkbox(**look)
+        return gr.Checkbox(**common)
     if s.type in (int, float) and not s.optional:  # a Number cannot be empty: it shows 0
-        return gr.Number(precision=0 if s.type is int else None, **look)
-    return gr.Textbox(max_lines=4, placeholder=EXAMPLES.get(s.path, ""), **look)
+        return gr.Number(precision=0 if s.type is int else None, **common)
+    return gr.Textbox(max_lines=4, placeholder=EXAMPLES.get(s.path, ""), **common)
 
 
 def heading(s: Setting) -> str:
-    """The label: the section where the name alone would be ambiguous, and what must be given."""
+    """The label of a setting; it begins with the section where the name alone is ambiguous (model name)."""
     section, _, name = s.path.rpartition(".")
     return label(f"{section}_{name}" if name in _AMBIGUOUS and section else name)
 
@@ -114,12 +114,12 @@ def explain(s: Setting) -> str:
     bounds = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
     if low is not None and high is None:
         bounds = f"at least {number(low)}"
-    words = s.help.rstrip()
-    return f"{words} ({bounds})" if bounds else words
+    text = s.help.rstrip()
+    return f"{text} ({bounds})" if bounds else text
 
 
 def is_picked(s: Setting) -> bool:
-    """True for a setting whose value is usually one of the things that exist already."""
+    """True for a setting whose value usually names something that exists already."""
     return s.kind in ("model", "problems") or (s.kind == "file" and s.path.split(".")[-1] not in _WRITTEN)
 
 
@@ -133,7 +133,7 @@ def shown(s: Setting, value: Any) -> Any:
 
 
 def clean(s: Setting, value: Any) -> Any:
-    """A component's value as the config wants it: nothing typed is None, or the default where that must not be."""
+    """A component's value as the config wants it. An empty field is None, or the default where None is not allowed."""
     if isinstance(value, str):
         value = value.strip()
     if value in ("", None, []):
@@ -144,14 +144,14 @@ def clean(s: Setting, value: Any) -> Any:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} -> {"a": {"b": 1}}, without what is None."""
-    out: dict[str, Any] = {}
+    """{"a.b": 1} -> {"a": {"b": 1}}; values that are None are left out."""
+    root: dict[str, Any] = {}
     for path, value in flat.items():
         if value is None:
             continue
         *parents, leaf = path.split(".")
-        node = out
+        node = root
         for part in parents:
             node = node.setdefault(part, {})
         node[leaf] = value
-    return out
+    return root

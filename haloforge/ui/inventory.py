@@ -1,15 +1,19 @@
-"""What the fields of a form may name: checkpoints, problem files and data files that are there already."""
+"""What is there to choose from: checkpoints, data files, and the problems of a file, a bundled set or a run."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
+from haloforge.errors import DataError
 from haloforge.models.checkpoints import find_checkpoints
 from haloforge.models.embedded import EMBEDDED
+from haloforge.problems import SOURCES, load_problems
 from haloforge.problems.manifest import manifest_path
+from haloforge.records import Problem
 from haloforge.store import Store
 
-_FOLDERS = ("data", "models", "results")
-_FILES = (".jsonl", ".jsonl.gz")
+_SUFFIXES = (".jsonl", ".jsonl.gz")
+_RUN_PREFIX = "run "
 
 
 def choices(kind: str, root: Path | None = None, here: Path | None = None) -> Sequence[str]:
@@ -21,7 +25,7 @@ def choices(kind: str, root: Path | None = None, here: Path | None = None) -> Se
 
 
 def models(root: Path | None, here: Path) -> list[str]:
-    """Every checkpoint under models/ and where runs wrote theirs, relative to the working folder if they are in it."""
+    """Every checkpoint under models/ and in the outputs of runs; paths in the folder `here` are relative to it."""
     folders = {here / "models", *_made_folders(root)}
     return [_relative(checkpoint.path, here) for checkpoint in find_checkpoints(sorted(folders))]
 
@@ -29,9 +33,46 @@ def models(root: Path | None, here: Path) -> list[str]:
 def data_files(here: Path) -> list[str]:
     """JSON Lines files under data/, those with a manifest first, then the newest."""
     folder = here / "data"
-    found = [p for p in folder.rglob("*") if p.name.endswith(_FILES) and p.is_file()] if folder.is_dir() else []
-    found.sort(key=lambda p: (not manifest_path(p).is_file(), -p.stat().st_mtime))
-    return [_relative(str(p), here) for p in found]
+    files = [p for p in folder.rglob("*") if p.name.endswith(_SUFFIXES) and p.is_file()] if folder.is_dir() else []
+    files.sort(key=lambda p: (not manifest_path(p).is_file(), -p.stat().st_mtime))
+    return [_relative(str(p), here) for p in files]
+
+
+def problem_sets() -> list[str]:
+    """Names that `read_problems` reads: data files, then the sets that come with the package."""
+    return [*data_files(Path()), *(s.name for s in SOURCES.values() if s.is_bundled)]
+
+
+def problems_of_run(run_id: str) -> str:
+    """The name under which `read_problems` reads the problems of a run."""
+    return f"{_RUN_PREFIX}{run_id}"
+
+
+def read_problems(name: str, root: Path | None = None) -> Sequence[Problem]:
+    """The problems of a data file, a bundled set or a run. Raises ForgeError when they are not there any more.
+
+    Only listed files are read, so that an address cannot open any other file of this machine.
+    """
+    if name in SOURCES:
+        return _bundled(name)
+    if name.startswith(_RUN_PREFIX):
+        with Store(root) as store:
+            return store.problems(name.removeprefix(_RUN_PREFIX))
+    if name not in data_files(Path()):
+        raise DataError(f"{name} is not among the data files any more")
+    return _read(name, Path(name).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _bundled(name: str) -> Sequence[Problem]:
+    from haloforge.problems import starter
+
+    return list(starter.load(name))
+
+
+@lru_cache(maxsize=4)
+def _read(name: str, _changed_ns: int) -> Sequence[Problem]:
+    return load_problems(name)
 
 
 def _made_folders(root: Path | None) -> set[Path]:

@@ -1,6 +1,7 @@
-"""HTML by construction: every text is escaped unless it is markup already, so model output cannot become a page."""
+"""HTML made by calls: all text is escaped unless it is markup already, so model output cannot add elements."""
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TypeAlias
 
@@ -17,12 +18,12 @@ Attribute: TypeAlias = str | int | float | bool | None
 
 def h(tag: str, *children: Child, **attributes: Attribute) -> Html:
     """An element. `cls` is class, underscores become dashes; True writes a bare attribute, False and None nothing."""
-    words = [tag, *(_attribute(name, value) for name, value in attributes.items() if value not in (None, False))]
-    return Html(f"<{' '.join(words)}>{join(children)}</{tag}>")
+    start = [tag, *(_attribute(name, value) for name, value in attributes.items() if value not in (None, False))]
+    return Html(f"<{' '.join(start)}>{join(children)}</{tag}>")
 
 
 def join(children: Child, between: str = "") -> Html:
-    """Children one after another: strings are escaped, markup is not, None and False are nothing."""
+    """Children one after another: strings are escaped, markup is not, None and False are left out."""
     if children is None or children is False:
         return Html("")
     if isinstance(children, Html):
@@ -38,13 +39,13 @@ def link(text: Child, query: str, **attributes: Attribute) -> Html:
 
 
 def button(text: Child, act: str, value: str = "", *, confirm: str = "", **attributes: Attribute) -> Html:
-    """A button that sends `act` and `value` to the server, after a yes to `confirm` where one is given."""
+    """A button that sends `act` and `value` to the server; first it asks the question `confirm`, if there is one."""
     attributes = {"cls": "act", "type": "button", **attributes}
     return h("button", text, data_act=act, data_value=value, data_confirm=confirm or None, **attributes)
 
 
 def table(heads: Iterable[Child], rows: Iterable[Html], *, label: str, cls: str = "") -> Html:
-    """A dense table that scrolls sideways inside itself; `heads` are texts or ready <th> elements."""
+    """A dense table in a box that scrolls; `heads` are texts or ready <th> elements."""
     cells = [
         head if isinstance(head, Html) and head.startswith("<th") else h("th", head, scope="col") for head in heads
     ]
@@ -62,8 +63,15 @@ def note(text: Child, kind: str = "") -> Html:
     return h("p", text, cls=f"note {kind}".strip(), role="alert" if kind == "error" else None)
 
 
+def command_line(words: Sequence[str]) -> Html:
+    """A command quoted for a shell, with a button that copies it."""
+    text = shlex.join(words)
+    copy = h("button", "Copy as command", cls="act", type="button", data_copy=text)
+    return h("div", h("code", text), copy, cls="command")
+
+
 def empty(sentence: str, *action: Child) -> Html:
-    """What stands where nothing is yet: one sentence and one action."""
+    """What is shown where there is nothing yet: one sentence and one action."""
     return h("div", h("p", sentence), *action, cls="empty")
 
 

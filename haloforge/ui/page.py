@@ -1,7 +1,7 @@
-"""The frame that tabs hang in: it keeps their panes, fills and actions, and wires them to the page's few events."""
+"""The frame of all tabs: it collects their panes, fills and actions, and connects them to the page's few events."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,8 @@ import gradio as gr
 
 from haloforge.errors import ForgeError, RunError
 from haloforge.store import Store
-from haloforge.ui import live
 from haloforge.ui.form import Form
-from haloforge.ui.pane import pane as new_pane
+from haloforge.ui.panes import Fill, Pane, Render, Seen, Watch, new_pane, refresh
 from haloforge.ui.view import HOME, View, parse, query
 
 TICK_S = 2.0
@@ -19,42 +18,45 @@ TICK_S = 2.0
 Action = Callable[[Store, View, str], str | None]
 """What a button does: changes the store; returns the address to go to, or None to stay."""
 
+_TABS_OUTPUT = 2
+"""Index of the strip of tabs among the outputs of every event."""
+
 
 class Page:
-    """Filled while the tabs are built, wired once at the end. Holds components and functions, no state of a job."""
+    """Filled while the tabs are built, wired once at the end. Holds components and functions, no state of a run."""
 
     def __init__(self, root: Path | None = None, *, read_only: bool = False) -> None:
         self.root, self.read_only = root, read_only
-        self.panes: list[live.Pane] = []
-        self.fills: list[live.Fill] = []
+        self.panes: list[Pane] = []
+        self.fills: list[Fill] = []
         self.actions: dict[str, Action] = {}
         self.events: list[Any] = []
         self.forms: dict[str, Form] = {}
         self._later: list[Callable[[], None]] = []
         self.view = gr.State({"tab": HOME})
-        self.seen = gr.State(live.Seen())
-        self.watch = live.Watch(self.store)
+        self.seen = gr.State(Seen())
+        self.watch = Watch(self.store)
 
     def store(self) -> Store:
-        """A store for one callback; close it there."""
+        """A store for one callback, which closes it."""
         return Store(self.root)
 
-    def pane(self, tab: str, render: live.Render, elem_id: str | None = None) -> gr.HTML:
+    def pane(self, tab: str, render: Render, elem_id: str | None = None) -> gr.HTML:
         """A box whose markup is `render(store, view)`."""
         component = new_pane(elem_id)
-        self.panes.append(live.Pane(component, tab, render))
+        self.panes.append(Pane(component, tab, render))
         return component
 
     def fill(self, tab: str, components: Sequence[Any], values: Callable[[Store, View], Sequence[Any]]) -> None:
         """Components that get values or choices when the tab is opened."""
-        self.fills.append(live.Fill(tab, components, values))
+        self.fills.append(Fill(tab, components, values))
 
     def action(self, name: str, act: Action) -> None:
         """What buttons with `data-act=name` do."""
         self.actions[name] = act
 
     def started(self, event: Any) -> None:
-        """An event of a form that changes the store: what it changed is shown at once, not at the next tick."""
+        """An event of a form that changes the store: show the change at once instead of at the next tick."""
         self.events.append(event)
 
     def later(self, connect: Callable[[], None]) -> None:
@@ -62,44 +64,52 @@ class Page:
         self._later.append(connect)
 
     def wire(self, demo: gr.Blocks, tabs: gr.Tabs) -> None:
-        """Connect load, the one timer, and the bus that carries links, buttons and the tab strip."""
+        """Connect load, the one timer, and the bus that carries links, buttons and the strip of tabs."""
         for connect in self._later:
             connect()
         bus = gr.HTML(
             "", html_template="<div></div>", js_on_load="haloBus(element, props, watch, trigger)", elem_id="bus"
         )
-        self.panes.append(live.Pane(bus, "", lambda _store, view: query(view)))
+        self.panes.append(Pane(bus, "", lambda _store, view: query(view)))
         outputs = [self.view, self.seen, tabs, *(p.component for p in self.panes)]
         filled = [*outputs, *(c for f in self.fills for c in f.components)]
         state = [self.view, self.seen]
         quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-        demo.load(self._load, None, filled, **quiet)
-        gr.Timer(TICK_S).tick(self._tick, state, outputs, trigger_mode="once", **quiet)
+        demo.load(self.load, None, filled, **quiet)
+        gr.Timer(TICK_S).tick(self.tick, state, outputs, trigger_mode="once", **quiet)
         queued = {**quiet, "queue": True}  # only a queued event can show a warning
-        bus.select(self._dispatch, state, filled, trigger_mode="multiple", **queued)
-
+        bus.select(self.dispatch, state, filled, trigger_mode="multiple", **queued)
         for event in self.events:
-            event.then(self._tick, state, outputs, **quiet)
+            event.then(self.tick, state, outputs, **quiet)
 
-    async def _load(self, request: gr.Request) -> list[Any]:
-        return await self._show(parse(str(request.query_params)), live.Seen(), fill=True)
+    async def load(self, request: gr.Request) -> list[Any]:
+        """Everything that the address of a newly loaded page shows."""
+        return await self._show(parse(str(request.query_params)), Seen(), fill=True)
 
-    async def _tick(self, view: View, seen: live.Seen) -> Any:
+    async def tick(self, view: View, seen: Seen) -> Any:
+        """What changed since the last look; a skip when nothing was written and the address is the same."""
         if (seen.version, seen.view) == (self.watch.version(), view):
             return gr.skip()
         return await self._show(view, seen)
 
-    async def _dispatch(self, view: View, seen: live.Seen, message: gr.EventData) -> Any:
-        data = message._data
-        if "go" in data:
-            return await self._show(parse(str(data["go"])), seen, fill=True)
-        if "tab" in data:  # the browser has opened it already; the strip is not told, for it may have moved on
-            out = await self._show(parse(query({**view, "from": ""}, tab=str(data["tab"]))), seen, fill=True)
-            return [*out[:2], gr.skip(), *out[3:]]
-        address = await asyncio.to_thread(self._act, str(data.get("act")), str(data.get("value", "")), view)
-        if address:
-            return await self._show(parse(address), seen, fill=True)
-        return [*await self._show(view, seen), *(gr.skip() for f in self.fills for _ in f.components)]
+    async def dispatch(self, view: View, seen: Seen, message: gr.EventData) -> list[Any]:
+        """What a link ("go"), the strip of tabs ("tab") or a button ("act" and "value") asks for."""
+        sent: Mapping[str, Any] = message._data
+        address = await asyncio.to_thread(self._address_after, sent, view)
+        if address is None:
+            return [*await self._show(view, seen), *(gr.skip() for f in self.fills for _ in f.components)]
+        values = await self._show(parse(address), seen, fill=True)
+        if "tab" in sent:  # the browser has opened that tab itself, and may have opened another one since
+            values[_TABS_OUTPUT] = gr.skip()
+        return values
+
+    def _address_after(self, sent: Mapping[str, Any], view: View) -> str | None:
+        """The address that a message leads to; None stays where it is. A button does its action first."""
+        if "go" in sent:
+            return str(sent["go"])
+        if "tab" in sent:
+            return query({**view, "from": ""}, tab=str(sent["tab"]))
+        return self._act(str(sent.get("act")), str(sent.get("value", "")), view) or None
 
     def _act(self, name: str, value: str, view: View) -> str | None:
         if self.read_only:
@@ -114,21 +124,21 @@ class Page:
             gr.Warning(str(error), duration=8)
             return None
 
-    async def _show(self, view: View, seen: live.Seen, *, fill: bool = False) -> list[Any]:
+    async def _show(self, view: View, seen: Seen, *, fill: bool = False) -> list[Any]:
         version = self.watch.version()
         return await asyncio.to_thread(self._render, view, seen, version, fill)
 
-    def _render(self, view: View, seen: live.Seen, version: str, fill: bool) -> list[Any]:
+    def _render(self, view: View, seen: Seen, version: str, fill: bool) -> list[Any]:
         with self.store() as store:
-            new, markup = live.refresh(self.panes, store, view, seen, version)
+            now_seen, markup = refresh(self.panes, store, view, seen, version)
             tab = gr.skip() if seen.view.get("tab") == view["tab"] else gr.Tabs(selected=view["tab"])
-            out = [view, new, tab, *(gr.skip() if html is None else html for html in markup)]
+            values = [view, now_seen, tab, *(gr.skip() if html is None else html for html in markup)]
             if fill:
-                out += [value for f in self.fills for value in _filled(f, store, view)]
-        return out
+                values += [value for f in self.fills for value in _filled(f, store, view)]
+        return values
 
 
-def _filled(fill: live.Fill, store: Store, view: View) -> Sequence[Any]:
+def _filled(fill: Fill, store: Store, view: View) -> Sequence[Any]:
     if fill.tab != view["tab"]:
         return [gr.skip()] * len(fill.components)
     return fill.values(store, view)

@@ -1,4 +1,4 @@
-"""One colour and one word for every status, the same in chips, tables and charts."""
+"""The word and the colours of every status, the same in chips, tables and charts."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from haloforge.records import RunStatus, Status
 
 
 class Look(NamedTuple):
-    """The word people read, and its colour on a light page, on a dark page, and in a chart on either."""
+    """The word of a status, and its colour on a light page, on a dark page, and in charts on both."""
 
     word: str
     light: str
@@ -15,7 +15,7 @@ class Look(NamedTuple):
 
 
 ACCENT = "#c2410c"
-"""Ember: the one accent. White text on it has a contrast of 5.2."""
+"""The one accent colour, called ember. White text on it has a contrast of 5.2."""
 
 VERDICTS: dict[Status, Look] = {
     "passed": Look("passed", "#166534", "#4ade80", "#22a35a"),
@@ -47,7 +47,7 @@ STAGES = {
     "raft": "RAFT",
     "benchmark": "Benchmark",
 }
-"""Stage names as people read them."""
+"""Stage -> its name in the app."""
 
 
 def css() -> str:

@@ -1,4 +1,4 @@
-"""data → benchmark → SFT → RAFT → benchmark, as configs that fit together: what one click queues."""
+"""The configs of a whole pipeline: data → benchmark → SFT → RAFT → benchmark, each with the outputs of those before."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,35 +32,35 @@ SMALL: dict[str, Flat] = {
     },
     "benchmark": {"samples": 4, "generation.max_new_tokens": 96, "generation.batch_size": 24},
 }
-"""Settings with which the embedded model goes through everything on two CPU cores in about a quarter of an hour."""
+"""Settings with which the embedded model takes about a quarter of an hour on two CPU cores for all stages."""
 
 
 def datasets() -> list[str]:
-    """Datasets that can be trained on and have a test split to be judged by."""
+    """Datasets for training that have a test split too."""
     return [
         s.name for s in SOURCES.values() if {"train", "test"} <= s.splits.keys() and {"sft", "raft"} <= {*s.purposes}
     ]
 
 
 def chain(dataset: str, language: str, model: str, folder: str, typed: Mapping[str, Flat]) -> list[StageConfig]:
-    """The configs in their order; `typed` has the other settings of each stage. Raises ConfigError."""
-    here = Path(folder.strip() or "models/pipeline")
-    train, test = str(here / "train.jsonl"), str(here / "test.jsonl")
+    """The configs in order; `typed` has the other settings of each stage. Raises ConfigError."""
+    output = Path(folder.strip() or "models/pipeline")
+    train, test = str(output / "train.jsonl"), str(output / "test.jsonl")
     data = {"dataset": dataset, "language": language.strip() or None}
-    before, after = str(here / "before.json"), str(here / "after.json")
+    before, after = str(output / "before.json"), str(output / "after.json")
     parts: Sequence[tuple[type[StageConfig], Flat]] = (
         (PrepareConfig, {**data, "output": train, "split": "train", "purpose": "training"}),
         (PrepareConfig, {**data, "output": test, "split": "test", "purpose": "benchmark"}),
         (BenchmarkConfig, {"model": model, "prompts": test, "output": before}),
-        (SftConfig, {"model.name": model, "data.train_file": train, "output_dir": str(here / "sft")}),
+        (SftConfig, {"model.name": model, "data.train_file": train, "output_dir": str(output / "sft")}),
         (
             RaftConfig,
             {
-                "sft_checkpoint": str(here / "sft" / "final_model"),
+                "sft_checkpoint": str(output / "sft" / "final_model"),
                 "prompts": train,
-                "output_dir": str(here / "raft"),
+                "output_dir": str(output / "raft"),
             },
         ),
-        (BenchmarkConfig, {"model": str(here / "raft"), "prompts": test, "output": after}),
+        (BenchmarkConfig, {"model": str(output / "raft"), "prompts": test, "output": after}),
     )
     return [cls.parse(nested({**typed.get(cls.stage, {}), **linked})) for cls, linked in parts]

@@ -1,4 +1,4 @@
-"""Where a run stands: phases, shares, time left; read from its newest events only."""
+"""How far a run is: its phases, their shares and the time left, from its newest events alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from haloforge.records import Event, Run
 from haloforge.store import Store
 
-_WINDOW = 600
-"""Events of the store that are looked at, from a run's newest progress backwards."""
+_MAX_EVENT_IDS = 600
+"""How far back from a run's newest progress event events are read, in event ids of the whole store."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase in work: `done` of `total`, and seconds left at its measured rate (None until there is a rate)."""
+    """One phase: `done` of `total`, and the seconds left at the measured rate (None until a rate is known)."""
 
     name: str
     done: int
@@ -27,16 +27,16 @@ class Phase:
 
 
 def phases(store: Store, run: Run) -> list[Phase]:
-    """The phases of the cycle in work, in the order they began; empty before anything was reported."""
+    """The phases of the newest cycle, in the order in which they began; empty before the first progress event."""
     newest = store.last_event(run.id, "progress")
     if newest is None:
         return []
-    recent = store.events(run.id, after=max(0, newest.id - _WINDOW), kind="progress")
+    recent = store.events(run.id, after=max(0, newest.id - _MAX_EVENT_IDS), kind="progress")
     return in_work(recent)
 
 
 def in_work(events: Sequence[Event]) -> list[Phase]:
-    """The same from the events themselves."""
+    """The phases of the newest cycle among these progress events, in the order in which they began."""
     if not events:
         return []
     cycle = events[-1].data.get("cycle")
@@ -48,10 +48,10 @@ def in_work(events: Sequence[Event]) -> list[Phase]:
 
 
 def current(store: Store, run: Run) -> Phase | None:
-    """The phase that the run is in: the last that is not finished, else the last."""
-    found = phases(store, run)
-    unfinished = [p for p in found if p.done < p.total]
-    return (unfinished or found)[-1] if found else None
+    """The phase in work: the last one that is not finished, or the last one of all."""
+    newest_cycle = phases(store, run)
+    unfinished = [p for p in newest_cycle if p.done < p.total]
+    return (unfinished or newest_cycle)[-1] if newest_cycle else None
 
 
 def _phase(events: Sequence[Event]) -> Phase:

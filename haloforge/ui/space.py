@@ -1,4 +1,4 @@
-"""A public demo on Hugging Face Spaces: look at runs, try the embedded model; nothing is trained or changed."""
+"""Limits of the public demo on Hugging Face Spaces: it shows runs and tries the embedded model, and changes nothing."""
 
 import os
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class Caps(NamedTuple):
     seconds: float
 
 
-HOME = Caps(models=None, max_new_tokens=8192, seconds=3600.0)
+OWN_MACHINE = Caps(models=None, max_new_tokens=8192, seconds=3600.0)
 DEMO = Caps(models=(EMBEDDED,), max_new_tokens=256, seconds=60.0)
 BANNER = "This is a read-only demo: runs can be looked at, and the Playground runs the embedded model within limits."
 
@@ -27,10 +27,10 @@ def is_space() -> bool:
 
 
 def caps() -> Caps:
-    """The limits that hold here."""
-    return DEMO if is_space() else HOME
+    """The limits on this machine."""
+    return DEMO if is_space() else OWN_MACHINE
 
 
 def address() -> AppConfig:
-    """Where to listen: a Space puts its own proxy in front; elsewhere this machine only."""
+    """Where to listen: on all addresses in a Space, which has its own proxy; elsewhere on this machine only."""
     return AppConfig(host="0.0.0.0", insecure=True) if is_space() else AppConfig()

@@ -1,4 +1,4 @@
-"""The look of the app: theme, style sheet, and the script that draws panes. All of it is local."""
+"""Theme, style sheet and the script that draws panes. All of it is served from this machine."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ _ASSETS = Path(__file__).parent / "assets"
 
 
 def theme() -> Any:
-    """Slate neutrals, one ember accent, system fonts: nothing is fetched."""
+    """Slate greys, one ember accent, system fonts, so that no font is downloaded."""
     import gradio as gr
 
     base = gr.themes.Default(
@@ -67,14 +67,14 @@ def css() -> str:
 
 
 def plotly_js() -> Path:
-    """plotly.min.js of the installed plotly package, served by us."""
+    """plotly.min.js in the installed plotly package."""
     import plotly
 
     return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def head() -> str:
-    """What goes into <head>: the pane script, the tabs, and where plotly lies (relative, to work behind a proxy)."""
+    """The script for <head>: pane.js, the names of the tabs, the address of plotly (relative, for proxies)."""
     script = (_ASSETS / "pane.js").read_text(encoding="utf-8")
     names = json.dumps({label: name for name, label in TABS.items()})
     settings = f'window.haloPlotly = "gradio_api/file={plotly_js()}"; window.haloTabs = {names};'

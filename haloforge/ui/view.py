@@ -1,10 +1,10 @@
-"""What one browser looks at, as the query of the page's address: reload, bookmark, Back and a second browser agree."""
+"""What one browser shows is in the query of its address, so that reload, bookmark, Back and a second browser agree."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
 View = Mapping[str, str]
-"""Names and values of the address: tab, run, section, page, filters, ... Absent means the default."""
+"""Names and values of the address: tab, run, section, page, filters, ... A missing name has its default."""
 
 TABS = {
     "runs": "Runs",
@@ -15,10 +15,10 @@ TABS = {
     "compare": "Compare",
     "playground": "Playground",
 }
-"""Name in the address -> what stands on the strip; the first is home."""
+"""Name in the address -> label in the strip of tabs. The first is shown when no tab is named."""
 HOME = "runs"
 
-_PAGES = ("page", "sample")
+_PAGE_NAMES = ("page", "sample")
 
 
 def parse(query: str) -> dict[str, str]:
@@ -28,22 +28,22 @@ def parse(query: str) -> dict[str, str]:
 
 
 def query(view: View, **changes: str | int | None) -> str:
-    """The address of a view with changes; None or "" takes a name away.
+    """The address of a view with changes; None or "" removes a name.
 
-    A change of anything but the page itself goes back to the first page and to no chosen sample.
+    A change of anything but page and sample goes back to the first page, with no sample chosen.
     """
-    if not changes.keys() <= set(_PAGES):
-        changes = dict.fromkeys(_PAGES, None) | changes
+    if not changes.keys() <= set(_PAGE_NAMES):
+        changes = dict.fromkeys(_PAGE_NAMES, None) | changes
     merged = {**view, **{name: "" if value is None else str(value) for name, value in changes.items()}}
     return "?" + urlencode({name: value for name, value in merged.items() if value})
 
 
 def open_run(run_id: str) -> str:
-    """The address of a run's page, whatever was looked at before."""
+    """The address that shows a run, with no filters of an earlier view."""
     return query({"tab": "runs", "run": run_id})
 
 
 def number(view: View, name: str, default: int = 0) -> int:
-    """A whole number of the view; nonsense in an address is the default."""
+    """A whole number from the address; the default where it is missing or not a number."""
     text = view.get(name, "")
     return int(text) if text.isdecimal() and len(text) < 10 else default

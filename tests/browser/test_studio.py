@@ -19,7 +19,7 @@ SIGNS = {
     "Compare": "comparison",
     "Playground": "play-go",
 }
-"""What stands on each tab."""
+"""Tab -> id of an element on it."""
 LIGHT: dict[str, Any] = {}
 DARK = {"color_scheme": "dark"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}

@@ -13,9 +13,9 @@ PROBLEM = {"task_id": "a", "prompt": "Write f.", "tests": {"kind": "asserts", "c
 CPP = PROBLEM | {"language": "cpp", "tests": {"kind": "stdio", "cases": [{"input": "1", "output": "2"}]}}
 
 
-def halo_forge(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def halo_forge(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "haloforge.cli", *words],
+        [sys.executable, "-m", "haloforge.cli", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -29,13 +29,13 @@ def write(path: Path, *rows: object) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def refused(result: subprocess.CompletedProcess[str], *said: str) -> None:
-    """Exit code 2 and exactly one line that says all of it."""
+def refused(result: subprocess.CompletedProcess[str], *expected: str) -> None:
+    """Exit code 2 and exactly one line, with all the expected words."""
     assert result.returncode == 2, result.stderr + result.stdout
     lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
     assert len(lines) == 1, lines
     assert lines[0].startswith("halo-forge: ")
-    for words in said:
+    for words in expected:
         assert words in lines[0]
 
 
@@ -87,8 +87,8 @@ def test_an_unknown_model(model: str, tmp_path: Path) -> None:
 
 def test_a_model_that_only_a_hub_out_of_reach_could_have(tmp_path: Path) -> None:
     write(tmp_path / "p.jsonl", PROBLEM)
-    words = ("benchmark", "run", "--model", "nobody/no-such-model-0b", "--prompts", "p.jsonl")
-    result = halo_forge(*words, cwd=tmp_path)
+    arguments = ("benchmark", "run", "--model", "nobody/no-such-model-0b", "--prompts", "p.jsonl")
+    result = halo_forge(*arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert "Traceback" not in result.stdout + result.stderr
     assert "nobody/no-such-model-0b" in next(line for line in result.stdout.splitlines() if line.startswith("error: "))
@@ -101,13 +101,13 @@ def test_an_empty_dataset(tmp_path: Path) -> None:
 
 def test_a_k_above_the_number_of_samples(tmp_path: Path) -> None:
     write(tmp_path / "p.jsonl", PROBLEM)
-    words = ("benchmark", "run", "--model", "smollm2-135m", "--prompts", "p.jsonl", "--samples", "5", "--k", "1,10")
-    refused(halo_forge(*words, cwd=tmp_path), "pass@10", "5 samples")
+    arguments = ("benchmark", "run", "--model", "smollm2-135m", "--prompts", "p.jsonl", "--samples", "5", "--k", "1,10")
+    refused(halo_forge(*arguments, cwd=tmp_path), "pass@10", "5 samples")
 
 
 def test_a_language_that_nothing_verifies_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
-    words = ("generate", "--model", "./nowhere", "--prompt", "Add.", "--language", "cobol", "--verify")
-    refused(halo_forge(*words, cwd=tmp_path), "cobol")
+    arguments = ("generate", "--model", "./nowhere", "--prompt", "Add.", "--language", "cobol", "--verify")
+    refused(halo_forge(*arguments, cwd=tmp_path), "cobol")
 
 
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_a_run_that_does_not_exist(tmp_path: Path) -> None:
 def test_samples_of_an_unknown_problem(tmp_path: Path) -> None:
     write(tmp_path / "p.jsonl", PROBLEM)
     write(tmp_path / "s.jsonl", {"task_id": "zzz", "solution": "def f(n): return n + 1"})
-    words = ("verify", "--problems", "p.jsonl", "--samples", "s.jsonl", "--output", "v.jsonl")
-    refused(halo_forge(*words, cwd=tmp_path), "s.jsonl", "line 1", "zzz")
+    arguments = ("verify", "--problems", "p.jsonl", "--samples", "s.jsonl", "--output", "v.jsonl")
+    refused(halo_forge(*arguments, cwd=tmp_path), "s.jsonl", "line 1", "zzz")
 
 
 def test_an_address_without_a_login(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_full_disk_is_the_machines_fault_and_loses_nothing(full_disk: Path, tm
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "said"),
+    ("flag", "value", "expected"),
     [
         ("--max-new-tokens", "0", "generation.max_new_tokens should be greater than or equal to 1"),
         ("--temperature", "-0.5", "generation.temperature should be greater than or equal to 0"),
@@ -165,5 +165,5 @@ def test_a_full_disk_is_the_machines_fault_and_loses_nothing(full_disk: Path, tm
         ("--seed", "-1", "seed should be greater than or equal to 0"),
     ],
 )
-def test_a_sampling_that_cannot_be(flag: str, value: str, said: str, tmp_path: Path) -> None:
-    refused(halo_forge("generate", "--model", "./m", "--prompt", "Add.", f"{flag}={value}", cwd=tmp_path), said)
+def test_a_sampling_that_cannot_be(flag: str, value: str, expected: str, tmp_path: Path) -> None:
+    refused(halo_forge("generate", "--model", "./m", "--prompt", "Add.", f"{flag}={value}", cwd=tmp_path), expected)

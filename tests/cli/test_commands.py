@@ -20,29 +20,29 @@ Forge = Callable[..., str]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data, a tiny model and the recipes, as a person would have them."""
-    here = tmp_path_factory.mktemp("commands")
-    shutil.copytree(ROOT / "configs", here / "configs")
-    save_tiny_model(here / "tiny")
-    (here / "data").mkdir()
-    (here / "data" / "prompts.txt").write_text("Write a Python function that adds two numbers.\nSort a list.\n")
+    project = tmp_path_factory.mktemp("commands")
+    shutil.copytree(ROOT / "configs", project / "configs")
+    save_tiny_model(project / "tiny")
+    (project / "data").mkdir()
+    (project / "data" / "prompts.txt").write_text("Write a Python function that adds two numbers.\nSort a list.\n")
     rows = [
         {"task_id": f"cpp/{i}", "prompt": f"Write a C++ program that prints {i}.", "language": "cpp",
          "tests": {"kind": "stdio", "cases": [{"input": "", "output": f"{i}\n"}]},
          "solution": f"#include <iostream>\nint main() {{ std::cout << {i} << std::endl; }}\n"}
         for i in range(4)
     ]  # fmt: skip
-    (here / "data" / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (project / "data" / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     samples = [{"task_id": row["task_id"], "solution": row["solution"]} for row in rows]
     samples += [{"task_id": "cpp/1", "solution": "int main() {}"}, {"task_id": "cpp/2", "completion": "int main( {"}]
-    (here / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in samples))
-    return here
+    (project / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in samples))
+    return project
 
 
 @pytest.fixture
 def forge(folder: Path) -> Forge:
-    def run(*words: str, code: int = 0) -> str:
+    def run(*arguments: str, code: int = 0) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "haloforge.cli", *words],
+            [sys.executable, "-m", "haloforge.cli", *arguments],
             capture_output=True,
             text=True,
             cwd=folder,
@@ -83,15 +83,15 @@ def test_data_prepare_reads_original_files(forge: Forge, folder: Path, shared_da
 
 
 def test_data_generate_with_a_local_model(forge: Forge, folder: Path) -> None:
-    words = ("--backend", "local", "--model", "tiny", "--max-new-tokens", "16", "--output", "data/generated.jsonl")
-    forge("data", "generate", "--prompts", "data/prompts.txt", *words)
+    arguments = ("--backend", "local", "--model", "tiny", "--max-new-tokens", "16", "--output", "data/generated.jsonl")
+    forge("data", "generate", "--prompts", "data/prompts.txt", *arguments)
     assert len(rows(folder / "data" / "generated.jsonl")) == 2
 
 
 @pytest.mark.parametrize("backend", ["ollama", "anthropic", "openai"])
 def test_data_generate_plans_what_a_server_would_do(backend: str, forge: Forge) -> None:
-    words = ("--backend", backend, "--model", "NAME", "--output", "data/other.jsonl", "--dry-run")
-    assert "2 prompts" in forge("data", "generate", "--prompts", "data/prompts.txt", *words)
+    arguments = ("--backend", backend, "--model", "NAME", "--output", "data/other.jsonl", "--dry-run")
+    assert "2 prompts" in forge("data", "generate", "--prompts", "data/prompts.txt", *arguments)
 
 
 def test_data_validate(forge: Forge) -> None:
@@ -127,15 +127,15 @@ def test_the_pipeline_word_for_word(forge: Forge, folder: Path) -> None:
 def test_verify_writes_the_input_rows_with_their_verdicts(forge: Forge, folder: Path) -> None:
     forge("verify", "--problems", "data/prompts.jsonl", "--samples", "samples.jsonl", "--output", "v.jsonl",
           "--verifier", "gcc", "--workers", "2")  # fmt: skip
-    found = rows(folder / "v.jsonl")
-    assert [row["status"] for row in found] == ["passed"] * 4 + ["wrong_answer", "compile_error"]
-    assert [row["reward"] for row in found] == [1.0] * 4 + [0.7, 0.0]
-    assert found[0]["result"] == "passed" and found[0]["solution"]
+    verdicts = rows(folder / "v.jsonl")
+    assert [row["status"] for row in verdicts] == ["passed"] * 4 + ["wrong_answer", "compile_error"]
+    assert [row["reward"] for row in verdicts] == [1.0] * 4 + [0.7, 0.0]
+    assert verdicts[0]["result"] == "passed" and verdicts[0]["solution"]
 
 
 def test_generate_one_answer(forge: Forge) -> None:
-    said = forge("generate", "--model", "tiny", "--prompt", "Add.", "--max-new-tokens", "8", "--json")
-    assert json.loads(said)["text"]
+    printed = forge("generate", "--model", "tiny", "--prompt", "Add.", "--max-new-tokens", "8", "--json")
+    assert json.loads(printed)["text"]
 
 
 def test_runs_show_resume_stop_and_delete(forge: Forge, folder: Path) -> None:
@@ -150,5 +150,5 @@ def test_runs_show_resume_stop_and_delete(forge: Forge, folder: Path) -> None:
 
 
 def test_doctor_says_one_line_per_thing(forge: Forge) -> None:
-    found = json.loads(forge("doctor", "--json"))
-    assert {"python", "torch", "cpu", "gpu", "gcc", "sandbox", "smollm2-135m"} <= {check["name"] for check in found}
+    checks = json.loads(forge("doctor", "--json"))
+    assert {"python", "torch", "cpu", "gpu", "gcc", "sandbox", "smollm2-135m"} <= {check["name"] for check in checks}

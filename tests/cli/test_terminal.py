@@ -9,8 +9,7 @@ import sys
 import pytest
 from tiny import save_tiny_model
 
-from haloforge.cli.terminal import harmless
-from haloforge.cli.watch import Lines
+from haloforge.cli.terminal import Lines, harmless
 from haloforge.records import Event
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \r\x9b31m ‮evil \ud800"
@@ -31,25 +30,25 @@ def test_events_are_shown_so(kind, data):
     assert harmless(out.getvalue()) == out.getvalue()
 
 
-def halo_forge(tmp_path, *words):
-    command = [sys.executable, "-m", "haloforge.cli", *words]
+def halo_forge(tmp_path, *arguments):
+    command = [sys.executable, "-m", "haloforge.cli", *arguments]
     environment = os.environ | {"HALOFORGE_RUNS": str(tmp_path / "runs")}
     ran = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, timeout=300, check=False)
-    said = (ran.stdout + ran.stderr).decode()
-    assert "Traceback" not in said
-    return said
+    printed = (ran.stdout + ran.stderr).decode()
+    assert "Traceback" not in printed
+    return printed
 
 
 def test_a_file_cannot_speak_to_the_terminal(tmp_path):
     row = {"task_id": "\x1b[2J", "prompt": "f", "tests": {"kind": "asserts", "code": ["assert f() == 1"]}}
     bad = row | {"solution": "def f(): raise ValueError('\x1b[2J \\x1b[2J')"}
     (tmp_path / "p.jsonl").write_text(json.dumps(bad) + "\n" + json.dumps(bad) + "\n")
-    for words in (["data", "validate", "p.jsonl"], ["data", "validate", "\x1b[2J.jsonl"]):
-        assert "\x1b" not in halo_forge(tmp_path, *words)
+    for arguments in (["data", "validate", "p.jsonl"], ["data", "validate", "\x1b[2J.jsonl"]):
+        assert "\x1b" not in halo_forge(tmp_path, *arguments)
 
 
 def test_a_model_cannot_speak_to_the_terminal(tmp_path):
     save_tiny_model(tmp_path / "model")
-    words = ["--model", "model", "--prompt", "x", "--max-new-tokens", "200", "--temperature", "2", "--verify"]
-    said = halo_forge(tmp_path, "generate", *words)
-    assert harmless(said) == said and "-- " in said
+    arguments = ["--model", "model", "--prompt", "x", "--max-new-tokens", "200", "--temperature", "2", "--verify"]
+    printed = halo_forge(tmp_path, "generate", *arguments)
+    assert harmless(printed) == printed and "-- " in printed

@@ -20,29 +20,29 @@ REQUIRED: dict[str, dict[str, Any]] = {
 }
 
 
-def form(stage: str) -> Form:
+def form_of(stage: str) -> Form:
     import gradio as gr
 
     with gr.Blocks(analytics_enabled=False):
         return Form(STAGES[stage], lambda kind: [f"a {kind}"])
 
 
-def typed(made: Form, flat: dict[str, Any]) -> list[Any]:
+def typed(form: Form, flat: dict[str, Any]) -> list[Any]:
     """What the components hold after `flat` was put into them."""
-    return [update.get("value") for update in made.show(flat)]
+    return [update.get("value") for update in form.show(flat)]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_setting_has_one_field_with_its_help(stage: str) -> None:
-    made = form(stage)
-    assert len(made.components) == len(settings(STAGES[stage]))
-    assert all(component.label and component.info for component in made.components)
+    form = form_of(stage)
+    assert len(form.components) == len(settings(STAGES[stage]))
+    assert all(component.label and component.info for component in form.components)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_untouched_form_says_the_defaults(stage: str) -> None:
-    made = form(stage)
-    assert made.parse(typed(made, REQUIRED[stage])) == STAGES[stage].parse(nested(REQUIRED[stage]))
+    form = form_of(stage)
+    assert form.parse(typed(form, REQUIRED[stage])) == STAGES[stage].parse(nested(REQUIRED[stage]))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
@@ -51,51 +51,51 @@ def test_a_recipe_goes_through_the_form_unchanged(path: Path) -> None:
     if stage not in STAGES:
         pytest.skip(f"{path.name} is not of one stage")
     config: StageConfig = STAGES[stage].load(path)
-    made = form(stage)
-    assert made.parse(typed(made, values(config))) == config
+    form = form_of(stage)
+    assert form.parse(typed(form, values(config))) == config
 
 
 def test_the_elements_of_two_forms_never_share_a_name() -> None:
-    names = [component.elem_id for stage in STAGES for component in form(stage).components]
+    names = [component.elem_id for stage in STAGES for component in form_of(stage).components]
     assert len(names) == len(set(names))
 
 
 def test_what_is_missing_is_named_as_its_field_is() -> None:
     with pytest.raises(ConfigError, match="Still to fill in: Model name, Train file"):
-        made = form("sft")
-        made.parse(typed(made, {}))
+        form = form_of("sft")
+        form.parse(typed(form, {}))
 
 
 def test_a_value_out_of_bounds_is_one_sentence() -> None:
-    made = form("sft")
+    form = form_of("sft")
     with pytest.raises(ConfigError, match=r"^lora\.r should be greater than or equal to 1 \(not 0\)$"):
-        made.parse(typed(made, {**REQUIRED["sft"], "lora.r": 0}))
+        form.parse(typed(form, {**REQUIRED["sft"], "lora.r": 0}))
 
 
 def test_an_optional_number_may_be_left_empty() -> None:
-    made = form("benchmark")
-    assert values(made.parse(typed(made, {**REQUIRED["benchmark"], "limit": None})))["limit"] is None
-    assert values(made.parse(typed(made, {**REQUIRED["benchmark"], "limit": 5})))["limit"] == 5
+    form = form_of("benchmark")
+    assert values(form.parse(typed(form, {**REQUIRED["benchmark"], "limit": None})))["limit"] is None
+    assert values(form.parse(typed(form, {**REQUIRED["benchmark"], "limit": 5})))["limit"] == 5
 
 
 def test_several_k_are_written_with_commas() -> None:
-    made = form("benchmark")
-    config = made.parse(typed(made, {**REQUIRED["benchmark"], "k": (1, 5), "samples": 20}))
+    form = form_of("benchmark")
+    config = form.parse(typed(form, {**REQUIRED["benchmark"], "k": (1, 5), "samples": 20}))
     assert values(config)["k"] == (1, 5)
 
 
 def test_what_single_cycles_do_is_written_as_a_list() -> None:
-    made = form("raft")
-    own = ({"reward_threshold": 0.3, "verifier": "gcc"}, {}, {"temperature": 0.9})
-    flat = {**REQUIRED["raft"], "cycles": own}
-    shown = dict(zip((s.path for s in made.settings), typed(made, flat), strict=True))
+    form = form_of("raft")
+    cycles = ({"reward_threshold": 0.3, "verifier": "gcc"}, {}, {"temperature": 0.9})
+    flat = {**REQUIRED["raft"], "cycles": cycles}
+    shown = dict(zip((s.path for s in form.settings), typed(form, flat), strict=True))
     assert shown["cycles"] == "[{reward_threshold: 0.3, verifier: gcc}, {}, {temperature: 0.9}]"
-    assert values(made.parse(typed(made, flat)))["cycles"] == own
+    assert values(form.parse(typed(form, flat)))["cycles"] == cycles
 
 
 def test_fields_for_what_exists_offer_it_and_take_anything() -> None:
-    made = form("raft")
-    picked = {s.path: c for s, c in zip(made.settings, made.components, strict=True) if is_picked(s)}
+    form = form_of("raft")
+    picked = {s.path: c for s, c in zip(form.settings, form.components, strict=True) if is_picked(s)}
     assert {"sft_checkpoint", "prompts", "evaluation.prompts"} <= picked.keys()
     assert all(component.allow_custom_value for component in picked.values())
 

@@ -12,23 +12,26 @@ from seeded import make_run
 
 from haloforge import ui
 from haloforge.store import Store
-from haloforge.ui.live import Seen
 from haloforge.ui.page import Page
+from haloforge.ui.panes import Seen
 from haloforge.ui.tabs import runs
+
+RUNS = {"tab": "runs"}
 
 
 @pytest.fixture
 def page(store: Store) -> Page:
     with gr.Blocks(analytics_enabled=False):
-        made = Page(store.root)
-        made.pane("", lambda store, view: f"{len(store.runs())} runs")
-        made.action("stop", runs.stop)
-        made.action("delete", runs.delete)
-    return made
+        page = Page(store.root)
+        page.pane("", lambda store, view: f"{len(store.runs())} runs")
+        page.action("stop", runs.stop)
+        page.action("delete", runs.delete)
+    return page
 
 
-def tick(page: Page, view: dict[str, str], seen: Seen) -> Any:
-    return asyncio.run(page._tick(view, seen))
+def send(page: Page, view: dict[str, str] = RUNS, seen: Seen | None = None, **data: str) -> Any:
+    """What the page answers to a message of the browser."""
+    return asyncio.run(page.dispatch(view, seen or Seen(), message(**data)))
 
 
 def message(**data: str) -> gr.EventData:
@@ -39,8 +42,8 @@ def test_a_tick_with_nothing_new_is_skipped(store: Store) -> None:
     async def two_ticks() -> Any:
         with gr.Blocks(analytics_enabled=False):
             page = Page(store.root)
-        _, seen, *_ = await page._tick({"tab": "runs"}, Seen())
-        return await page._tick({"tab": "runs"}, seen)
+        _, seen, *_ = await page.tick({"tab": "runs"}, Seen())
+        return await page.tick({"tab": "runs"}, seen)
 
     assert asyncio.run(two_ticks()) == gr.skip()
 
@@ -51,62 +54,66 @@ def test_a_tick_that_raced_with_a_click_is_made_good_by_the_next(store: Store) -
     async def race() -> Any:
         with gr.Blocks(analytics_enabled=False):
             page = Page(store.root)
-        _, seen, *_ = await page._tick({"tab": "runs"}, Seen())
-        return await page._tick({"tab": "data"}, seen)
+        _, seen, *_ = await page.tick({"tab": "runs"}, Seen())
+        return await page.tick({"tab": "data"}, seen)
 
     assert asyncio.run(race()) != gr.skip()
 
 
 def test_a_link_opens_its_address(page: Page) -> None:
-    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(go="?tab=sft&run=x")))
+    view, *_ = send(page, go="?tab=sft&run=x")
     assert view == {"tab": "sft", "run": "x"}
 
 
 def test_a_stop_button_stops_the_run_it_was_made_for(page: Page, store: Store) -> None:
     first, second = make_run(store, status="queued"), make_run(store, status="queued")
-    asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="stop", value=f"now {first.id}")))
+    send(page, act="stop", value=f"now {first.id}")
     assert (store.run(first.id).status, store.run(second.id).status) == ("stopped", "queued")
 
 
 def test_what_cannot_be_done_changes_nothing_and_raises_nothing(page: Page, store: Store) -> None:
     run = make_run(store, status="running")
-    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="delete", value=run.id)))
+    with pytest.warns(UserWarning, match="is running; stop it before deleting it"):
+        view, *_ = send(page, act="delete", value=run.id)
     assert view == {"tab": "runs"} and store.run(run.id).status == "running"
 
 
 def test_deleting_needs_the_whole_id(page: Page, store: Store) -> None:
     run = make_run(store, status="done")
-    asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="delete", value=run.id[:6])))
+    with pytest.warns(UserWarning, match=f"there is no run '{run.id[:6]}'"):
+        send(page, act="delete", value=run.id[:6])
     assert store.run(run.id)
-    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="delete", value=run.id)))
+    view, *_ = send(page, act="delete", value=run.id)
     assert store.runs() == [] and view == {"tab": "runs"}
 
 
 def test_a_read_only_page_refuses_every_action(page: Page, store: Store) -> None:
     page.read_only = True
     run = make_run(store, status="queued")
-    asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="stop", value=f"now {run.id}")))
+    with pytest.warns(UserWarning, match="This demo is read-only"):
+        send(page, act="stop", value=f"now {run.id}")
     assert store.run(run.id).status == "queued"
 
 
 def test_an_action_nobody_offers_is_refused(page: Page) -> None:
-    view, *_ = asyncio.run(page._dispatch({"tab": "runs"}, Seen(), message(act="format-the-disk")))
+    with pytest.warns(UserWarning, match="this page has no action 'format-the-disk'"):
+        view, *_ = send(page, act="format-the-disk")
     assert view == {"tab": "runs"}
 
 
 def test_the_tab_strip_keeps_the_run_that_was_looked_at(page: Page) -> None:
     was = {"tab": "runs", "run": "x", "page": "2", "from": "y"}
-    view, *_ = asyncio.run(page._dispatch(was, Seen(view=was), message(tab="sft")))
+    view, *_ = send(page, was, Seen(view=was), tab="sft")
     assert view == {"tab": "sft", "run": "x"}
 
 
 def test_every_output_of_the_whole_page_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wired event returns as many values as it has outputs, on every tab."""
+    """A link returns as many values as it has outputs, to every tab."""
     monkeypatch.chdir(tmp_path)
     with Store(tmp_path / "runs") as store:
         make_run(store, status="done")
     demo = ui.build(tmp_path / "runs")
-    dispatch = next(fn for fn in demo.fns.values() if fn.name == "_dispatch")
+    dispatch = next(fn for fn in demo.fns.values() if fn.name == "dispatch")
     for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "playground"):
         sent = asyncio.run(dispatch.fn({"tab": "runs"}, Seen(), message(go=f"?tab={tab}")))
         assert len(sent) == len(dispatch.outputs), tab
@@ -118,9 +125,9 @@ import asyncio, sys
 from pathlib import Path
 import gradio as gr
 from haloforge import ui
-from haloforge.ui.live import Seen
+from haloforge.ui.panes import Seen
 demo = ui.build(Path("runs"))
-dispatch = next(fn for fn in demo.fns.values() if fn.name == "_dispatch").fn
+dispatch = next(fn for fn in demo.fns.values() if fn.name == "dispatch").fn
 for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "playground"):
     asyncio.run(dispatch({"tab": "runs"}, Seen(), gr.EventData(None, {"go": f"?tab={tab}"})))
 print([name for name in ("torch", "transformers", "trl", "datasets") if name in sys.modules])

@@ -1,12 +1,10 @@
 """Phases, shares and time left, from a run's events alone."""
 
-import pytest
-from seeded import RAFT, add_cycles, make_run
+from seeded import make_run
 
 from haloforge.records import Event
 from haloforge.store import Report, Store
-from haloforge.ui import progress, series
-from haloforge.ui.widgets import header
+from haloforge.ui import progress
 
 
 def events(*rows: tuple[float, str, int, int, int]) -> list[Event]:
@@ -27,13 +25,13 @@ def test_one_event_gives_no_rate() -> None:
 
 
 def test_phases_that_go_on_together_are_told_apart() -> None:
-    found = progress.in_work(events((0, "sample", 10, 100, 1), (1, "verify", 4, 100, 1), (2, "sample", 20, 100, 1)))
-    assert [(p.name, p.done) for p in found] == [("sample", 20), ("verify", 4)]
+    phases = progress.in_work(events((0, "sample", 10, 100, 1), (1, "verify", 4, 100, 1), (2, "sample", 20, 100, 1)))
+    assert [(p.name, p.done) for p in phases] == [("sample", 20), ("verify", 4)]
 
 
 def test_only_the_newest_cycle_counts() -> None:
-    found = progress.in_work(events((0, "sample", 100, 100, 1), (9, "sample", 5, 100, 2)))
-    assert [(p.cycle, p.done) for p in found] == [(2, 5)]
+    phases = progress.in_work(events((0, "sample", 100, 100, 1), (9, "sample", 5, 100, 2)))
+    assert [(p.cycle, p.done) for p in phases] == [(2, 5)]
 
 
 def test_a_resumed_phase_that_counts_from_less_has_no_negative_rate() -> None:
@@ -44,39 +42,9 @@ def test_a_resumed_phase_that_counts_from_less_has_no_negative_rate() -> None:
 def test_a_finished_phase_has_nothing_left(store: Store) -> None:
     run = make_run(store)
     Report(store, run.id).progress("train", 10, 10)
-    found = progress.current(store, run)
-    assert found and (found.share, found.left_s) == (1.0, 0.0)
+    phase = progress.current(store, run)
+    assert phase and (phase.share, phase.left_s) == (1.0, 0.0)
 
 
 def test_a_run_that_reported_nothing_has_no_phase(store: Store) -> None:
     assert progress.current(store, make_run(store)) is None
-
-
-def test_a_step_that_was_reported_again_counts_once(store: Store) -> None:
-    run = make_run(store)
-    report = Report(store, run.id)
-    for loss in (2.0, 1.5):
-        report.metric("train", 3, {"loss": loss})
-    assert series.losses(store.events(run.id, kind="metric")) == {"training": [(3.0, 1.5)]}
-
-
-def test_every_cycle_has_a_loss_curve_of_its_own(store: Store) -> None:
-    run = make_run(store)
-    for cycle in (1, 2):
-        Report(store, run.id).metric("train", 1, {"loss": 1.0 / cycle, "cycle": cycle})
-    assert set(series.losses(store.events(run.id, kind="metric"))) == {"cycle 1", "cycle 2"}
-
-
-def test_pass_rates_carry_their_intervals(store: Store) -> None:
-    run = make_run(store)
-    add_cycles(store, run, [0.5])
-    [(cycle, rate, low, high)] = series.cycle_rates(store.events(run.id, kind="metric"))[series.HELD_OUT]
-    assert (cycle, rate, low, high) == (0.0, 0.5, pytest.approx(0.4), pytest.approx(0.6))
-
-
-def test_the_header_names_sandbox_and_the_run_at_work(store: Store) -> None:
-    assert "nothing is running" in header.render(store, {})
-    make_run(store, RAFT, "running", name="tonight")
-    make_run(store, RAFT, "queued")
-    shown = header.render(store, {})
-    assert "sandbox: " in shown and "tonight" in shown and "1 run queued" in shown

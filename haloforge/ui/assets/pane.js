@@ -1,5 +1,5 @@
-// A pane: markup that the server rendered, put in place without losing scroll, open details, focus or chart zoom.
-// Links that begin with "?" and elements with data-act become messages to the server through the one bus.
+// A pane shows markup that the server rendered. New markup keeps scroll positions, open details, focus and chart zoom.
+// Links that begin with "?" and elements with data-act become messages to the server, all through one component, the bus.
 (() => {
   let send = null;
   let plotly = null;
@@ -34,7 +34,7 @@
       modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"]});
   };
 
-  // Charts keep their node (and so their zoom) over redraws; scrolled boxes keep their place, a log stays at its end.
+  // Charts keep their node, and with it their zoom; scrolled boxes keep their position; a log that is at its end stays there.
   const replace = (slot, html) => {
     const scrolls = new Map();
     for (const box of slot.querySelectorAll("[data-keep]")) {
@@ -43,7 +43,7 @@
     }
     const opened = new Map([...slot.querySelectorAll("details[id]")].map((d) => [d.id, d.open]));
     const charts = new Map([...slot.querySelectorAll("[data-chart][id]")].map((c) => [c.id, c]));
-    const focused = slot.contains(document.activeElement) ? address(document.activeElement) : null;
+    const focused = slot.contains(document.activeElement) ? identity(document.activeElement) : null;
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
     for (const next of fresh.content.querySelectorAll("[data-chart][id]")) {
@@ -59,22 +59,23 @@
       if (was) { box.scrollLeft = was.left; box.scrollTop = was.top; }
       if ("end" in box.dataset && (!was || was.atEnd)) box.scrollTop = box.scrollHeight;
     }
-    if (focused) [...slot.querySelectorAll("a,button,select,summary")].find((e) => address(e) === focused)?.focus({preventScroll: true});
+    if (focused) [...slot.querySelectorAll("a,button,select,summary")].find((e) => identity(e) === focused)?.focus({preventScroll: true});
     slot.querySelectorAll("[data-chart]").forEach(drawChart);
-    slot.querySelectorAll("time[data-t],[data-since]").forEach(tell);
+    slot.querySelectorAll("time[data-t],[data-since]").forEach(showTime);
   };
 
-  const address = (e) => [e.tagName, e.getAttribute("href"), e.dataset.act, e.dataset.value, e.name].join("|");
+  // The same for an element and its successor in new markup.
+  const identity = (e) => [e.tagName, e.getAttribute("href"), e.dataset.act, e.dataset.value, e.name].join("|");
 
-  // Ages and running times are told by the browser, so that a page where nothing happened is the same page.
-  const spell = (s) => s < 60 ? `${Math.floor(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min`
+  // The browser counts ages and running times, so that the server need not send a pane again when only time has passed.
+  const duration = (s) => s < 60 ? `${Math.floor(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min`
     : s < 86400 ? `${Math.floor(s / 3600)} h${s % 3600 < 60 ? "" : ` ${Math.floor((s % 3600) / 60)} min`}` : `${Math.floor(s / 86400)} d`;
-  const tell = (e) => {
+  const showTime = (e) => {
     const seconds = Math.max(0, Date.now() / 1000 - Number(e.dataset.t ?? e.dataset.since));
-    const text = e.dataset.t ? `${spell(seconds)} ago` : spell(seconds);
+    const text = e.dataset.t ? `${duration(seconds)} ago` : duration(seconds);
     if (e.textContent !== text) e.textContent = text;
   };
-  setInterval(() => document.querySelectorAll("time[data-t],[data-since]").forEach(tell), 1000);
+  setInterval(() => document.querySelectorAll("time[data-t],[data-since]").forEach(showTime), 1000);
 
   const go = (href, push = true) => {
     if (push) history.pushState(null, "", href);
@@ -119,18 +120,18 @@
     draw();
   };
 
-  // The one bus to the server; its value is the address of what is shown.
+  // The bus: the only way to the server. Its value is the address of what is shown.
   window.haloBus = (element, props, watch, trigger) => {
     send = (message) => trigger("select", message);
-    const show = () => {
+    const showAddress = () => {
       const address = props.value || "";
       if (address && address !== location.search) history.replaceState(null, "", address);
     };
-    watch("value", show);
+    watch("value", showAddress);
     window.addEventListener("popstate", () => go(location.search, false));
   };
 
-  // The strip of tabs. Only a person's click is told: the strip's own events also tell of what the server opened.
+  // The strip of tabs. Clicks are reported from here, because Gradio's own tab events also fire when the server opens a tab.
   document.addEventListener("click", (event) => {
     const button = event.target.closest("#tabs > .tab-wrapper button");
     const tab = button && window.haloTabs[button.textContent.trim()];
@@ -142,7 +143,7 @@
     send?.({tab});
   });
 
-  // j and k walk through the rows of the innermost list on show.
+  // The keys j and k move through the rows of the last visible list.
   document.addEventListener("keydown", (event) => {
     if (!["j", "k"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input,textarea,select,[contenteditable]")) return;
@@ -152,7 +153,7 @@
     rows[now < 0 ? 0 : now + (event.key === "j" ? 1 : -1)]?.querySelector('a[href^="?"]')?.click();
   });
 
-  // A change of theme redraws the charts in its colours.
+  // A change of theme (a class of the body) redraws the charts in the new colours.
   const redraw = () => document.querySelectorAll("[data-chart]").forEach((node) => { node.haloDrawn = ""; drawChart(node); });
   document.addEventListener("DOMContentLoaded", () =>
     new MutationObserver(redraw).observe(document.body, {attributes: true, attributeFilter: ["class"]}));

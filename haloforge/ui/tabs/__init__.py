@@ -1,1 +1,1 @@
-"""One module per tab: what stands on it and what its buttons do."""
+"""The tabs: what is on each of them and what its buttons do. SFT, RAFT and Benchmark are one module, `stage`."""

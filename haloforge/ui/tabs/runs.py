@@ -1,7 +1,7 @@
-"""Runs, the home: every run of the store, one of them in full, and a whole pipeline at one click."""
+"""Runs, the first tab: every run of the store, one of them in full, and a whole pipeline with one click."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from haloforge.ui import inventory, pipeline
 from haloforge.ui.markup import Html, h, join, link, note
 from haloforge.ui.page import Page
 from haloforge.ui.palette import STAGES
-from haloforge.ui.pane import pane
+from haloforge.ui.panes import new_pane
 from haloforge.ui.view import View, open_run, query
 from haloforge.ui.widgets import run_detail, run_list
 
@@ -35,7 +35,7 @@ def build(page: Page) -> None:
 
 
 def stop(store: Store, view: View, value: str) -> None:
-    """`value` is "RUNG RUN-ID": the button says which run it meant, whatever the page shows by now."""
+    """`value` is "RUNG RUN-ID": it names the run that the button was drawn for, whatever the page shows by now."""
     rung, _, run_id = value.partition(" ")
     jobs.request_stop(store, run_id, rung)
 
@@ -69,24 +69,24 @@ def _pipeline(page: Page) -> None:
         with gr.Row(elem_classes="actions"):
             go = gr.Button("Queue pipeline", variant="primary", size="md", elem_id="pipeline-go")
             plan = gr.Button("Show its commands", size="md", elem_id="pipeline-plan")
-        said = pane("pipeline-said")
+        message = new_pane("pipeline-said")
     page.fill(
         "runs", [fields[2]], lambda _store, _view: [gr.update(choices=list(inventory.choices("model", page.root)))]
     )
-    page.later(partial(_wire, page, fields, go, plan, said))
+    page.later(partial(_wire, page, fields, go, plan, message))
 
 
-def _wire(page: Page, fields: list[Any], go: Any, plan: Any, said: Any) -> None:
+def _wire(page: Page, fields: list[Any], go: Any, plan: Any, message: Any) -> None:
     inputs = [*fields, *(c for stage in _STAGES for c in page.forms[stage].components)]
-    look: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-    page.started(go.click(lambda *typed: queue_pipeline(page, *typed), inputs, said, **look))
-    plan.click(lambda *typed: show_pipeline(page, *typed), inputs, said, **look)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+    page.started(go.click(lambda *typed: queue_pipeline(page, *typed), inputs, message, **quiet))
+    plan.click(lambda *typed: show_pipeline(page, *typed), inputs, message, **quiet)
 
 
 def queue_pipeline(page: Page, *typed: Any) -> Html:
-    """Queue all of it; each run waits for the one before."""
+    """Queue all stages; each run waits for the one before."""
     try:
-        chain = chain_of(page, *typed)
+        chain = chain_of(page, typed)
         with page.store() as store:
             runs = jobs.submit_chain(store, chain)
     except ForgeError as error:
@@ -96,28 +96,27 @@ def queue_pipeline(page: Page, *typed: Any) -> Html:
 
 
 def show_pipeline(page: Page, *typed: Any) -> Html:
-    """The commands that do the same."""
+    """The commands that do the same as one click would."""
     try:
-        chain = chain_of(page, *typed)
+        chain = chain_of(page, typed)
     except ForgeError as error:
         return note(str(error), "error")
     return h("pre", "\n".join(shlex.join(command(config)) for config in chain), cls="wrap", tabindex=0)
 
 
-def chain_of(
-    page: Page, dataset: str, language: str, model: str, folder: str, choice: str, *typed: Any
-) -> list[StageConfig]:
-    """The pipeline that the fields describe. Raises ConfigError."""
-    return pipeline.chain(dataset, language or "", model or "", folder or "", settings_of(page, choice, typed))
+def chain_of(page: Page, typed: Sequence[Any]) -> list[StageConfig]:
+    """The pipeline that the fields describe, and after them those of the stages' forms. Raises ConfigError."""
+    dataset, language, model, folder, choice, *stage_fields = typed
+    return pipeline.chain(dataset, language or "", model or "", folder or "", settings_of(page, choice, stage_fields))
 
 
-def settings_of(page: Page, choice: str, typed: tuple[Any, ...]) -> Mapping[str, pipeline.Flat]:
-    """The settings of each stage: the small ones, or those that stand in the tabs' forms."""
+def settings_of(page: Page, choice: str, typed: Sequence[Any]) -> Mapping[str, pipeline.Flat]:
+    """The settings of each stage: the small ones, or those typed into the forms of the tabs."""
     if choice == SMALL:
         return pipeline.SMALL
-    found, rest = {}, list(typed)
+    by_stage, rest = {}, list(typed)
     for stage in _STAGES:
         form = page.forms[stage]
         size = len(form.components)
-        found[stage], rest = form.flat(rest[:size]), rest[size:]
-    return found
+        by_stage[stage], rest = form.flat(rest[:size]), rest[size:]
+    return by_stage

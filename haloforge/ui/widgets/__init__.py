@@ -1,1 +1,1 @@
-"""Boxes of the page as pure functions: rows in, markup out."""
+"""Parts of the page as functions from records to markup."""

@@ -1,13 +1,13 @@
-"""What the Playground's models write, side by side, with their verdicts."""
+"""The answers of the Playground's models, side by side, with their verdicts."""
 
 from collections.abc import Sequence
 
 from haloforge.records import Problem
+from haloforge.ui.formatting import count
+from haloforge.ui.generation import Answer
 from haloforge.ui.markup import Html, h, note
-from haloforge.ui.play import Answer
 from haloforge.ui.widgets.code import code, plain
 from haloforge.ui.widgets.verdict import verdict_box
-from haloforge.ui.wording import count
 
 _STATES = {
     "waiting": "waiting for its turn",
@@ -18,6 +18,8 @@ _STATES = {
     "stopped": "stopped",
     "failed": "failed",
 }
+_MIN_SECONDS = 0.2
+"""A speed that is measured over less time than this says nothing."""
 
 
 def render(answers: Sequence[Answer], problem: Problem) -> Html:
@@ -38,7 +40,7 @@ def _column(answer: Answer, problem: Problem) -> Html:
 
 
 def _text(answer: Answer, problem: Problem) -> Html | None:
-    """The text while it grows; when it is over the code in it, with the whole answer folded."""
+    """The text while it grows; after that the code in it, with the whole answer folded."""
     raw = h(
         "pre", answer.text, cls="wrap", tabindex=0, role="log", aria_label="Answer", data_keep="answer", data_end=True
     )
@@ -53,8 +55,8 @@ def _text(answer: Answer, problem: Problem) -> Html | None:
 
 
 def _pace(answer: Answer) -> str:
-    words = _STATES[answer.state]
+    state = _STATES[answer.state]
     if not answer.pieces:
-        return words
-    speed = f", {answer.pieces / answer.seconds:.0f} tokens/s" if answer.seconds > 0.2 else ""
-    return f"{words}: {count(answer.pieces, 'token')}{speed}"
+        return state
+    speed = f", {answer.pieces / answer.seconds:.0f} tokens/s" if answer.seconds > _MIN_SECONDS else ""
+    return f"{state}: {count(answer.pieces, 'token')}{speed}"

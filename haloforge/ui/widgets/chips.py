@@ -1,10 +1,10 @@
-"""Statuses as chips, shares as bars, times that the browser keeps counting."""
+"""Small parts of a line: statuses as chips, shares as bars, times that the browser keeps up to date."""
 
 from haloforge.records import Run, Status
+from haloforge.ui.formatting import percent
 from haloforge.ui.markup import Html, h
 from haloforge.ui.palette import RUNS, VERDICTS
 from haloforge.ui.progress import Phase
-from haloforge.ui.wording import percent
 
 
 def verdict(status: Status | None) -> Html:
@@ -15,7 +15,7 @@ def verdict(status: Status | None) -> Html:
 
 
 def run_status(run: Run) -> Html:
-    """The chip of a run, with the rung of the stop ladder while it is being stopped."""
+    """The chip of a run; while it is being stopped, the way in which."""
     word = RUNS[run.status].word
     if run.stop and run.status == "running":
         word = {"cycle": "stopping after this cycle", "now": "stopping and saving", "kill": "being killed"}[run.stop]
@@ -23,7 +23,7 @@ def run_status(run: Run) -> Html:
 
 
 def bar(share: float, *, moving: bool = True) -> Html:
-    """A share as a thin bar, told to screen readers too."""
+    """A share (0 to 1) as a thin bar, with its value for screen readers."""
     fill = h("i", style=f"width:{100 * share:.1f}%")
     return h(
         "span",
@@ -38,16 +38,16 @@ def bar(share: float, *, moving: bool = True) -> Html:
 
 
 def ago(seconds_since_epoch: float) -> Html:
-    """ "3 min ago", kept right by the browser."""
+    """ "3 min ago", kept up to date by the browser."""
     return h("time", data_t=f"{seconds_since_epoch:.0f}")
 
 
 def since(seconds_since_epoch: float) -> Html:
-    """ "3 min", growing."""
+    """ "3 min", counted up by the browser."""
     return h("span", data_since=f"{seconds_since_epoch:.0f}")
 
 
-def phase_words(phase: Phase) -> str:
-    """cycle 2: sample 412/800. Cycle 0 is what comes before the first, and the only one outside RAFT."""
+def phase_text(phase: Phase) -> str:
+    """cycle 2: sample 412/800. Cycle 0 is not named: it comes before the first, and is the only one outside RAFT."""
     cycle = f"cycle {phase.cycle}: " if phase.cycle else ""
     return f"{cycle}{phase.name} {phase.done}/{phase.total}"

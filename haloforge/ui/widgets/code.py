@@ -29,7 +29,7 @@ def code(text: str, language: str, *, label: str = "Code", cls: str = "") -> Htm
 
 
 def plain(text: str, *, label: str, cls: str = "wrap") -> Html:
-    """Text as it is, with its line breaks."""
+    """Text with its line breaks and no colours."""
     return h("pre", text, cls=cls, tabindex=0, role="region", aria_label=label, data_keep=label)
 
 

@@ -1,12 +1,12 @@
-"""The line above everything: what this is, how safely it runs code, what it is doing now."""
+"""The line above the tabs: the product, the sandbox level, and the run at work."""
 
 from haloforge.store import Store
 from haloforge.ui import progress, space
+from haloforge.ui.formatting import count, duration, title
 from haloforge.ui.markup import Html, h, join, link, note
 from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, open_run
 from haloforge.ui.widgets import chips
-from haloforge.ui.wording import count, duration, title
 from haloforge.verify import isolation
 
 
@@ -24,7 +24,7 @@ def render(store: Store, view: View) -> Html:
 
 
 def sandbox() -> Html:
-    """How model-written code is kept in on this machine, as it was probed."""
+    """The sandbox level of this machine, as it was probed."""
     level = isolation()
     return h("span", f"sandbox: {level.name}", cls="bad" if level.name == "none" else "muted", title=level.reason)
 
@@ -41,7 +41,7 @@ def _now(store: Store) -> list[Html | str]:
     return [
         chips.run_status(run),
         link(f"{STAGES.get(run.stage, run.stage)} {title(run) if run.name else ''}".strip(), open_run(run.id)),
-        h("span", chips.phase_words(phase) if phase else "starting", cls="muted"),
+        h("span", chips.phase_text(phase) if phase else "starting", cls="muted"),
         h("span", left, cls="muted"),
         queue,
     ]

@@ -1,4 +1,4 @@
-"""What a finished benchmark measured, out of its result file."""
+"""The numbers of a finished benchmark, from its result file."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from haloforge.errors import ForgeError
 from haloforge.records import Run
 from haloforge.stages.benchmark.compare import read_result
+from haloforge.ui.formatting import interval, percent
 from haloforge.ui.markup import Html, facts, h, link, note
 from haloforge.ui.view import query
-from haloforge.ui.wording import interval, percent
 
 
 def figures(run: Run) -> Html | None:
-    """pass@k with its intervals, and what makes it doubtful, out of a finished benchmark's file."""
+    """pass@k with its intervals, and the doubts about it; None where the file is gone or of another run."""
     path = Path(run.cwd, str(run.config.get("output", "")))
     try:
         result = read_result(path) if path.is_file() else None
@@ -23,12 +23,12 @@ def figures(run: Run) -> Html | None:
     shown = [
         h(
             "div",
-            h("b", percent(found["value"])),
-            h("span", f"pass@{k}, 95 % CI {interval(found['low'], found['high'])}"),
+            h("b", percent(estimate["value"])),
+            h("span", f"pass@{k}, 95 % CI {interval(estimate['low'], estimate['high'])}"),
             cls="figure",
         )
-        for k, found in result["pass_at_k"].items()
-        if found["value"] is not None
+        for k, estimate in result["pass_at_k"].items()
+        if estimate["value"] is not None
     ]
     lines: list[tuple[str, Any]] = [
         (
@@ -43,5 +43,5 @@ def figures(run: Run) -> Html | None:
     return h("div", h("div", shown, cls="figures"), doubts, facts(lines), cls="stack")
 
 
-def _share(found: dict[str, float]) -> str:
-    return f"{found['count']} answers ({percent(found['share'])})"
+def _share(answers: dict[str, float]) -> str:
+    return f"{answers['count']} answers ({percent(answers['share'])})"

@@ -1,4 +1,4 @@
-"""One run: its head with what can be done to it, and a section of it (overview, samples, log, config)."""
+"""One run: its name, status and buttons, and one section of it (overview, samples, log, config)."""
 
 from collections.abc import Callable
 
@@ -11,16 +11,18 @@ from haloforge.records import Run
 from haloforge.settings import command
 from haloforge.store import Store
 from haloforge.ui import progress
-from haloforge.ui.markup import Html, button, facts, h, join, link, note
+from haloforge.ui.formatting import duration, title
+from haloforge.ui.markup import Html, button, command_line, facts, h, join, link, note
 from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, open_run, query
 from haloforge.ui.widgets import chips, run_overview, samples
 from haloforge.ui.widgets.code import plain
-from haloforge.ui.widgets.command import command_line
 from haloforge.ui.widgets.run_list import chosen_run, took
-from haloforge.ui.wording import duration, title
 
 LOG_BYTES = 65536
+"""How much of the end of the worker's log is shown."""
+_LOG_LINES = 400
+"""How many of the newest lines that the run reported are shown."""
 
 
 def render(store: Store, view: View) -> Html:
@@ -38,7 +40,7 @@ def render(store: Store, view: View) -> Html:
 def head(store: Store, run: Run, *, compact: bool = False) -> Html:
     """Name, status, actions and progress of a run; `compact` where it stands beside a form."""
     name = link(title(run), open_run(run.id)) if compact else title(run)
-    words = [
+    parts = [
         h("h2", name),
         chips.run_status(run),
         h("span", STAGES.get(run.stage, run.stage), cls="muted"),
@@ -48,7 +50,7 @@ def head(store: Store, run: Run, *, compact: bool = False) -> Html:
     error = store.last_event(run.id, "error") if run.status in ("failed", "interrupted") else None
     return h(
         "div",
-        h("div", h("div", words, cls="head"), h("div", actions(run), cls="row"), cls="row spread"),
+        h("div", h("div", parts, cls="head"), h("div", actions(run), cls="row"), cls="row spread"),
         note(error.data["message"], "error") if error else None,
         phase_strip(store, run),
         cls="stack",
@@ -57,55 +59,53 @@ def head(store: Store, run: Run, *, compact: bool = False) -> Html:
 
 def actions(run: Run) -> Html:
     """The buttons that fit the run's status, and no others."""
-    out = []
+    buttons = []
     if run.status == "running":
-        asked = jobs.RUNGS.index(run.stop) if run.stop in jobs.RUNGS else -1
         if run.stage == "raft":
-            out.append(_stop(run, "cycle", "Stop after this cycle", asked))
-        out.append(_stop(run, "now", "Stop now and save", asked))
-        out.append(_stop(run, "kill", "Kill", asked, confirm=f"Kill {title(run)}? What it was just doing is lost."))
+            buttons.append(_stop(run, "cycle", "Stop after this cycle"))
+        buttons.append(_stop(run, "now", "Stop now and save"))
+        buttons.append(_stop(run, "kill", "Kill", confirm=f"Kill {title(run)}? What it was just doing is lost."))
     if run.status == "queued":
-        out.append(button("Take out of the queue", "stop", f"now {run.id}"))
+        buttons.append(button("Take out of the queue", "stop", f"now {run.id}"))
     if run.is_resumable:
-        out.append(button("Resume", "resume", run.id, cls="act primary"))
+        buttons.append(button("Resume", "resume", run.id, cls="act primary"))
     if run.stage in CONFIGS:
-        out.append(link("Clone", query({"tab": _tab(run.stage), "run": run.id, "from": run.id}), cls="act"))
+        buttons.append(link("Clone", query({"tab": _tab(run.stage), "run": run.id, "from": run.id}), cls="act"))
     if run.is_finished:
         question = f"Delete {title(run)} with its samples and log? Checkpoints in its output folder stay."
-        out.append(button("Delete", "delete", run.id, confirm=question, cls="act danger"))
-    return join(out)
+        buttons.append(button("Delete", "delete", run.id, confirm=question, cls="act danger"))
+    return join(buttons)
 
 
 def phase_strip(store: Store, run: Run) -> Html:
-    """What the run is doing, phase by phase, with the time left at the measured rate."""
+    """The phases of the cycle in work, with the time left at the measured rate."""
     if run.status not in ("running", "stopped", "interrupted", "failed"):
         return Html("")
-    found = progress.phases(store, run)
-    live = run.status == "running"
+    is_running = run.status == "running"
     lines = [
         h(
             "div",
-            h("span", chips.phase_words(phase)),
-            chips.bar(phase.share, moving=live),
-            h("span", f"{duration(phase.left_s)} left" if live and phase.left_s else "", cls="muted num"),
+            h("span", chips.phase_text(phase)),
+            chips.bar(phase.share, moving=is_running),
+            h("span", f"{duration(phase.left_s)} left" if is_running and phase.left_s else "", cls="muted num"),
             cls="phase",
         )
-        for phase in found
+        for phase in progress.phases(store, run)
     ]
-    if not lines and live:
+    if not lines and is_running:
         lines = [h("span", "at work, nothing counted yet: loading the model, or in its first batch", cls="muted")]
     return h("div", lines, cls="stack", style="gap:6px") if lines else Html("")
 
 
 def log(store: Store, run: Run, view: View) -> Html:
-    """What the run said, and the end of what its process printed."""
-    said = [e.data["text"] for e in store.events(run.id, kind="log")][-400:]
+    """The lines that the run reported, and the end of what its process printed."""
+    reported = [e.data["text"] for e in store.events(run.id, kind="log")][-_LOG_LINES:]
     printed = jobs.log_tail(store, run.id, LOG_BYTES)
-    if not said and not printed:
+    if not reported and not printed:
         return h("p", "Nothing was logged yet.", cls="muted")
     return join(
         [
-            said and h("div", h("h3", "Reported"), _log("\n".join(said), "Reported")),
+            reported and h("div", h("h3", "Reported"), _log("\n".join(reported), "Reported")),
             printed and h("div", h("h3", "Printed by the worker (last 64 KB)"), _log(printed, "Printed")),
         ]
     )
@@ -113,19 +113,18 @@ def log(store: Store, run: Run, view: View) -> Html:
 
 def config(store: Store, run: Run, view: View) -> Html:
     """The configuration as YAML and as a command."""
-    text = yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)
-    words: Html | None
+    as_command: Html | None
     try:
         parsed = CONFIGS[run.stage].parse(run.config)
-        words, text = command_line(command(parsed)), parsed.to_yaml()
+        as_command, text = command_line(command(parsed)), parsed.to_yaml()
     except (KeyError, ConfigError):  # written by another version: shown as it was stored
-        words = None
+        as_command, text = None, yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)
     about = [
         ("Run", h("code", run.id)),
         ("Folder", h("code", str(store.root / run.id))),
         ("Started in", h("code", run.cwd)),
     ]
-    return join([words, plain(text, label="Configuration"), facts(about)])
+    return join([as_command, plain(text, label="Configuration"), facts(about)])
 
 
 _SECTIONS: dict[str, Callable[[Store, Run, View], Html]] = {
@@ -137,7 +136,7 @@ _SECTIONS: dict[str, Callable[[Store, Run, View], Html]] = {
 
 
 def _sections(store: Store, run: Run, view: View) -> Html:
-    now = _section(view)
+    chosen = _section(view)
     links = []
     for name in _SECTIONS:
         text = name.capitalize()
@@ -147,7 +146,7 @@ def _sections(store: Store, run: Run, view: View) -> Html:
                 continue
             text = f"Samples {n}"
         target = query({"tab": "runs", "run": run.id, "section": "" if name == "overview" else name})
-        links.append(link(text, target, aria_current="page" if name == now else None))
+        links.append(link(text, target, aria_current="page" if name == chosen else None))
     return h("nav", links, cls="sections", aria_label="Sections of the run")
 
 
@@ -160,13 +159,11 @@ def _section(view: View) -> str:
     return name if name in _SECTIONS else "overview"
 
 
-def _stop(run: Run, rung: str, text: str, asked: int, confirm: str = "") -> Html:
-    """A rung that was reached is marked, and cannot be asked for again."""
-    here = jobs.RUNGS.index(rung)
-    reached = here <= asked
-    return button(
-        text, "stop", f"{rung} {run.id}", confirm=confirm, disabled=reached, cls="act on" if here == asked else "act"
-    )
+def _stop(run: Run, rung: str, text: str, confirm: str = "") -> Html:
+    """A button for one way to stop, disabled when that or a harder way was asked for already."""
+    here, asked = jobs.RUNGS.index(rung), jobs.RUNGS.index(run.stop) if run.stop in jobs.RUNGS else -1
+    cls = "act on" if here == asked else "act"
+    return button(text, "stop", f"{rung} {run.id}", confirm=confirm, disabled=here <= asked, cls=cls)
 
 
 def _log(text: str, label: str) -> Html:

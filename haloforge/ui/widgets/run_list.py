@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from haloforge.records import Run
 from haloforge.store import Store
-from haloforge.ui import progress, series
+from haloforge.ui import metrics, progress
+from haloforge.ui.formatting import duration, title
 from haloforge.ui.markup import Html, empty, h, join, link, table
 from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, number, open_run, query
 from haloforge.ui.widgets import chips
-from haloforge.ui.widgets.pager import PAGE, pager
-from haloforge.ui.wording import duration, title
+from haloforge.ui.widgets.lists import PAGE_ROWS, pager, row
 
 _HEADS = (
     h("th", "Run", scope="col"),
@@ -34,38 +34,37 @@ def render(store: Store, view: View) -> Html:
             link("Prepare data", query({"tab": "data"}), cls="act primary"),
         )
     chosen = chosen_run(runs, view)
-    page = min(number(view, "runs"), (len(runs) - 1) // PAGE)
+    page = min(number(view, "runs"), (len(runs) - 1) // PAGE_ROWS)
     names = {run.id: title(run) for run in runs}
-    shown = runs[page * PAGE : (page + 1) * PAGE]
-    rows = [_row(store, run, names, on=chosen is not None and run.id == chosen.id) for run in shown]
+    shown = runs[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+    rows = [_row(store, run, names, is_chosen=chosen is not None and run.id == chosen.id) for run in shown]
     return join([table(_HEADS, rows, label="Runs", cls="walk"), pager(view, "runs", page, len(runs))])
 
 
 def chosen_run(runs: Sequence[Run], view: View) -> Run | None:
-    """The run in the address; without one the run at work, else the newest."""
-    wanted = view.get("run", "")
-    if wanted:
-        return next((run for run in runs if run.id == wanted), None)
+    """The run in the address; if none is named, a running one, else the newest."""
+    named = view.get("run", "")
+    if named:
+        return next((run for run in runs if run.id == named), None)
     return next((run for run in runs if run.status == "running"), runs[0] if runs else None)
 
 
-def _row(store: Store, run: Run, names: dict[str, str], *, on: bool) -> Html:
+def _row(store: Store, run: Run, names: dict[str, str], *, is_chosen: bool) -> Html:
     phase = progress.current(store, run) if run.status != "queued" else None
     parent = run.parent and link(names.get(run.parent, run.parent), open_run(run.parent))
-    return h(
-        "tr",
-        h("td", link(title(run), open_run(run.id), aria_current="true" if on else None, title=run.id), cls="main"),
+    name = link(title(run), open_run(run.id), aria_current="true" if is_chosen else None, title=run.id)
+    cells = [
+        h("td", name, cls="main"),
         h("td", STAGES.get(run.stage, run.stage), cls="wide"),
         h("td", chips.run_status(run)),
         h("td", _progress(run, phase), cls="wide"),
         h("td", duration(phase.left_s) if phase and phase.left_s and run.status == "running" else "", cls="num wide"),
-        h("td", series.key_figure(store, run), cls="num"),
+        h("td", metrics.key_figure(store, run), cls="num"),
         h("td", took(run), cls="num wide"),
         h("td", chips.ago(run.started or run.created), cls="num wide"),
         h("td", parent, cls="wide"),
-        data_row=True,
-        cls="on" if on else None,
-    )
+    ]
+    return row(cells, is_chosen=is_chosen)
 
 
 def took(run: Run) -> Html | str:
@@ -79,5 +78,5 @@ def _progress(run: Run, phase: progress.Phase | None) -> Html | str:
     if phase is None or run.status == "done":
         return ""
     return h(
-        "div", h("span", chips.phase_words(phase), cls="muted"), chips.bar(phase.share, moving=run.status == "running")
+        "div", h("span", chips.phase_text(phase), cls="muted"), chips.bar(phase.share, moving=run.status == "running")
     )

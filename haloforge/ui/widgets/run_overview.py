@@ -1,89 +1,89 @@
-"""The overview of a run: figures, charts, what it made."""
+"""The overview of a run: its key numbers, charts, costs and artifacts."""
 
 from collections.abc import Sequence
 
 from haloforge.records import Event, Run
 from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
 from haloforge.store import Store
-from haloforge.ui import charts, series
+from haloforge.ui import charts, metrics
+from haloforge.ui.formatting import number, percent
 from haloforge.ui.markup import Child, Html, h, join, note, table
 from haloforge.ui.view import View
 from haloforge.ui.widgets import result
 from haloforge.ui.widgets.chips import ago
-from haloforge.ui.wording import number, percent
 
 
 def render(store: Store, run: Run, view: View) -> Html:
-    """Charts and artifacts; a sentence while there is neither."""
+    """Numbers, charts, costs and artifacts; a sentence while there are none."""
     numbers, boxes = figures(store, run), run_charts(store, run)
-    made = artifacts(store.events(run.id, kind="artifact"))
-    if not (numbers or boxes or made):
+    files = artifacts(store.events(run.id, kind="artifact"))
+    if not (numbers or boxes or files):
         return h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
-    spent = cost_table(costs(store, run.id))
-    return join([notes(store, run), numbers, h("div", boxes, cls="grid2") if boxes else None, spent, made])
+    charts_grid = h("div", boxes, cls="grid2") if boxes else None
+    return join([notes(store, run), numbers, charts_grid, cost_table(costs(store, run.id)), files])
 
 
 def notes(store: Store, run: Run) -> list[Html]:
-    """What a run warns of in its newest cycle, and how it ended."""
+    """The alarms of the newest cycle, and the last line of a run that is done."""
     lines = [str(event.data["text"]) for event in store.events(run.id, kind="log")]
     alarms = [line for line in lines if line.startswith(_ALARM)]
     newest = alarms[-1].partition(":")[0] if alarms else ""
-    out = [note(line[:1].upper() + line[1:], "error") for line in alarms if line.startswith(f"{newest}:")]
+    shown = [note(line[:1].upper() + line[1:], "error") for line in alarms if line.startswith(f"{newest}:")]
     if run.status == "done" and run.stage != "benchmark" and lines:
-        out.append(note(lines[-1][:1].upper() + lines[-1][1:], "good"))
-    return out
+        shown.append(note(lines[-1][:1].upper() + lines[-1][1:], "good"))
+    return shown
 
 
 def figures(store: Store, run: Run) -> Html | None:
-    """The few numbers that tell how the run went."""
+    """The few numbers that say how the run went; None for none."""
     if run.stage == "benchmark":
         return result.figures(run) if run.status == "done" else None
     shown = raft_figures(store, run) if run.stage == "raft" else []
     if run.stage == "data-prepare":
-        rows = series.made_rows(store, run)
+        rows = metrics.rows_written(store, run)
         shown = [] if rows is None else [_figure(number(rows), "problems written")]
     return h("div", shown, cls="figures") if shown else None
 
 
 def raft_figures(store: Store, run: Run) -> list[Html]:
-    """Held-out pass@1 before and at its best, and what the newest cycle was made of."""
-    cycles = series.held_out(store, run)
-    top = series.best(cycles)
+    """Held-out pass@1 before and at its best, and the numbers of the newest cycle."""
+    cycles = metrics.held_out(store, run)
+    top = metrics.best(cycles)
     shown = [_figure(percent(cycles[0].rate), "held-out pass@1 before")] if cycles and cycles[0].number == 0 else []
     if top and top.number:
         shown.append(_figure(percent(top.rate), f"held-out pass@1 at its best, cycle {top.number}"))
-    values = series.newest(store, run.id, "cycle")
-    for name, words, is_share in _CYCLE_FIGURES:
+    values = metrics.newest(store, run.id, "cycle")
+    for name, caption, is_share in _CYCLE_FIGURES:
         if values.get(name) is not None:
-            shown.append(_figure(percent(values[name]) if is_share else number(values[name]), words))
+            shown.append(_figure(percent(values[name]) if is_share else number(values[name]), caption))
     return shown
 
 
-def _figure(value: str, words: str) -> Html:
-    return h("div", h("b", value), h("span", words), cls="figure")
+def _figure(value: str, caption: str) -> Html:
+    return h("div", h("b", value), h("span", caption), cls="figure")
 
 
 def run_charts(store: Store, run: Run) -> list[Html]:
-    """Loss, pass rates by cycle, verdict shares by cycle: those there are numbers for."""
+    """Loss, pass rates by cycle, verdict shares by cycle: those that have numbers."""
     events = store.events(run.id, kind="metric")
-    loss = series.losses(events)
-    rates = series.cycle_rates(events)
-    out = []
+    loss = metrics.losses(events)
+    rates = metrics.cycle_rates(events)
+    boxes = []
     if rates:
-        out.append(charts.chart(f"rates-{run.id}", charts.rates(rates, x="cycle", key=run.id), "Pass rate"))
+        boxes.append(charts.chart(f"rates-{run.id}", charts.rates(rates, x="cycle", key=run.id), "Pass rate"))
     if loss:
-        out.append(charts.chart(f"loss-{run.id}", charts.lines(loss, x="step", key=run.id), "Loss"))
-    for purpose, counts in series.status_shares(store.status_counts(run.id)).items():
+        boxes.append(charts.chart(f"loss-{run.id}", charts.lines(loss, x="step", key=run.id), "Loss"))
+    for purpose, counts in metrics.status_shares(store.status_counts(run.id)).items():
         figure = charts.shares(counts, x="cycle" if len(counts) > 1 or run.stage == "raft" else "", key=run.id)
         total = number(sum(n for group in counts.values() for n in group.values()))
         title = f"Verdicts, {_PURPOSES[purpose]}"
         name = f"verdicts-{purpose}-{run.id}"
-        out.append(charts.chart(name, figure, title, f"{total} samples", flat=len(counts) == 1))
-    return out
+        boxes.append(charts.chart(name, figure, title, f"{total} samples", flat=len(counts) == 1))
+    return boxes
 
 
 def cost_table(spent: Sequence[Cost]) -> Html | None:
-    """What every phase cost; where a phase was resumed, what its last process measured is the least of it."""
+    """The cost of every phase. A resumed phase was measured in its last process only, so it says "at least"."""
     if not spent:
         return None
     rows = [
@@ -102,7 +102,7 @@ def cost_table(spent: Sequence[Cost]) -> Html | None:
 
 
 def artifacts(events: Sequence[Event]) -> Html | None:
-    """What the run made; of things made again the newest."""
+    """The artifacts of the run; of one that was written twice, the newest."""
     newest = {(e.data["name"], e.data["path"]): e for e in events}
     if not newest:
         return None
@@ -123,7 +123,7 @@ _CYCLE_FIGURES = (
     ("seconds_per_kept", "seconds per kept sample", False),
     ("useful_tokens_per_s", "sampled tokens per second, to the end token", False),
 )
-"""Value of the metric "cycle", what it is, is it a share."""
+"""Name in the metric "cycle", caption, and whether the value is a share."""
 _WAITING = {
     "queued": "Waiting in the queue: one run works at a time, and one with a parent waits until that is done.",
     "running": "Nothing to chart yet.",

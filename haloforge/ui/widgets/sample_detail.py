@@ -1,12 +1,12 @@
-"""One sample: what was asked, what was answered, what came of it, and why it was kept or not."""
+"""One sample: its code, its verdict, why it was kept or not, the prompt and the raw answer."""
 
 from haloforge.records import Problem
 from haloforge.store import StoredSample
+from haloforge.ui.formatting import count
 from haloforge.ui.markup import Html, facts, h, link
 from haloforge.ui.view import query
 from haloforge.ui.widgets.code import code, plain
 from haloforge.ui.widgets.verdict import verdict_box
-from haloforge.ui.wording import count
 
 _REASONS = {
     "unscored": "not scored",
@@ -23,7 +23,7 @@ def reason_words(reason: str) -> str:
 
 
 def detail(judged: StoredSample, problem: Problem | None) -> Html:
-    """Everything that is known of a sample."""
+    """One sample in full."""
     sample = judged.sample
     sent = {"from": "sample", "run": judged.run, "task": sample.task_id, "sample": str(judged.id)}
     to_playground = query({"tab": "playground", **sent})
@@ -48,7 +48,7 @@ def detail(judged: StoredSample, problem: Problem | None) -> Html:
 
 
 def code_box(judged: StoredSample, problem: Problem | None) -> Html:
-    """The extracted code, or that there was none."""
+    """The extracted code, or a sentence that there is none."""
     if judged.sample.code is None:
         return h("p", "No code could be extracted from this answer.", cls="muted")
     return code(judged.sample.code, problem.language if problem else "python")

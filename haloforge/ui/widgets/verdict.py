@@ -1,19 +1,19 @@
-"""One verdict: its chip, what every test found, what the compiler said, and why the reward is what it is."""
+"""One verdict: its chip, the outcome of each test, the compiler's output, and the reason for the reward."""
 
 from collections import Counter
 
 from haloforge.records import Tests, Verdict
+from haloforge.ui.formatting import count, number
 from haloforge.ui.markup import Html, facts, h
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import plain
-from haloforge.ui.wording import count, number
 from haloforge.verify.rewards import COMPILES, PASSES, RUNS
 
-_SHOWN_TESTS = 200
+_MAX_TESTS = 200
 
 
 def verdict_box(verdict: Verdict, tests: Tests | None = None) -> Html:
-    """All of a verdict; every text in it comes from outside and is escaped. `tests` names what was tested."""
+    """A verdict in full; all its text comes from outside and is escaped. `tests` are those that were run."""
     pairs = [
         ("Verdict", chips.verdict(verdict.status)),
         ("Reward", f"{number(verdict.reward)}: {reward_words(verdict)}"),
@@ -36,7 +36,7 @@ def verdict_box(verdict: Verdict, tests: Tests | None = None) -> Html:
 
 
 def test_names(tests: Tests) -> tuple[str, ...]:
-    """What each test checks, in the order of a verdict's outcomes; empty where that cannot be told in a line."""
+    """A line for each test, in the order of a verdict's outcomes; empty where a line cannot say it."""
     if tests.kind == "asserts":
         return (*tests.code, *tests.hidden)
     return tuple(f"input {case.input.strip()[:60]!r}" for case in tests.cases)
@@ -54,11 +54,11 @@ def tests_list(outcomes: tuple[str, ...], names: tuple[str, ...] = ()) -> Html:
             h("span", outcome, cls="good" if outcome == "passed" else "bad"),
         )
         for i, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1)
-    ][:_SHOWN_TESTS]
-    more = len(outcomes) - _SHOWN_TESTS
+    ][:_MAX_TESTS]
+    more = len(outcomes) - _MAX_TESTS
     rows += [h("li", h("span", ""), h("span", f"and {count(more, 'test')} more", cls="muted"))] if more > 0 else []
-    found = Counter(outcome == "passed" for outcome in outcomes)
-    return _folded(f"Test by test: {found[True]} passed, {found[False]} not", h("ol", rows, cls="tests"))
+    counts = Counter(outcome == "passed" for outcome in outcomes)
+    return _folded(f"Test by test: {counts[True]} passed, {counts[False]} not", h("ol", rows, cls="tests"))
 
 
 def reward_words(verdict: Verdict) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from haloforge.cli import main
-from haloforge.cli.watch import cost_lines
+from haloforge.cli.terminal import cost_lines
 from haloforge.stages.shared.costs import Cost, costs, energy_text
 from haloforge.store import Report, Store
 from haloforge.ui.widgets.run_overview import cost_table

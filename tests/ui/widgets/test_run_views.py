@@ -64,7 +64,7 @@ def test_long_lists_come_in_pages_of_fifty(store: Store) -> None:
 def test_only_what_fits_the_status_is_offered(store: Store, status: RunStatus, offered: set[str]) -> None:
     actions = run_detail.actions(make_run(store, status=status))
     every = ("Take out of the queue", "Stop after this cycle", "Stop now and save", "Kill", "Resume", "Clone", "Delete")
-    assert {words for words in every if f">{words}<" in actions} == offered
+    assert {label for label in every if f">{label}<" in actions} == offered
 
 
 def test_a_stage_without_cycles_cannot_stop_after_one(store: Store) -> None:
@@ -79,8 +79,8 @@ def test_the_rung_that_was_reached_is_shown_and_not_offered_again(store: Store) 
 
 
 def test_killing_and_deleting_ask_first(store: Store) -> None:
-    for status, words in (("running", "Kill"), ("done", "Delete")):
-        assert f'data-confirm="{words} ' in run_detail.actions(make_run(store, status=status))
+    for status, label in (("running", "Kill"), ("done", "Delete")):
+        assert f'data-confirm="{label} ' in run_detail.actions(make_run(store, status=status))
 
 
 def test_why_a_run_failed_stands_under_its_name(store: Store) -> None:

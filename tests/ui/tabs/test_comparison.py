@@ -10,7 +10,8 @@ from seeded import BENCHMARK, add_cycles, make_run, problem
 from haloforge.records import Run, Sample, Verdict
 from haloforge.settings import values
 from haloforge.store import Store
-from haloforge.ui.widgets import comparison, result
+from haloforge.ui.tabs import comparison
+from haloforge.ui.widgets import result
 
 VIEW = {"tab": "compare"}
 TASKS = [f"task-{i:02}" for i in range(40)]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from seeded import make_run, problem
+from seeded import problem
 
 from haloforge.errors import DataError
 from haloforge.files import write_jsonl
@@ -12,7 +12,6 @@ from haloforge.problems.manifest import Manifest, write_manifest
 from haloforge.records import Case, Problem, Tests
 from haloforge.store import Store
 from haloforge.ui import inventory
-from haloforge.ui.tabs.data import validate
 from haloforge.ui.widgets import problems
 
 VIEW = {"tab": "data"}
@@ -65,43 +64,4 @@ def test_only_listed_files_are_opened(store: Store, workspace: Path) -> None:
     (workspace / "secret.jsonl").write_text(json.dumps(problem("secret").to_json()))
     assert "secret" not in problems.render(store, {**VIEW, "file": "secret.jsonl"})
     with pytest.raises(DataError, match="not among the data files"):
-        problems.read("secret.jsonl")
-
-
-def test_a_changed_file_is_read_again() -> None:
-    write("mine.jsonl", problem("a"))
-    assert [p.task_id for p in problems.read("data/mine.jsonl")] == ["a"]
-    write("mine.jsonl", problem("a"), problem("b"))
-    assert [p.task_id for p in problems.read("data/mine.jsonl")] == ["a", "b"]
-
-
-def test_the_problems_of_a_run_can_be_read(store: Store) -> None:
-    run = make_run(store)
-    store.save_problems(run.id, [problem("a")])
-    assert [p.task_id for p in problems.read(problems.of_run(run.id), store.root)] == ["a"]
-
-
-def test_prepared_files_come_before_others() -> None:
-    write("prepared.jsonl", problem())
-    write_manifest("data/prepared.jsonl", Manifest(dataset="mine", source="me"))
-    write("newer.jsonl", problem())
-    assert inventory.data_files(Path()) == ["data/prepared.jsonl", "data/newer.jsonl"]
-
-
-def test_validation_names_what_is_wrong_with_a_file() -> None:
-    write("twice.jsonl", problem(), problem())
-    said = validate({**VIEW, "file": "data/twice.jsonl"}, run_solutions=False)
-    assert "data/twice.jsonl is not sound" in said and "task ids that repeat: 1" in said
-
-
-def test_validation_runs_the_reference_solutions() -> None:
-    wrong = Problem(
-        "add",
-        "Write add.",
-        tests=Tests("asserts", code=("assert add(1, 2) == 3",)),
-        entry_point="add",
-        solution="def add(a, b):\n    return a - b\n",
-    )
-    write("wrong.jsonl", wrong)
-    said = validate({**VIEW, "file": "data/wrong.jsonl"}, run_solutions=True)
-    assert "solutions that fail: 1" in said
+        inventory.read_problems("secret.jsonl")

@@ -1,19 +1,19 @@
-"""From a run's events to the numbers that charts and tables show."""
+"""From a run's events to the numbers in charts and tables."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from haloforge.records import Event, Run, Status
 from haloforge.store import Store
-from haloforge.ui.wording import number, percent
+from haloforge.ui.formatting import number, percent
 
 HELD_OUT = "held-out pass@1, 95 % interval"
 Points = list[tuple[float, float]]
 
 
 def losses(events: Iterable[Event]) -> dict[str, Points]:
-    """Training and held-out loss by step, a line per cycle; a step that was reported again counts as the later one."""
-    found: dict[str, dict[float, float]] = {}
+    """Training and held-out loss by step, a line per cycle. Of two values for a step, the later counts."""
+    lines: dict[str, dict[float, float]] = {}
     for event in events:
         name, values = event.data["name"], event.data["values"]
         if name not in ("train", "eval") or values.get("loss") is None:
@@ -21,8 +21,8 @@ def losses(events: Iterable[Event]) -> dict[str, Points]:
         line = {"train": "training", "eval": "held out"}[name]
         if values.get("cycle") is not None:
             line = f"cycle {values['cycle']}" + ("" if name == "train" else ", held out")
-        found.setdefault(line, {})[float(event.data["step"])] = float(values["loss"])
-    return {line: sorted(points.items()) for line, points in found.items()}
+        lines.setdefault(line, {})[float(event.data["step"])] = float(values["loss"])
+    return {line: sorted(points.items()) for line, points in lines.items()}
 
 
 def cycle_rates(events: Iterable[Event]) -> dict[str, list[tuple[float, float, float | None, float | None]]]:
@@ -36,8 +36,8 @@ def cycle_rates(events: Iterable[Event]) -> dict[str, list[tuple[float, float, f
             evaluated[step] = (step, values["eval_pass@1"], values.get("eval_low"), values.get("eval_high"))
         if values.get("train_pass_rate") is not None:
             training[step] = (step, values["train_pass_rate"], None, None)
-    found = {HELD_OUT: evaluated, "training samples": training}
-    return {name: [points[step] for step in sorted(points)] for name, points in found.items() if points}
+    rates = {HELD_OUT: evaluated, "training samples": training}
+    return {name: [points[step] for step in sorted(points)] for name, points in rates.items() if points}
 
 
 class Cycle(NamedTuple):
@@ -48,22 +48,22 @@ class Cycle(NamedTuple):
 
 
 def held_out(store: Store, run: Run) -> list[Cycle]:
-    """The cycles that were evaluated so far, in their order."""
+    """The cycles that were evaluated so far, in order."""
     points = cycle_rates(store.events(run.id, kind="metric")).get(HELD_OUT, [])
     return [Cycle(int(step), rate) for step, rate, *_ in points]
 
 
 def best(cycles: Iterable[Cycle]) -> Cycle | None:
-    """The highest held-out pass@1; of equals the earliest."""
+    """The cycle with the highest held-out pass@1, the earliest of equals; None where none was evaluated."""
     return max(cycles, key=lambda cycle: (cycle.rate, -cycle.number), default=None)
 
 
 def status_shares(counts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[Status, int]]]:
-    """Purpose -> cycle -> verdict status -> how many, from `Store.status_counts`."""
-    found: dict[str, dict[str, dict[Status, int]]] = {}
+    """Purpose -> cycle -> verdict status -> number of samples, from `Store.status_counts`."""
+    shares: dict[str, dict[str, dict[Status, int]]] = {}
     for row in counts:
-        found.setdefault(row["purpose"], {}).setdefault(str(row["cycle"]), {})[cast(Status, row["status"])] = row["n"]
-    return found
+        shares.setdefault(row["purpose"], {}).setdefault(str(row["cycle"]), {})[cast(Status, row["status"])] = row["n"]
+    return shares
 
 
 def newest(store: Store, run_id: str, name: str) -> Mapping[str, Any]:
@@ -74,24 +74,23 @@ def newest(store: Store, run_id: str, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def made_rows(store: Store, run: Run) -> int | None:
-    """How many problems a finished preparation wrote."""
+def rows_written(store: Store, run: Run) -> int | None:
+    """How many problems a data preparation wrote; None while it has written none."""
     rows = [event.data.get("rows") for event in store.events(run.id, kind="artifact")]
     return next((row for row in rows if row is not None), None)
 
 
 def key_figure(store: Store, run: Run) -> str:
-    """The one number that tells how a run stands, for a line of a list."""
+    """The one number that says how good a run is, for a line of a list; empty where there is none yet."""
     if run.stage == "data-prepare":
-        rows = made_rows(store, run)
+        rows = rows_written(store, run)
         return "" if rows is None else f"{number(rows)} problems"
     if run.stage == "raft":
         top = best(held_out(store, run))
         return f"pass@1 {percent(top.rate)}" if top else ""
-    wanted = _KEY_FIGURES.get(run.stage)
-    if wanted is None:
+    if run.stage not in _KEY_FIGURES:
         return ""
-    metric, name, text = wanted
+    metric, name, text = _KEY_FIGURES[run.stage]
     value = newest(store, run.id, metric).get(name)
     if value is None:
         return ""
@@ -102,4 +101,4 @@ _KEY_FIGURES = {
     "sft": ("train", "loss", "loss {}"),
     "benchmark": ("benchmark", "pass@1", "pass@1 {}"),
 }
-"""Stage -> the metric, its value, and how it is said."""
+"""Stage -> name of the metric, name of its value, and the text around it."""

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Numbers, times and names as text for people."""
 
 from haloforge.records import Run
 
@@ -19,7 +19,7 @@ def interval(low: float, high: float) -> str:
 
 
 def number(value: object) -> str:
-    """At most four significant digits; whole numbers whole, with narrow spaces between thousands."""
+    """Whole numbers with narrow spaces between thousands; others with four significant digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e9):
@@ -41,7 +41,7 @@ def count(n: int, noun: str) -> str:
 
 
 def title(run: Run) -> str:
-    """The name that a person gave a run, else its id."""
+    """The name that somebody gave a run, or its id."""
     return run.name or run.id
 
 
@@ -49,10 +49,9 @@ def label(path: str) -> str:
     """training.learning_rate -> Learning rate."""
     if path == "k":
         return "k of pass@k"
-    words = path.split(".")[-1].replace("_", " ").strip()
-    for short, long in _ABBREVIATIONS.items():
-        words = " ".join(long if word == short else word for word in words.split(" "))
-    return words[:1].upper() + words[1:]
+    words = path.split(".")[-1].replace("_", " ").strip().split(" ")
+    text = " ".join(_ABBREVIATIONS.get(word, word) for word in words)
+    return text[:1].upper() + text[1:]
 
 
 _ABBREVIATIONS = {

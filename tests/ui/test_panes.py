@@ -5,7 +5,7 @@ from pathlib import Path
 from seeded import make_run
 
 from haloforge.store import Store
-from haloforge.ui.live import Pane, Seen, Watch, refresh
+from haloforge.ui.panes import Pane, Seen, Watch, refresh
 
 PANES = [
     Pane("header", "", lambda store, view: f"{len(store.runs())} runs"),

@@ -1,4 +1,4 @@
-"""Benchmark results against each other: a headline that claims no more than it may, four lists, two answers."""
+"""Compare: benchmark results on the same problems, with a headline, four lists and two answers; RAFT runs by cycle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,34 +9,47 @@ from haloforge.errors import ForgeError
 from haloforge.records import Problem, Run
 from haloforge.stages.benchmark.compare import Comparison, Pair, Result, compare, read_result, tallies_of
 from haloforge.store import Store, StoredSample
-from haloforge.ui import charts, series
+from haloforge.ui import charts, metrics
+from haloforge.ui.formatting import count, percent, points, title
 from haloforge.ui.markup import Html, empty, h, join, link, note, table
+from haloforge.ui.page import Page
 from haloforge.ui.view import View, query
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import code, plain
+from haloforge.ui.widgets.lists import option, picker, row
 from haloforge.ui.widgets.verdict import verdict_box
-from haloforge.ui.wording import count, percent, points, title
 
 LISTS = ("fixed", "regressed", "both", "neither")
-_WORDS = {
+_LIST_OF = {(False, True): "fixed", (True, False): "regressed", (True, True): "both", (False, False): "neither"}
+"""Solved by the first and by the second -> list."""
+_TITLES = {
     "fixed": "Fixed: only the second solves it",
     "regressed": "Regressed: only the first solves it",
     "both": "Both solve it",
     "neither": "Neither solves it",
 }
-_MOST = 6
+_MAX_COMPARED = 6
+"""Results, or RAFT runs in one chart."""
+_MAX_CHIPS = 16
+"""Verdicts of samples in a row."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A result file and the words for it in a list."""
+    """A result file and its label in a list."""
 
     path: str
-    words: str
+    label: str
+
+
+def build(page: Page) -> None:
+    """Two panes: the comparison, and the chart of RAFT runs."""
+    page.pane("compare", render, "comparison")
+    page.pane("compare", overlay, "overlay-pane")
 
 
 def render(store: Store, view: View) -> Html:
-    """Choose results; what can be claimed of their difference; the problems behind it."""
+    """The choice of results, what can be claimed of their difference, and the problems behind it."""
     known = entries(store)
     if len(known) < 2:
         return empty(
@@ -45,18 +58,18 @@ def render(store: Store, view: View) -> Html:
         )
     chosen = choice(view, known)
     view = {**view, "tab": "compare", "a": chosen[0], "b": chosen[1], "more": ",".join(chosen[2:])}
-    picker = h("div", _pick("A", "a", view, known), _pick("B", "b", view, known), _add(view, known, chosen), cls="row")
+    pickers = h("div", _pick("A", "a", view, known), _pick("B", "b", view, known), _add(view, known, chosen), cls="row")
     try:
-        found, results = measured(chosen)
+        comparison, results = measured(chosen)
     except ForgeError as error:
-        return h("section", picker, note(str(error), "error"), cls="stack")
-    first = found.pairs[0]
+        return h("section", pickers, note(str(error), "error"), cls="stack")
     groups = grouped(results[0], results[1])
+    pairs = zip(comparison.pairs, results[1:], strict=True)
     return h(
         "section",
-        picker,
-        [headline(found.base, pair, results[0], result) for pair, result in zip(found.pairs, results[1:], strict=True)],
-        [note(f"Doubtful, {_lettered(doubt, chosen)}") for doubt in dict.fromkeys(first.doubts)],
+        pickers,
+        [headline(comparison.base, pair, results[0], result) for pair, result in pairs],
+        [note(f"Doubtful, {_lettered(doubt, chosen)}") for doubt in dict.fromkeys(comparison.pairs[0].doubts)],
         h("div", _lists(groups, view), _both(store, view, groups, results[:2]), cls="split thin"),
         cls="stack",
         aria_label="Comparison",
@@ -64,32 +77,34 @@ def render(store: Store, view: View) -> Html:
 
 
 def entries(store: Store) -> list[Entry]:
-    """Every result file that a benchmark run of the store left behind, newest first."""
-    found: dict[str, Entry] = {}
+    """The result file of every benchmark run in the store that still has one, newest first."""
+    by_path: dict[str, Entry] = {}
     for run in store.runs(stage="benchmark", status="done", limit=500):
         path = Path(run.cwd, str(run.config.get("output", "")))
-        if str(path) not in found and path.is_file():
-            found[str(path)] = Entry(str(path), f"{_name(run)}, {path.name}")
-    return list(found.values())
+        if str(path) not in by_path and path.is_file():
+            by_path[str(path)] = Entry(str(path), f"{_name(run)}, {path.name}")
+    return list(by_path.values())
 
 
 def choice(view: View, known: Sequence[Entry]) -> list[str]:
     """The results to compare: those in the address, else the oldest against the newest."""
     paths = [entry.path for entry in known]
-    wanted = [view.get("a", ""), view.get("b", ""), *view.get("more", "").split(",")]
-    first, second = ((wanted[i] if wanted[i] in paths else default) for i, default in ((0, paths[-1]), (1, paths[0])))
+    named = [view.get("a", ""), view.get("b", ""), *view.get("more", "").split(",")]
+    first = named[0] if named[0] in paths else paths[-1]
+    second = named[1] if named[1] in paths else paths[0]
     if first == second:
         second = next(path for path in paths if path != first)
-    return [first, second, *(p for p in dict.fromkeys(wanted[2:]) if p in paths and p not in (first, second))][:_MOST]
+    more = [path for path in dict.fromkeys(named[2:]) if path in paths and path not in (first, second)]
+    return [first, second, *more][:_MAX_COMPARED]
 
 
 def measured(paths: Sequence[str]) -> tuple[Comparison, list[Result]]:
-    """The comparison with the first result; results that did not change are measured once. Raises DataError."""
+    """The comparison with the first result, kept until a file changes. Raises DataError when they do not compare."""
     return _measured(tuple(paths), tuple(Path(path).stat().st_mtime_ns for path in paths))
 
 
 @lru_cache(maxsize=16)
-def _measured(paths: tuple[str, ...], _changed: tuple[int, ...]) -> tuple[Comparison, list[Result]]:
+def _measured(paths: tuple[str, ...], _changed_ns: tuple[int, ...]) -> tuple[Comparison, list[Result]]:
     return compare([Path(p) for p in paths]), [read_result(Path(p)) for p in paths]
 
 
@@ -98,7 +113,7 @@ def headline(base: str, pair: Pair, before: Result, after: Result) -> Html:
     difference = pair.paired.difference
     tone = {"better": "good", "worse": "bad"}.get(pair.paired.verdict, "muted")
     ci = f"95 % CI [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
-    words = [
+    claim = [
         f"A {percent(rate(before))} → B {percent(rate(after))}, {points(difference.value)}, {ci}: ",
         h("span", pair.paired.verdict, cls=tone),
     ]
@@ -106,7 +121,7 @@ def headline(base: str, pair: Pair, before: Result, after: Result) -> Html:
     about = f"pass@1 of {pair.name} (B) against {base} (A) {same}; {pair.paired.sentence()}"
     return h(
         "div",
-        h("p", words, cls="headline"),
+        h("p", claim, cls="headline"),
         h("p", about, cls="muted", style="max-width:none"),
         cls="card stack",
         style="gap:4px",
@@ -120,26 +135,22 @@ def rate(result: Result) -> float:
 
 
 def grouped(before: Result, after: Result) -> dict[str, list[str]]:
-    """Problems by who solves them, meaning at least one sample passed, in file order."""
+    """Problems by which side solves them, with at least one passed sample, in the order of the file."""
     old = {t.task_id: t.passed > 0 for t in tallies_of(before) if t.scored}
     new = {t.task_id: t.passed > 0 for t in tallies_of(after) if t.scored}
     groups: dict[str, list[str]] = {name: [] for name in LISTS}
     for task in old:
         if task in new:
-            groups[
-                {(False, True): "fixed", (True, False): "regressed", (True, True): "both"}.get(
-                    (old[task], new[task]), "neither"
-                )
-            ].append(task)
+            groups[_LIST_OF[old[task], new[task]]].append(task)
     return groups
 
 
 def overlay(store: Store, view: View) -> Html:
     """Held-out pass rates of several RAFT runs over their cycles, in one chart."""
     curves = {}
-    for run in store.runs(stage="raft", limit=_MOST):
-        rates = series.cycle_rates(store.events(run.id, kind="metric"))
-        held_out = rates.get(series.HELD_OUT)
+    for run in store.runs(stage="raft", limit=_MAX_COMPARED):
+        rates = metrics.cycle_rates(store.events(run.id, kind="metric"))
+        held_out = rates.get(metrics.HELD_OUT)
         if held_out:
             curves[title(run)] = held_out
     if len(curves) < 2:
@@ -157,72 +168,67 @@ def _lettered(text: str, chosen: Sequence[str]) -> str:
     return text
 
 
-def _pick(words: str, name: str, view: View, known: Sequence[Entry]) -> Html:
+def _pick(letter: str, name: str, view: View, known: Sequence[Entry]) -> Html:
     options = [
-        h("option", entry.words, value=query({**view, name: entry.path}, task=None), selected=view[name] == entry.path)
+        option(entry.label, query({**view, name: entry.path}, task=None), is_chosen=view[name] == entry.path)
         for entry in known
     ]
-    return h("label", words, h("select", options, data_go=True, name=name, style="max-width:340px"), cls="pick")
+    return picker(letter, name, options, style="max-width:340px")
 
 
 def _add(view: View, known: Sequence[Entry], chosen: Sequence[str]) -> Html | None:
-    """More results against the same A."""
+    """A choice of one more result to compare with A."""
     rest = [entry for entry in known if entry.path not in chosen]
-    if not rest or len(chosen) >= _MOST:
+    if not rest or len(chosen) >= _MAX_COMPARED:
         return None
-    options = [h("option", "add another", value=query(view), selected=True)]
-    options += [h("option", e.words, value=query({**view, "more": ",".join([*chosen[2:], e.path])})) for e in rest]
-    return h("label", "and", h("select", options, data_go=True, name="more"), cls="pick")
+    options = [option("add another", query(view), is_chosen=True)]
+    for entry in rest:
+        more = ",".join([*chosen[2:], entry.path])
+        options.append(option(entry.label, query({**view, "more": more}), is_chosen=False))
+    return picker("and", "more", options)
 
 
 def _lists(groups: dict[str, list[str]], view: View) -> Html:
-    now = view.get("list") if view.get("list") in LISTS else _interesting(groups)
+    shown, chosen = _chosen(groups, view)
     tabs = [
         link(
             f"{name.capitalize()} {len(groups[name])}",
             query({**view, "list": name}, task=None),
-            aria_current="page" if name == now else None,
+            aria_current="page" if name == shown else None,
         )
         for name in LISTS
     ]
-    tasks = groups[str(now)]
-    chosen = view.get("task") if view.get("task") in tasks else (tasks[0] if tasks else "")
-    rows = [
-        h(
-            "tr",
-            h(
-                "td",
-                link(t, query({**view, "list": str(now), "task": t}), aria_current="true" if t == chosen else None),
-                cls="mono",
-            ),
-            data_row=True,
-            cls="on" if t == chosen else None,
-        )
-        for t in tasks
-    ]
+    rows = [_row(task, {**view, "list": shown}, is_chosen=task == chosen) for task in groups[shown]]
     body = (
-        table([_WORDS[str(now)]], rows, label="Problems compared", cls="walk") if rows else h("p", "None.", cls="muted")
+        table([_TITLES[shown]], rows, label="Problems compared", cls="walk") if rows else h("p", "None.", cls="muted")
     )
     return h("div", h("nav", tabs, cls="sections", aria_label="Lists"), body, cls="stack")
 
 
-def _interesting(groups: dict[str, list[str]]) -> str:
-    return next((name for name in LISTS if groups[name]), LISTS[0])
+def _row(task: str, view: View, *, is_chosen: bool) -> Html:
+    name = link(task, query({**view, "task": task}), aria_current="true" if is_chosen else None)
+    return row([h("td", name, cls="mono")], is_chosen=is_chosen)
+
+
+def _chosen(groups: dict[str, list[str]], view: View) -> tuple[str, str]:
+    """The list and the task in the address; by default the first list that is not empty, and its first task."""
+    first = next((name for name in LISTS if groups[name]), LISTS[0])
+    shown = view.get("list", "") if view.get("list") in LISTS else first
+    tasks = groups[shown]
+    return shown, view.get("task", "") if view.get("task") in tasks else next(iter(tasks), "")
 
 
 def _both(store: Store, view: View, groups: dict[str, list[str]], results: Sequence[Result]) -> Html:
-    """One problem, and an answer of each side to it."""
-    now = view.get("list") if view.get("list") in LISTS else _interesting(groups)
-    tasks = groups[str(now)]
-    if not tasks:
+    """One problem, and the best answer of each side to it."""
+    _, task = _chosen(groups, view)
+    if not task:
         return h("p", "No problem is in this list.", cls="muted")
-    task = view.get("task") if view.get("task") in tasks else tasks[0]
-    sides = [_side(store, letter, result, str(task)) for letter, result in zip("AB", results, strict=True)]
-    problem = next((p for p in (store.problem(r["run"], str(task)) for r in results) if p), None)
+    sides = [_side(store, letter, result, task) for letter, result in zip("AB", results, strict=True)]
+    problem = next((p for p in (store.problem(r["run"], task) for r in results) if p), None)
     prompt = plain(problem.statement, label="Prompt", cls="wrap short") if problem else None
     return h(
         "article",
-        h("h2", str(task), cls="mono"),
+        h("h2", task, cls="mono"),
         prompt,
         h("div", sides, cls="grid2"),
         cls="card stack",
@@ -238,26 +244,20 @@ def _side(store: Store, letter: str, result: Result, task: str) -> Html:
         h("p", result["model"]["name"], cls="mono muted"),
     ]
     if not samples:
-        words = f"The samples are in {result['samples_file']}; their run is not among the runs here."
-        return h("div", head, h("p", words, cls="muted"), cls="stack")
+        where = f"The samples are in {result['samples_file']}; their run is not among the runs here."
+        return h("div", head, h("p", where, cls="muted"), cls="stack")
     return h("div", head, shown_sample(samples, store.problem(result["run"], task)), cls="stack", style="gap:8px")
 
 
 def shown_sample(samples: Sequence[StoredSample], problem: Problem | None) -> Html:
-    """The best answer of a side."""
+    """The verdicts of a side's samples, and the best sample in full."""
     best = max(samples, key=lambda j: (j.verdict.reward if j.verdict else -1.0, -j.sample.index))
     text = best.sample.code
-    box = (
-        code(text, problem.language if problem else "python") if text else h("p", "No code in the answer.", cls="muted")
-    )
-    all_chips = [chips.verdict(j.verdict.status if j.verdict else None) for j in samples[:16]]
-    return join(
-        [
-            h("div", all_chips, cls="row"),
-            box,
-            verdict_box(best.verdict, problem.tests if problem else None) if best.verdict else None,
-        ]
-    )
+    language = problem.language if problem else "python"
+    box = code(text, language) if text else h("p", "No code in the answer.", cls="muted")
+    all_chips = [chips.verdict(j.verdict.status if j.verdict else None) for j in samples[:_MAX_CHIPS]]
+    verdict = verdict_box(best.verdict, problem.tests if problem else None) if best.verdict else None
+    return join([h("div", all_chips, cls="row"), box, verdict])
 
 
 def _name(run: Run) -> str:

@@ -1,0 +1,48 @@
+"""Long lists: rows that the keyboard walks through, 50 a page; and the choices that narrow them."""
+
+from collections.abc import Iterable
+
+from haloforge.ui.formatting import number
+from haloforge.ui.markup import Child, Html, h, link
+from haloforge.ui.view import View, query
+
+PAGE_ROWS = 50
+
+
+def row(cells: Iterable[Html], *, is_chosen: bool) -> Html:
+    """A row of a list; a click or the keys j and k follow the first link in it."""
+    return h("tr", cells, data_row=True, cls="on" if is_chosen else None)
+
+
+def picker(label: Child, name: str, options: Iterable[Html], **attributes: str) -> Html:
+    """A choice that leads to another address: the value of each option."""
+    return h("label", label, h("select", options, data_go=True, name=name, **attributes), cls="pick")
+
+
+def option(text: str, address: str, *, is_chosen: bool) -> Html:
+    """One option of a picker."""
+    return h("option", text, value=address, selected=is_chosen)
+
+
+def pager(view: View, name: str, page: int, total: int) -> Html:
+    """ "51 to 100 of 412" with links; nothing when one page is all. `name` is the page number's name in the address."""
+    if total <= PAGE_ROWS:
+        return Html("")
+    last = (total - 1) // PAGE_ROWS
+    first, end = page * PAGE_ROWS + 1, min(total, (page + 1) * PAGE_ROWS)
+    position = h("span", f"{number(first)} to {number(end)} of {number(total)}")
+    return h(
+        "nav",
+        _to("Previous", view, name, page - 1, last),
+        position,
+        _to("Next", view, name, page + 1, last),
+        cls="pager",
+        aria_label="Pages",
+    )
+
+
+def _to(label: str, view: View, name: str, page: int, last: int) -> Html:
+    if not 0 <= page <= last:
+        return h("span", label)
+    target = query(view, page=page) if name == "page" else query({**view, name: str(page)}, page=None)
+    return link(label, target)

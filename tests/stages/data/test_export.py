@@ -1,0 +1,102 @@
+"""What a run made is data for others: TRL's own trainers learn from the exported files, and from nothing else."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import save_tiny_model
+
+from haloforge.errors import ConfigError, DataError
+from haloforge.problems.rows import load_training_rows
+from haloforge.records import Problem, Run, Sample, Tests, Verdict
+from haloforge.stages.data.export import export
+from haloforge.store import Store
+
+ADD = ("assert add(1, 2) == 3",)
+SUBTRACT = ("assert sub(2, 1) == 1",)
+PROBLEM = Problem("add", "Write add(a, b).", entry_point="add", tests=Tests("asserts", code=ADD))
+HELD_OUT = Problem("sub", "Write sub(a, b).", entry_point="sub", tests=Tests("asserts", code=SUBTRACT))
+RIGHT = ("def add(a, b):\n    return a + b", "def add(x, y):\n    return x + y", "def add(a, b):\n    return b + a")
+WRONG = ("def add(a, b):\n    return a - b", "def add(a, b):\n    return 0")
+
+
+@pytest.fixture
+def run(store: Store) -> Run:
+    """Three passed samples, two of them the same program, two failed ones, and one of a held-out problem."""
+    run = store.create_run("raft", {"seed": 7})
+    store.save_problems(run.id, [PROBLEM])
+    store.save_problems(run.id, [HELD_OUT], held_out=True)
+    texts = [f"```python\n{code}\n```" for code in (*RIGHT, *WRONG)]
+    samples = [Sample("add", i, text, code) for i, (text, code) in enumerate(zip(texts, (*RIGHT, *WRONG), strict=True))]
+    store.save_samples(run.id, 1, "train", samples)
+    store.save_samples(run.id, 1, "eval", [Sample("sub", 0, texts[0], RIGHT[0])])
+    stored = store.samples(run.id)
+    passed = Verdict("passed", 1.0, 1, 1)
+    failed = Verdict("wrong_answer", 0.7, 0, 1)
+    store.save_verdicts((s.id, passed if s.sample.code in RIGHT else failed) for s in stored)
+    store.save_selections((s.id, s.sample.code in RIGHT, "kept") for s in stored if s.purpose == "train")
+    return store.run(run.id)
+
+
+def rows_of(path: Path) -> list[dict]:  # type: ignore[type-arg]
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_kept_programs_are_exported_once_each(store: Store, run: Run, tmp_path: Path) -> None:
+    assert export(store, run, "kept", tmp_path / "kept.jsonl") == 2
+    manifest = json.loads((tmp_path / "kept.manifest.json").read_text())
+    assert (manifest["rows_in"], manifest["rows_out"]) == (3, 2)
+    assert manifest["details"]["run"] == run.id
+
+
+def test_sft_reads_the_kept_rows(store: Store, run: Run, tmp_path: Path) -> None:
+    export(store, run, "kept", tmp_path / "kept.jsonl")
+    read = load_training_rows(tmp_path / "kept.jsonl")
+    assert len(read.rows) == 2 and not read.skipped
+    assert read.rows[0].messages and read.rows[0].messages[-1]["content"].startswith("```python")
+
+
+def test_pairs_are_of_one_problem_and_never_of_a_held_out_one(store: Store, run: Run, tmp_path: Path) -> None:
+    assert export(store, run, "pairs", tmp_path / "pairs.jsonl") == 2
+    for row in rows_of(tmp_path / "pairs.jsonl"):
+        assert row["task_id"] == "add"
+        assert any(code in row["chosen"][0]["content"] for code in RIGHT)
+        assert any(code in row["rejected"][0]["content"] for code in WRONG)
+
+
+def test_everything_is_exported_with_its_verdict_to_parquet_too(store: Store, run: Run, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    assert export(store, run, "all", tmp_path / "all.parquet", "parquet") == 6
+    table = parquet.read_table(tmp_path / "all.parquet").to_pylist()
+    assert {row["purpose"] for row in table} == {"train", "eval"}
+    assert [row["status"] for row in table].count("passed") == 4
+
+
+def test_a_run_without_kept_samples_says_so_and_writes_nothing(store: Store, tmp_path: Path) -> None:
+    empty = store.create_run("raft", {})
+    with pytest.raises(DataError, match="no cycle kept a sample"):
+        export(store, empty, "kept", tmp_path / "none.jsonl")
+    assert list(tmp_path.glob("none*")) == []
+
+
+def test_a_parquet_name_without_its_format_is_refused(store: Store, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--format parquet"):
+        export(store, run, "kept", tmp_path / "kept.parquet")
+
+
+@pytest.mark.parametrize("content", ["kept", "pairs"])
+def test_trl_trains_on_the_file_alone(store: Store, run: Run, tmp_path: Path, content: str) -> None:
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+    path = tmp_path / f"{content}.jsonl"
+    export(store, run, content, path)  # type: ignore[arg-type]
+    rows = Dataset.from_json(str(path), cache_dir=str(tmp_path / "cache"))
+    trainer_class, config_class = (SFTTrainer, SFTConfig) if content == "kept" else (DPOTrainer, DPOConfig)
+    config = config_class(
+        output_dir=str(tmp_path / "out"), max_steps=1, per_device_train_batch_size=2, use_cpu=True, bf16=False,
+        report_to="none", save_strategy="no", disable_tqdm=True,
+    )  # fmt: skip
+    trainer = trainer_class(str(save_tiny_model(tmp_path / "model")), args=config, train_dataset=rows)
+    assert trainer.train().global_step == 1

@@ -1,0 +1,78 @@
+"""Answers of the Playground: streamed from real (tiny) models, verified with the verifier of training."""
+
+import asyncio
+
+import pytest
+from tiny import save_tiny_model
+
+from haloforge.records import Problem, Tests
+from haloforge.ui import generation
+from haloforge.ui.generation import Answer
+from haloforge.ui.playground_request import Request
+from haloforge.ui.widgets import answers
+
+ADD = Problem("add", "Write add(a, b).", tests=Tests("asserts", code=("assert add(1, 2) == 3",)), entry_point="add")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    folder = tmp_path_factory.mktemp("models")
+    return str(save_tiny_model(folder / "one", seed=1)), str(save_tiny_model(folder / "two", seed=2))
+
+
+async def collect(request: Request) -> list[tuple[Answer, ...]]:
+    return [states async for states in generation.side_by_side(request)]
+
+
+def test_an_answer_grows_and_ends_with_a_verdict(models: tuple[str, str]) -> None:
+    seen = asyncio.run(collect(Request(models[:1], ADD, max_new_tokens=24)))
+    texts = [states[0].text for states in seen]
+    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    [last] = seen[-1]
+    assert (last.state, last.error) == ("done", "") and last.text and last.verdict is not None
+
+
+def test_two_models_answer_side_by_side(models: tuple[str, str]) -> None:
+    seen = asyncio.run(collect(Request(models, ADD, max_new_tokens=24)))
+    assert [answer.state for answer in seen[-1]] == ["done", "done"]
+    assert seen[-1][0].text != seen[-1][1].text
+
+
+def test_the_same_seed_gives_the_same_answer(models: tuple[str, str]) -> None:
+    request = Request(models[:1], ADD, max_new_tokens=16, seed=3)
+    first, second = (asyncio.run(collect(request))[-1][0].text for _ in range(2))
+    assert first == second
+
+
+def test_leaving_early_stops_the_model(models: tuple[str, str]) -> None:
+    async def leave() -> list[Answer]:
+        stream = generation.side_by_side(Request(models[:1], ADD, max_new_tokens=900))
+        first = [(await anext(stream))[0] for _ in range(3)]
+        await stream.aclose()
+        return first
+
+    asyncio.run(leave())  # returns: the loop waits for its threads, which ended long before 900 tokens
+    with generation.borrowed(models[0]):
+        pass
+
+
+def test_time_that_is_up_stops_the_model(models: tuple[str, str]) -> None:
+    [last] = asyncio.run(collect(Request(models[:1], ADD, max_new_tokens=900, seconds=0)))[-1]
+    assert last.state == "stopped" and last.verdict is None
+
+
+def test_a_model_that_is_not_there_is_said_in_its_column(models: tuple[str, str]) -> None:
+    seen = asyncio.run(collect(Request((models[0], "./nowhere"), ADD, max_new_tokens=8)))
+    works, fails = seen[-1]
+    assert works.state == "done" and fails.state == "failed" and "nowhere" in fails.error
+
+
+def test_right_and_wrong_code_are_told_apart() -> None:
+    verdicts = [generation.verify(ADD, f"def add(a, b):\n    return a {op} b\n").status for op in "+-"]
+    assert verdicts == ["passed", "wrong_answer"]
+
+
+def test_what_models_write_never_becomes_markup() -> None:
+    answer = Answer("<b>", "writing", text="<script>alert(1)</script>", pieces=3, seconds=1.0)
+    shown = answers.render([answer], ADD)
+    assert "<script>" not in shown and "<b>" not in shown and "3 tokens/s" in shown

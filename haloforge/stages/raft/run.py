@@ -12,11 +12,12 @@ from haloforge.config import RaftConfig
 from haloforge.errors import Stopped
 from haloforge.models.four_bit import refuse_without_support
 from haloforge.stages.raft import cycles
+from haloforge.stages.raft.choose import choose
 from haloforge.stages.raft.cycle_plan import plan_cycle
 from haloforge.stages.raft.experiments import run_seeds
 from haloforge.stages.raft.replay import check_replay_file
 from haloforge.stages.raft.splits import read_split
-from haloforge.stages.raft.steps import Loop, choose, evaluate, sample, train, try_strengths
+from haloforge.stages.raft.steps import Loop, evaluate, sample, train, try_strengths
 from haloforge.stages.shared.engines import Engines
 from haloforge.stages.shared.judging import check_cycles, default_language, verify_settings
 from haloforge.stages.shared.phases import hold_settings, once

@@ -1,20 +1,15 @@
-"""The steps of a RAFT cycle: sample, select, train, evaluate. Each is a phase that is recorded, and done once."""
+"""The steps of a RAFT cycle beside `choose`: sample, train, evaluate. Each is recorded as a phase, and done once."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haloforge.config import RaftConfig
 from haloforge.stages.raft import cycles
-from haloforge.stages.raft.controls import reaches, select_as_asked
 from haloforge.stages.raft.cycle_plan import CyclePlan, last_trained
 from haloforge.stages.raft.evaluation import standings
-from haloforge.stages.raft.health import headroom
 from haloforge.stages.raft.replay import replayed
-from haloforge.stages.raft.selection import pool
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.raft.sweep import sweep
-from haloforge.stages.raft.training_set import lessons
 from haloforge.stages.shared.engines import Engines
 from haloforge.stages.shared.judging import verify_settings
 from haloforge.stages.shared.phases import Facts, once
@@ -56,33 +51,6 @@ def evaluate(loop: Loop, cycle: int) -> None:
     work = plan_work(loop.split.held_out, n, config.generation, cycle=cycle, purpose="eval", seed=config.seed)
     if loop.split.held_out:
         once(loop.report, cycle, "evaluate", lambda: _sample(loop, work, cycle))
-
-
-def choose(loop: Loop, cycle: int, plan: CyclePlan) -> list[TrainSample]:
-    """Give every sample of the cycle its reason to be kept or not; returns what to train on."""
-    config, store, run_id = loop.config, loop.report.store, loop.report.run_id
-    problems = {p.task_id: p for p in loop.split.train}
-    settings = config.of_cycle(cycle).raft.model_copy(update={"reward_threshold": plan.threshold})
-
-    def work() -> Facts:
-        samples = store.samples(run_id, cycle=cycle, purpose="train")
-        choices = select_as_asked(samples, problems, settings, config.seed, easiest=plan.easiest)
-        store.save_selections((c.sample_id, c.kept, c.reason) for c in choices)
-        reasons = Counter(str(c.reason) for c in choices)
-        loop.report.metric("selection", cycle, {**reasons})
-        if cycle == 1:
-            shares, sentence = headroom(loop.split.train, samples)
-            loop.report.metric("headroom", cycle, shares)
-            loop.report.log(sentence)
-        return reasons
-
-    once(loop.report, cycle, "select", work)
-    first = 1 if config.raft.start == "restart" else cycle
-    samples = [store.samples(run_id, cycle=c, purpose="train", kept=True) for c in range(first, cycle + 1)]
-    good = [judged for group in samples for judged in group if reaches(judged, settings)]
-    kept = pool(good, problems, config.raft.max_per_prompt)
-    compared = store.samples(run_id, cycle=cycle, purpose="train")
-    return lessons(kept, compared, config.training.loss, config.seed)
 
 
 def train(loop: Loop, cycle: int, plan: CyclePlan, chosen: list[TrainSample]) -> None:

@@ -50,19 +50,6 @@ def whole_samples(db: Connection, run_id: str, **which: Unpack[SampleFilter]) ->
 
 def verdicts(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iterator[Verdict]:
     """The verdicts of verified samples, by cycle, purpose, problem and index."""
-    names = [
-        "status",
-        "reward",
-        "tests_passed",
-        "tests_total",
-        "detail",
-        "diagnostics",
-        "cpu_s",
-        "memory_mb",
-        "isolation",
-        "forgeable",
-        "tests",
-    ]
     columns = ", ".join(f"v.{name}" for name in _VERDICT_COLUMNS)
     rows = _pages(db, columns, run_id, SampleFilter(**which) | {"verified": True})
     return (to_verdict({name: row[name] for name in _VERDICT_COLUMNS}) for row in rows)
@@ -71,7 +58,7 @@ def verdicts(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iter
 def nats(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> float:
     """Minus the sum of all log-probs of the samples: how many nats the model that sampled them was surprised by."""
     rows = _pages(db, "s.logprobs", run_id, which)
-    return -float(sum(sum(array("f", row["logprobs"])) for row in rows))
+    return float(-sum(sum(array("f", row["logprobs"])) for row in rows))
 
 
 def tokens(db: Connection, sample_ids: Iterable[int]) -> Iterator[StoredTokens]:

@@ -64,9 +64,8 @@ def samples(
 ) -> list[StoredSample]:
     """Whole samples with verdict and selection, by cycle, purpose, problem and index; for a page, or a few."""
     where, args = where_clause(run_id, which)
-    sql = (
-        f"select {WHOLE_COLUMNS} {JOINED} where {where} order by s.cycle, s.purpose, s.task_id, s.idx limit ? offset ?"
-    )
+    order = "s.cycle, s.purpose, s.task_id, s.idx"
+    sql = f"select {WHOLE_COLUMNS} {JOINED} where {where} order by {order} limit ? offset ?"
     return [to_stored_sample(row) for row in db.rows(sql, [*args, limit, offset])]
 
 
@@ -85,16 +84,16 @@ def status_counts(db: Connection, run_id: str) -> list[Row]:
 
 def where_clause(run_id: str, which: SampleFilter) -> tuple[str, list[Any]]:
     """The condition over JOINED that a filter stands for, and its arguments."""
-    clauses, args = ["s.run = ?"], [run_id]
+    clauses = ["s.run = ?"]
+    args: list[Any] = [run_id]
     columns = {
-        "s.cycle": "cycle",
-        "s.purpose": "purpose",
-        "s.task_id": "task_id",
-        "v.status": "status",
-        "x.kept": "kept",
+        "s.cycle": which.get("cycle"),
+        "s.purpose": which.get("purpose"),
+        "s.task_id": which.get("task_id"),
+        "v.status": which.get("status"),
+        "x.kept": which.get("kept"),
     }
-    for column, name in columns.items():
-        value: Any = which.get(name)
+    for column, value in columns.items():
         if value is not None:
             clauses.append(f"{column} = ?")
             args.append(value)

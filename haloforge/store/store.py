@@ -1,4 +1,4 @@
-"""The store: everything that can be asked of, or written to, the run records. Its functions stand in the tables' files."""
+"""The store: everything that can be asked of the run records or written to them, as a table of contents."""
 
 import haloforge.store.event_table as event_table
 import haloforge.store.run_table as run_table

@@ -6,17 +6,17 @@ the right name shows in the difference of the two.
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from haloforge.records import Problem
 from haloforge.stages.shared.phases import Facts
-from haloforge.store import StoredSample
+from haloforge.store import StoredProgram
 from haloforge.verify import Verifier
 
 
-def rescued(problems: Sequence[Problem], samples: Sequence[StoredSample], verifier: Verifier) -> Facts:
+def rescued(problems: Sequence[Problem], programs: Iterable[StoredProgram], verifier: Verifier) -> Facts:
     """Task id -> how many failed samples pass once their first function is also known by the requested name."""
-    candidates = list(_aliased(problems, samples))
+    candidates = list(_aliased(problems, programs))
     verdicts = verifier.verify_many(candidates)
     return Counter(problem.task_id for (problem, _), v in zip(candidates, verdicts, strict=True) if v.passed)
 
@@ -31,10 +31,10 @@ def with_alias(code: str, name: str) -> str | None:
     return f"{code}\n{name} = {functions[0]}\n" if functions and name not in functions else None
 
 
-def _aliased(problems: Sequence[Problem], samples: Sequence[StoredSample]) -> Iterator[tuple[Problem, str]]:
+def _aliased(problems: Sequence[Problem], programs: Iterable[StoredProgram]) -> Iterator[tuple[Problem, str]]:
     by_id = {p.task_id: p for p in problems if p.language == "python" and p.entry_point}
-    for judged in samples:
-        problem = by_id.get(judged.sample.task_id)
-        failed = judged.verdict is not None and judged.verdict.status not in ("passed", "unscored")
-        if problem and failed and (code := with_alias(judged.sample.code or "", str(problem.entry_point))):
+    for program in programs:
+        problem, verdict = by_id.get(program.sample.task_id), program.sample.verdict
+        failed = verdict is not None and verdict.status not in ("passed", "unscored")
+        if problem and failed and (code := with_alias(program.code or "", str(problem.entry_point))):
             yield problem, code

@@ -25,7 +25,7 @@ def run(config: BenchmarkConfig, report: Report) -> None:
         return {"samples": work.size}
 
     def alias() -> Facts:
-        return rescued(problems, report.store.samples(report.run_id, purpose="benchmark"), verifier)
+        return rescued(problems, report.store.programs(report.run_id, purpose="benchmark"), verifier)
 
     engines = Engines(report.log, config.protocol)
     with open_verifier(verify_settings(config.verifier)) as verifier, closing(engines):

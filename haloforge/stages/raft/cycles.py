@@ -47,7 +47,7 @@ def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -
     if values:
         report.metric("cycle", cycle, values)
         raise_alarms(
-            report, cycle, report.store.samples(report.run_id, cycle=cycle), _judged_alike_since(config, cycle)
+            report, cycle, report.store.verdicts(report.run_id, cycle=cycle), _judged_alike_since(config, cycle)
         )
     found = standings(report, split.held_out, cycle, config.seed)
     if not found:

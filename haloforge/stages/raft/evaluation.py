@@ -26,7 +26,7 @@ def standings(report: Report, problems: Sequence[Problem], last_cycle: int, seed
     """Cycles 0 to `last_cycle`; empty without held-out problems."""
     found = []
     for cycle in range(last_cycle + 1):
-        tallies = tally(problems, report.store.samples(report.run_id, cycle=cycle, purpose="eval"))
+        tallies = tally(problems, report.store.summaries(report.run_id, cycle=cycle, purpose="eval"))
         score = pass_at(tallies, 1, seed=seed)
         if score:
             found.append(Standing(cycle, tallies, score))

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from haloforge.records import Problem
+from haloforge.records import Problem, Verdict
 from haloforge.stages.shared.scores import Tally, tally
-from haloforge.store import Report, StoredSample
+from haloforge.store import Report, SampleSummary
 
 Values = Mapping[str, float | None]
 
@@ -19,7 +19,7 @@ NARROWER = 0.4
 _CHEATS = frozenset({"violation", "exited_early"})
 
 
-def headroom(problems: Sequence[Problem], samples: Iterable[StoredSample]) -> tuple[dict[str, float], str]:
+def headroom(problems: Sequence[Problem], samples: Iterable[SampleSummary]) -> tuple[dict[str, float], str]:
     """Shares of problems that the starting model solves never, sometimes and always, and what follows from them."""
     tallies = [t for t in tally(problems, samples) if t.scored]
     shares = signal(tallies)
@@ -43,9 +43,8 @@ def signal(tallies: Sequence[Tally]) -> dict[str, float]:
     return {"all_wrong": wrong / total, "mixed": (len(tallies) - wrong - right) / total, "all_right": right / total}
 
 
-def cheats(samples: Iterable[StoredSample]) -> Counter[str]:
+def cheats(verdicts: Iterable[Verdict]) -> Counter[str]:
     """What samples tried that breaks the rules of the sandbox, and how often."""
-    verdicts = [judged.verdict for judged in samples if judged.verdict]
     return Counter(f"{v.status}: {v.detail}" for v in verdicts if v.status in _CHEATS or v.forgeable)
 
 
@@ -69,12 +68,12 @@ def alarms(history: Mapping[int, Values], cycle: int, since: int = 1) -> dict[st
     return {name: text for name, text in found.items() if text}
 
 
-def raise_alarms(report: Report, cycle: int, samples: Iterable[StoredSample], since: int = 1) -> None:
+def raise_alarms(report: Report, cycle: int, verdicts: Iterable[Verdict], since: int = 1) -> None:
     """Store and say what is wrong with a cycle whose metrics were just reported."""
     events = (event.data for event in report.store.events(report.run_id, kind="metric"))
     history = {int(e["step"]): e["values"] for e in events if e["name"] == "cycle"}
     found = alarms(history, cycle, since)
-    tried = cheats(samples)
+    tried = cheats(verdicts)
     if tried:
         commonest = "; ".join(f"{count} x {what}" for what, count in tried.most_common(3))
         found["cheats"] = f"{tried.total()} samples broke the rules of the sandbox ({commonest})"

@@ -34,9 +34,9 @@ class Loop:
 def sample(loop: Loop, cycle: int, plan: CyclePlan) -> None:
     """Let the model that the cycle starts from try the training problems."""
     config = loop.config.of_cycle(cycle)
-    warmth, n = config.generation.model_copy(update={"temperature": plan.temperature}), config.raft.samples_per_prompt
+    sampling, n = config.generation.model_copy(update={"temperature": plan.temperature}), config.raft.samples_per_prompt
     work = plan_work(
-        loop.split.train, n, warmth, cycle=cycle, purpose="train", seed=config.seed, more=plan.more_samples
+        loop.split.train, n, sampling, cycle=cycle, purpose="train", seed=config.seed, more_samples=plan.more_samples
     )
     if config.verifier == loop.config.verifier:
         once(loop.report, cycle, "sample", lambda: _sample(loop, work, plan.start))

@@ -46,7 +46,7 @@ def sweep(
         scale_adapter(full, percent / 100, folder)
         work = plan_work(problems, n, config.generation, cycle=percent, purpose="benchmark", seed=config.seed)
         try_out(work, str(folder))
-        tallies = tally(problems, report.store.samples(report.run_id, cycle=percent, purpose="benchmark"))
+        tallies = tally(problems, report.store.summaries(report.run_id, cycle=percent, purpose="benchmark"))
         one, wide = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, n, seed=config.seed)
         if one and wide:
             report.metric("strength", percent, {"pass@1": one.value, f"pass@{n}": wide.value})

@@ -24,6 +24,7 @@ FILL = """
 
     count, each = int(sys.argv[1]), int(sys.argv[2])
     numbers = random.Random(1)
+    pool = [numbers.randrange(50_000) for _ in range(11_500)]
     tests = Tests("asserts", code=("assert f(1) == 2",))
     verdicts = (Verdict("passed", 1.0), Verdict("wrong_answer", 0.7, detail="assert f(1) == 2"))
     with Store() as store:
@@ -34,11 +35,12 @@ FILL = """
             samples = []
             for name in names:
                 for index in range(each):
-                    lines = "".join(f"    y{i} = x + {numbers.randrange(10**6)}\\n" for i in range(60))
+                    lines = "".join(f"    y{i} = x + {numbers.randrange(10**6)}\\n" for i in range(10))
                     code = f"def f(x):\\n{lines}    return x + 1\\n"
-                    ids = [numbers.randrange(50_000) for _ in range(1500)]
+                    begin = numbers.randrange(10_000)
+                    ids = pool[begin : begin + 1500]
                     samples.append(
-                        Sample(name, index, f"Here it is.\\n```python\\n{code}```\\n" + "words " * 300, code, "stop",
+                        Sample(name, index, f"Here it is.\\n```python\\n{code}```\\n" + "words " * 800, code, "stop",
                                prompt_ids=ids[:400], token_ids=ids, logprobs=[-0.5] * len(ids))
                     )
             store.save_samples(run, 1, "train", samples)
@@ -51,8 +53,12 @@ SELECT = """
     import resource, sys, time
     from types import SimpleNamespace
     from haloforge.config import RaftConfig
-    from haloforge.stages.raft import run as recipe
     from haloforge.store import Report, Store
+
+    try:
+        from haloforge.stages.raft.choose import choose
+    except ImportError:  # a checkout of before this file was written
+        from haloforge.stages.steps import choose
 
     config = RaftConfig.parse({"prompts": "p"})
     plan = SimpleNamespace(threshold=config.raft.reward_threshold, easiest=1.0)
@@ -60,7 +66,7 @@ SELECT = """
         split = SimpleNamespace(train=store.problems(sys.argv[1]))
         loop = SimpleNamespace(config=config, report=Report(store, sys.argv[1]), split=split)
         began = time.monotonic()
-        chosen = recipe.choose(loop, 1, plan)
+        chosen = choose(loop, 1, plan)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{len(chosen)} samples to train on, {time.monotonic() - began:.0f} s, peak {peak_mb:,.0f} MB")
 """
@@ -85,7 +91,7 @@ def main() -> None:
 def _child(script: str, folder: str, tree: Path, *arguments: object) -> str:
     """The last line that a script prints in a fresh process."""
     environment = os.environ | {"HALOFORGE_RUNS": folder, "PYTHONPATH": str(tree)}
-    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    command = [sys.executable, "-P", "-c", textwrap.dedent(script), *map(str, arguments)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip().splitlines()[-1]
 

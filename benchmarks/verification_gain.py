@@ -154,8 +154,9 @@ def cell(store: Store, run_id: str) -> Cell:
     scores: list[list[Tally]] = []
     with open_verifier(VerifySettings()) as verifier:
         for cycle in (0, 1):
-            samples = store.samples(run_id, cycle=cycle, purpose="eval")
-            strict, aliased = tally(held_out, samples), passes_with_alias(held_out, samples, verifier)
+            samples = list(store.programs(run_id, cycle=cycle, purpose="eval"))
+            strict = tally(held_out, (p.sample for p in samples))
+            aliased = passes_with_alias(held_out, samples, verifier)
             if not any(t.scored for t in strict):
                 raise ForgeError(
                     f"none of the {len(samples)} held-out samples of run {run_id}, cycle {cycle}, could be judged "

@@ -96,11 +96,11 @@ def delete(store: Store, run_id: str) -> None:
     What waits for a run that never got done would wait in vain: it is stopped.
     """
     run = store.run(run_id)
+    children = store.children(run.id)
     store.delete_run(run.id)
     shutil.rmtree(store.folder(run.id), ignore_errors=True)
-    for child in store.runs(status="queued") if run.status != "done" else ():
-        if child.parent == run.id:
-            store.finish(child.id, "stopped", was="queued")
+    for child in children if run.status != "done" else ():
+        store.finish(child.id, "stopped", was="queued")
 
 
 def log_path(store: Store, run_id: str) -> Path:
@@ -288,10 +288,7 @@ def await_claim(store: Store, run_id: str, worker: subprocess.Popen[bytes]) -> N
 
 def next_queued(store: Store) -> Run | None:
     """The oldest queued run whose parent is done, or was never there."""
-    every = store.runs()
-    status = {run.id: run.status for run in every}
-    waiting = [run for run in reversed(every) if run.status == "queued"]
-    return next((run for run in waiting if run.parent is None or status.get(run.parent, "done") == "done"), None)
+    return store.next_queued()
 
 
 def _try_lock(fd: int) -> bool:

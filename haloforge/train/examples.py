@@ -1,6 +1,6 @@
 """What is trained on, as token ids: rows of text, and samples of a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,9 @@ class TrainSample:
     """
 
     task_id: str
-    prompt_ids: tuple[int, ...]
-    token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
+    prompt_ids: Sequence[int]
+    token_ids: Sequence[int]
+    logprobs: Sequence[float]
     weight: float = 1.0
 
     def to_row(self) -> Row:

@@ -6,19 +6,21 @@ scores shows how much of a gain is only the right name.
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from haloforge.records import Problem
 from haloforge.stages.shared.phases import Facts
-from haloforge.store import StoredSample
+from haloforge.store import StoredProgram
 from haloforge.verify import Verifier
 
 _PASSES = "passed_with_alias"
 
 
-def passes_with_alias(problems: Sequence[Problem], samples: Sequence[StoredSample], verifier: Verifier) -> Counter[str]:
+def passes_with_alias(
+    problems: Sequence[Problem], programs: Iterable[StoredProgram], verifier: Verifier
+) -> Counter[str]:
     """Task id -> how many failed samples pass once their first function is also known by the requested name."""
-    candidates = list(_aliased(problems, samples))
+    candidates = list(_aliased(problems, programs))
     verdicts = verifier.verify_many(candidates)
     return Counter(problem.task_id for (problem, _), v in zip(candidates, verdicts, strict=True) if v.passed)
 
@@ -44,11 +46,11 @@ def with_alias(code: str, name: str) -> str | None:
     return f"{code}\n{name} = {functions[0]}\n" if functions and name not in functions else None
 
 
-def _aliased(problems: Sequence[Problem], samples: Sequence[StoredSample]) -> Iterator[tuple[Problem, str]]:
+def _aliased(problems: Sequence[Problem], programs: Iterable[StoredProgram]) -> Iterator[tuple[Problem, str]]:
     """The failed samples that can be given an alias, each as its problem and the code with the alias."""
     by_id = {p.task_id: p for p in problems if p.language == "python" and p.entry_point}
-    for stored in samples:
-        problem = by_id.get(stored.sample.task_id)
-        failed = stored.verdict is not None and stored.verdict.status not in ("passed", "unscored")
-        if problem and failed and (code := with_alias(stored.sample.code or "", str(problem.entry_point))):
+    for program in programs:
+        problem, verdict = by_id.get(program.sample.task_id), program.sample.verdict
+        failed = verdict is not None and verdict.status not in ("passed", "unscored")
+        if problem and failed and (code := with_alias(program.code or "", str(problem.entry_point))):
             yield problem, code

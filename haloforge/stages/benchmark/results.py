@@ -25,7 +25,7 @@ from haloforge.stages.shared.reproducibility import fingerprint
 from haloforge.stages.shared.sampling import sampling_seconds
 from haloforge.stages.shared.scores import Tally, pass_at, tally
 from haloforge.stages.verify import result_row
-from haloforge.store import Report, StoredSample
+from haloforge.store import Report, SampleSummary, StoredSample
 
 SCHEMA = "halo-forge/benchmark/1"
 DOUBTFUL_SHARE = 0.05
@@ -36,7 +36,7 @@ _LIBRARIES = ("torch", "transformers", "peft")
 
 def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Report) -> dict[str, Any]:
     """The content of the result file, from what is stored of the run."""
-    samples = report.store.samples(report.run_id, purpose="benchmark")
+    samples = list(report.store.summaries(report.run_id, purpose="benchmark"))
     tallies, shares = tally(problems, samples), _shares(samples)
     origin = provenance(report.store, config.model, problems)
     doubts = [*([origin.doubt] if origin.doubt else []), *_doubts(shares)]
@@ -65,11 +65,11 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
             "sample": round(seconds, 3),
             "verify_cpu": round(sum(s.verdict.cpu_s for s in samples if s.verdict), 3),
         },
-        "useful_tokens_per_s": sum(s.sample.completion_tokens for s in samples) / seconds if seconds else None,
+        "useful_tokens_per_s": sum(s.completion_tokens for s in samples) / seconds if seconds else None,
         "costs": [asdict(cost) for cost in costs(report.store, report.run_id)],
         "tokens": {
-            "prompt": sum(s.sample.prompt_tokens for s in samples),
-            "completion": sum(s.sample.completion_tokens for s in samples),
+            "prompt": sum(s.prompt_tokens for s in samples),
+            "completion": sum(s.completion_tokens for s in samples),
         },
         "samples_file": samples_path(config).name,
     }
@@ -80,7 +80,7 @@ def write_result(
 ) -> None:
     """Write the samples, then the result file that names them."""
     by_id = {p.task_id: p for p in problems}
-    samples = report.store.samples(report.run_id, purpose="benchmark")
+    samples = report.store.whole_samples(report.run_id, purpose="benchmark")
     write_jsonl(samples_path(config), (sample_row(s, by_id[s.sample.task_id], config) for s in samples))
     write_text(config.output, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     report.artifact("samples", samples_path(config))
@@ -158,7 +158,7 @@ def _dataset(config: BenchmarkConfig, problems: Sequence[Problem]) -> dict[str, 
     }
 
 
-def _environment(samples: Sequence[StoredSample]) -> dict[str, Any]:
+def _environment(samples: Sequence[SampleSummary]) -> dict[str, Any]:
     return {
         "halo_forge": __version__,
         "python": platform.python_version(),
@@ -168,10 +168,10 @@ def _environment(samples: Sequence[StoredSample]) -> dict[str, Any]:
     }
 
 
-def _shares(samples: Sequence[StoredSample]) -> dict[str, dict[str, float]]:
+def _shares(samples: Sequence[SampleSummary]) -> dict[str, dict[str, float]]:
     counts = {
         "no_code": sum(s.verdict is not None and s.verdict.status == "no_code" for s in samples),
-        "truncated": sum(s.sample.finish_reason == "length" for s in samples),
+        "truncated": sum(s.finish_reason == "length" for s in samples),
         "unscored": sum(s.verdict is None or s.verdict.status == "unscored" for s in samples),
     }
     return {name: {"count": n, "share": n / max(1, len(samples))} for name, n in counts.items()}

@@ -30,8 +30,8 @@ def run(config: BenchmarkConfig, report: Report) -> None:
         return {"samples": work.size}
 
     def alias() -> Facts:
-        samples = report.store.samples(report.run_id, purpose="benchmark")
-        return to_findings(passes_with_alias(problems, samples, verifier))
+        programs = report.store.programs(report.run_id, purpose="benchmark")
+        return to_findings(passes_with_alias(problems, programs, verifier))
 
     engines = Engines(report.log, config.protocol)
     with open_verifier(verify_settings(config.verifier)) as verifier, closing(engines):

@@ -71,6 +71,6 @@ def _retries(report: Report, config: RaftConfig, split: Split, cycle: int) -> di
     """Task id -> number of samples, for the problems that no sample of the cycle before solved."""
     if config.raft.retry_unsolved == 1 or cycle == 1:
         return {}
-    before = report.store.samples(report.run_id, cycle=cycle - 1, purpose="train")
+    before = report.store.summaries(report.run_id, cycle=cycle - 1, purpose="train")
     more = config.of_cycle(cycle).raft.samples_per_prompt * config.raft.retry_unsolved
     return {t.task_id: more for t in tally(split.train, before) if t.scored and not t.passed}

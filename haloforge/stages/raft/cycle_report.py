@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from haloforge.config import RaftConfig
+from haloforge.records import Purpose
 from haloforge.stages.raft.cycle_plan import plan_cycle
 from haloforge.stages.raft.evaluation import best_of, change_text, claim_text, evaluations, gained_and_lost
 from haloforge.stages.raft.health import raise_alarms, solve_shares
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.sampling import sampling_seconds
-from haloforge.stages.shared.scores import pass_at, sample_metrics, tally
+from haloforge.stages.shared.scores import count_distinct, pass_at, sample_metrics, tally
 from haloforge.statistics import Estimate
-from haloforge.store import Report, StoredSample
+from haloforge.store import Report, SampleSummary
 
 Values = dict[str, float | None]
 
@@ -25,8 +26,8 @@ def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -
     values = cycle_metrics(report, config, split, cycle)
     if values:
         report.metric("cycle", cycle, values)
-        samples = report.store.samples(report.run_id, cycle=cycle)
-        raise_alarms(report, cycle, samples, _first_with_verifier_of(config, cycle))
+        verdicts = report.store.verdicts(report.run_id, cycle=cycle)
+        raise_alarms(report, cycle, verdicts, _first_with_verifier_of(config, cycle))
     evaluated = evaluations(report, split.held_out, cycle, config.seed)
     if not evaluated:
         return {"cycles_since_best": 0, "gained": [], "lost": []}
@@ -46,20 +47,28 @@ def cycle_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) 
     nothing is held out, on the training samples. `seconds_verify` is CPU time over all workers, mostly spent while
     sampling.
     """
-    train = report.store.samples(report.run_id, cycle=cycle, purpose="train")
-    held_out = report.store.samples(report.run_id, cycle=cycle, purpose="eval")
+    train = list(report.store.summaries(report.run_id, cycle=cycle, purpose="train"))
+    held_out = list(report.store.summaries(report.run_id, cycle=cycle, purpose="eval"))
     if not train and not held_out:
         return {}
-    problems = {p.task_id: p for p in [*split.train, *split.held_out]}
     return {
         **(_training(report, config, split, cycle, train) if train else {}),
         **(_evaluation(report, config, split, cycle, held_out) if held_out else {}),
-        **sample_metrics(held_out or train, problems),
+        **_sample_metrics(report, split, cycle, "eval" if held_out else "train", held_out or train),
         "useful_tokens_per_s": _speed(report, cycle, [*held_out, *train]),
     }
 
 
-def _training(report: Report, config: RaftConfig, split: Split, cycle: int, samples: Sequence[StoredSample]) -> Values:
+def _sample_metrics(
+    report: Report, split: Split, cycle: int, purpose: Purpose, samples: Sequence[SampleSummary]
+) -> dict[str, float]:
+    store, run_id, problems = report.store, report.run_id, {p.task_id: p for p in [*split.train, *split.held_out]}
+    passing = store.programs(run_id, cycle=cycle, purpose=purpose, status="passed")
+    nats = store.nats(run_id, cycle=cycle, purpose=purpose)
+    return sample_metrics(samples, count_distinct(passing, problems), nats)
+
+
+def _training(report: Report, config: RaftConfig, split: Split, cycle: int, samples: Sequence[SampleSummary]) -> Values:
     scored = [s.verdict for s in samples if s.verdict and s.verdict.status != "unscored"]
     kept, count = sum(bool(s.kept) for s in samples), max(1, len(scored))
     training = recorded(report.store, report.run_id, cycle, "train")
@@ -80,7 +89,7 @@ def _training(report: Report, config: RaftConfig, split: Split, cycle: int, samp
 
 
 def _evaluation(
-    report: Report, config: RaftConfig, split: Split, cycle: int, samples: Sequence[StoredSample]
+    report: Report, config: RaftConfig, split: Split, cycle: int, samples: Sequence[SampleSummary]
 ) -> Values:
     tallies, k = tally(split.held_out, samples), config.evaluation.samples_per_prompt
     at_1, at_k = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, k, seed=config.seed)
@@ -97,10 +106,10 @@ def _with_interval(name: str, estimate: Estimate | None) -> Values:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high} if estimate else {}
 
 
-def _speed(report: Report, cycle: int, samples: Sequence[StoredSample]) -> float | None:
+def _speed(report: Report, cycle: int, samples: Sequence[SampleSummary]) -> float | None:
     """Sampled tokens, up to and with the end token, per second of sampling."""
     seconds = sampling_seconds(report, cycle, "train") + sampling_seconds(report, cycle, "eval")
-    return sum(s.sample.completion_tokens for s in samples) / seconds if seconds else None
+    return sum(s.completion_tokens for s in samples) / seconds if seconds else None
 
 
 def _first_with_verifier_of(config: RaftConfig, cycle: int) -> int:

@@ -26,7 +26,7 @@ def evaluations(report: Report, problems: Sequence[Problem], last_cycle: int, se
     """Those of cycles 0 to `last_cycle` that have scored samples, in their order; empty without held-out problems."""
     without_gains = []
     for cycle in range(last_cycle + 1):
-        tallies = tally(problems, report.store.samples(report.run_id, cycle=cycle, purpose="eval"))
+        tallies = tally(problems, report.store.summaries(report.run_id, cycle=cycle, purpose="eval"))
         score = pass_at(tallies, 1, seed=seed)
         if score:
             without_gains.append(Evaluation(cycle, tallies, score))

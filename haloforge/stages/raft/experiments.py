@@ -79,8 +79,8 @@ def summary(outcomes: list[dict[str, Any]]) -> str:
 def _child(report: Report, config: RaftConfig) -> Run:
     """The run of one seed, created when it is first asked for."""
     name = f"seed {config.seed}"
-    for run in report.store.runs(stage=config.stage):
-        if (run.parent, run.name) == (report.run_id, name):
+    for run in report.store.children(report.run_id):
+        if run.name == name:
             return run
     run = report.store.create_run(config.stage, config.to_json(), parent=report.run_id, name=name)
     write_text(report.store.folder(run.id) / "config.yaml", config.to_yaml())

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from haloforge.records import Problem
+from haloforge.records import Problem, Verdict
 from haloforge.stages.shared.scores import Tally, tally
-from haloforge.store import Report, StoredSample
+from haloforge.store import Report, SampleSummary
 
 Values = Mapping[str, float | None]
 
@@ -27,7 +27,7 @@ MIN_ENTROPY_RATIO = 0.4
 _CHEATS = frozenset({"violation", "exited_early"})
 
 
-def headroom(problems: Sequence[Problem], samples: Iterable[StoredSample]) -> tuple[dict[str, float], str]:
+def headroom(problems: Sequence[Problem], samples: Iterable[SampleSummary]) -> tuple[dict[str, float], str]:
     """Shares of the problems that the starting model solves never, sometimes and always; and advice, in a sentence."""
     tallies = [t for t in tally(problems, samples) if t.scored]
     shares = solve_shares(tallies)
@@ -51,9 +51,8 @@ def solve_shares(tallies: Sequence[Tally]) -> dict[str, float]:
     return {"all_wrong": wrong / total, "mixed": (len(tallies) - wrong - right) / total, "all_right": right / total}
 
 
-def cheats(samples: Iterable[StoredSample]) -> Counter[str]:
+def cheats(verdicts: Iterable[Verdict]) -> Counter[str]:
     """Which rules of the sandbox samples tried to break, and how often."""
-    verdicts = [stored.verdict for stored in samples if stored.verdict]
     return Counter(f"{v.status}: {v.detail}" for v in verdicts if v.status in _CHEATS or v.forgeable)
 
 
@@ -85,12 +84,12 @@ def alarms(history: Mapping[int, Values], cycle: int, since: int = 1) -> dict[st
     return {name: text for name, text in texts.items() if text}
 
 
-def raise_alarms(report: Report, cycle: int, samples: Iterable[StoredSample], since: int = 1) -> None:
+def raise_alarms(report: Report, cycle: int, verdicts: Iterable[Verdict], since: int = 1) -> None:
     """Store and log what is wrong with a cycle whose metrics were just reported."""
     events = (event.data for event in report.store.events(report.run_id, kind="metric"))
     history = {int(e["step"]): e["values"] for e in events if e["name"] == "cycle"}
     raised = alarms(history, cycle, since)
-    tried = cheats(samples)
+    tried = cheats(verdicts)
     if tried:
         commonest = "; ".join(f"{count} x {attempt}" for attempt, count in tried.most_common(3))
         raised["cheats"] = f"{tried.total()} samples broke the rules of the sandbox ({commonest})"

@@ -50,7 +50,7 @@ def sample(setup: Setup, cycle: int, plan: CyclePlan) -> None:
         cycle=cycle,
         purpose="train",
         seed=config.seed,
-        more=plan.more_samples,
+        more_samples=plan.more_samples,
     )
     if config.verifier == setup.config.verifier:
         once(setup.report, cycle, "sample", lambda: _sample(setup, work, plan.start))

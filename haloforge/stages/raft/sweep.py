@@ -48,7 +48,7 @@ def sweep(
         scale_adapter(full, percent / 100, folder)
         work = plan_work(problems, n, config.generation, cycle=percent, purpose="benchmark", seed=config.seed)
         sample_from(str(folder), work)
-        tallies = tally(problems, report.store.samples(report.run_id, cycle=percent, purpose="benchmark"))
+        tallies = tally(problems, report.store.summaries(report.run_id, cycle=percent, purpose="benchmark"))
         at_1, at_n = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, n, seed=config.seed)
         if at_1 and at_n:
             report.metric("strength", percent, {"pass@1": at_1.value, f"pass@{n}": at_n.value})

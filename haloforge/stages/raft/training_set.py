@@ -1,15 +1,16 @@
 """What a cycle trains on: kept samples, failures where the loss wants them, and rows replayed against forgetting."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from haloforge.config import RaftConfig
 from haloforge.models.loading import load_tokenizer
 from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import load_training_rows
-from haloforge.stages.raft.selection import by_problem, coin
+from haloforge.stages.raft.selection import random_number
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.reproducibility import derived_seed
-from haloforge.store import StoredSample
+from haloforge.store import SampleSummary, Store
 from haloforge.train.data import encode
 from haloforge.train.examples import IGNORED, Example, TrainSample
 from haloforge.train.losses import advantages
@@ -19,21 +20,30 @@ MAX_REPLAY_TOKENS = 2048
 """A longer row is not replayed."""
 
 
-def training_samples(
-    kept: Sequence[StoredSample], samples: Sequence[StoredSample], loss: Loss, seed: int
-) -> list[TrainSample]:
-    """Training samples in the order of their rows. `samples` are all of the cycle, which reinforce_rej compares.
+def training_weights(
+    kept: Sequence[SampleSummary], samples: Iterable[SampleSummary], loss: Loss, seed: int
+) -> dict[int, float]:
+    """Sample id -> weight, in the order of the rows to train on. `samples` are all of the cycle.
 
-    Under reinforce_rej a sample weighs its reward less the mean reward of its problem's scored samples; a problem
-    without a failure, or without a success, gives no samples; and never more failures of a problem than successes.
+    Under reinforce_rej a sample weighs its reward less the mean of its problem's scored samples; a problem without a
+    failure, or without a success, is left out; and there are never more failures of a problem than successes.
     """
     if loss != "reinforce_rej":
-        return [_from_stored(stored, 1.0) for stored in kept]
-    scored = [s for s in samples if s.verdict and s.verdict.status != "unscored"]
+        return dict.fromkeys((sample.id for sample in kept), 1.0)
+    every = list(samples)
+    scored = [s for s in every if s.verdict and s.verdict.status != "unscored"]
     rewards = [s.verdict.reward for s in scored if s.verdict]
-    weights = dict(zip((s.id for s in scored), advantages([s.sample.task_id for s in scored], rewards), strict=True))
-    both = sorted([*kept, *_failures(kept, samples, seed)], key=lambda stored: stored.id)
-    return [_from_stored(stored, weights[stored.id]) for stored in both if weights[stored.id]]
+    weights = dict(zip((s.id for s in scored), advantages([s.task_id for s in scored], rewards), strict=True))
+    trained_on = sorted(s.id for s in [*kept, *_failures(kept, every, seed)])
+    return {sample_id: weights[sample_id] for sample_id in trained_on if weights[sample_id]}
+
+
+def read_train_samples(store: Store, weights: Mapping[int, float]) -> list[TrainSample]:
+    """The token ids of the weighted samples, in the order of `weights`, which is that of the ids."""
+    return [
+        TrainSample(stored.task_id, stored.prompt_ids, stored.token_ids, stored.logprobs, weights[stored.id])
+        for stored in store.tokens(weights)
+    ]
 
 
 def check_replay_file(config: RaftConfig) -> None:
@@ -64,22 +74,20 @@ def replay_samples(config: RaftConfig, split: Split, kept: int, cycle: int) -> l
     return [sample for example in examples if (sample := _from_example(example))]
 
 
-def _failures(kept: Sequence[StoredSample], samples: Sequence[StoredSample], seed: int) -> list[StoredSample]:
-    """Failed samples that were not cut off, drawn at random, of each problem as many as were kept of it."""
-    successes = by_problem(kept)
-    failures = []
-    for task_id, group in by_problem(s for s in samples if _has_failed(s)).items():
-        failures += sorted(group, key=lambda stored: coin(stored, seed))[: len(successes.get(task_id, ()))]
-    return failures
+def _failures(kept: Sequence[SampleSummary], samples: Sequence[SampleSummary], seed: int) -> list[SampleSummary]:
+    """Whole samples that failed, of the problems that something was kept of, drawn at random."""
+    successes, failed = Counter(s.task_id for s in kept), defaultdict(list)
+    for sample in filter(_has_failed, samples):
+        failed[sample.task_id].append(sample)
+    drawn = (
+        sorted(group, key=lambda sample: random_number(sample, seed))[: successes[task_id]]
+        for task_id, group in failed.items()
+    )
+    return [sample for group in drawn for sample in group]
 
 
-def _has_failed(stored: StoredSample) -> bool:
-    return stored.reason in ("failed", "below_threshold") and stored.sample.finish_reason == "stop"
-
-
-def _from_stored(stored: StoredSample, weight: float) -> TrainSample:
-    sample = stored.sample
-    return TrainSample(sample.task_id, sample.prompt_ids, sample.token_ids, sample.logprobs, weight)
+def _has_failed(sample: SampleSummary) -> bool:
+    return sample.reason in ("failed", "below_threshold") and sample.finish_reason == "stop"
 
 
 def _from_example(example: Example) -> TrainSample | None:

@@ -53,7 +53,7 @@ def _pace(base_model: str) -> Pace | None:
     if not (home() / "haloforge.db").is_file():
         return None
     with Store() as store:
-        for run in store.runs():
+        for run in store.runs_with_samples():
             if _base_of(run) == base_model and (pace := _pace_of(store, run)):
                 return pace
     return None

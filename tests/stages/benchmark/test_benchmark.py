@@ -161,7 +161,7 @@ def test_a_problem_that_is_named_as_a_cost_gains_nothing_by_it_in_the_aliased_sc
     write_jsonl(config.prompts, [first | {"task_id": "seconds"}, *others])
     result = run_benchmark(config, tmp_path / "runs")
     with Store(tmp_path / "runs") as store, open_verifier(VerifySettings(workers=1)) as verifier:
-        granted = passes_with_alias(load_problems(config.prompts), store.samples(result["run"]), verifier)
+        granted = passes_with_alias(load_problems(config.prompts), store.programs(result["run"]), verifier)
     assert [row["task_id"] for row in result["problems"]][0] == "seconds"
     expected = {row["task_id"]: row["c"] + granted[row["task_id"]] for row in result["problems"]}
     assert {row["task_id"]: row["c"] for row in result["aliased"]["problems"]} == expected

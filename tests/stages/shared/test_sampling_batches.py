@@ -10,7 +10,7 @@ from haloforge.config import BatchedSampling
 from haloforge.errors import MachineError, Stopped
 from haloforge.generate.engines import SamplingParams
 from haloforge.records import Message, Problem, Sample, Verdict
-from haloforge.stages.shared.sampling import Work, _refuse_unscored, plan_work, sample_and_verify, sampling_seconds
+from haloforge.stages.shared.sampling import Work, plan_work, refuse_many_unscored, sample_and_verify, sampling_seconds
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
 
@@ -59,7 +59,7 @@ def report(store: Store) -> Report:
 
 
 def work(n: int = 2, more: dict[str, int] | None = None) -> Work:
-    return plan_work(problems(), n, SETTINGS, cycle=1, purpose="train", seed=5, more=more)
+    return plan_work(problems(), n, SETTINGS, cycle=1, purpose="train", seed=5, more_samples=more)
 
 
 def finish(report: Report, planned: Work, engine: ScriptedEngine) -> None:
@@ -153,10 +153,10 @@ def test_what_could_not_be_judged_is_judged_again(report: Report) -> None:
 def test_a_machine_that_can_judge_little_ends_the_run_with_an_error(report: Report) -> None:
     finish(report, work(), ScriptedEngine())
     leave_unscored(report, 4)
-    _refuse_unscored(report, work())
+    refuse_many_unscored(report, work())
     leave_unscored(report, 5)
     with pytest.raises(MachineError, match=r"5 of 16 samples could not be judged on this machine \(no sandbox\)"):
-        _refuse_unscored(report, work())
+        refuse_many_unscored(report, work())
 
 
 def test_the_amount_of_work_is_known_before_the_first_sample(report: Report) -> None:

@@ -10,6 +10,7 @@ from haloforge.config import BatchedSampling
 from haloforge.errors import MachineError, Stopped
 from haloforge.generate.engines import SamplingParams
 from haloforge.records import Message, Problem, Sample, Verdict
+from haloforge.stages.shared import sampling
 from haloforge.stages.shared.sampling import Work, plan_work, refuse_many_unscored, sample_and_verify, sampling_seconds
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
@@ -134,6 +135,18 @@ def test_stored_samples_that_nobody_judged_are_judged_first(report: Report) -> N
     finish(report, work(), ScriptedEngine())
     statuses = Counter(s.verdict.status for s in report.store.samples(report.run_id) if s.verdict)
     assert statuses == {"wrong_answer": 6, "passed": 10}
+
+
+def test_a_long_backlog_is_judged_a_few_at_a_time_beside_new_samples(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "MOST_WAITING", 2)
+    last = problems()[-5:]  # read after the new samples of the problems before them are stored
+    wrong = [Sample(p.task_id, i, "", program(str(p.entry_point), "99"), seed=1) for p in last for i in range(2)]
+    report.store.save_samples(report.run_id, 1, "train", wrong)
+    finish(report, work(), ScriptedEngine())
+    statuses = Counter(s.verdict.status if s.verdict else "none" for s in report.store.samples(report.run_id))
+    assert statuses == {"wrong_answer": 10, "passed": 6}
 
 
 def leave_unscored(report: Report, count: int) -> None:

@@ -22,8 +22,8 @@ from haloforge.errors import ForgeError
 from haloforge.files import read_jsonl, write_jsonl
 from haloforge.records import Purpose
 from haloforge.stages import raft
-from haloforge.stages.benchmark.aliasing import rescued
-from haloforge.stages.data import prepare as data
+from haloforge.stages.benchmark.aliasing import passes_with_alias
+from haloforge.stages.data import prepare
 from haloforge.stages.shared.scores import Tally, paired, tally
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
@@ -92,7 +92,7 @@ def prepared(store: Store, dataset: str, path: Path) -> Path:
     if not path.exists():
         whole = path.with_name(f"{dataset}.jsonl")
         config = PrepareConfig.parse({"dataset": dataset, "output": str(whole), "split": "all", "language": "python"})
-        data.prepare(config, Report(store, store.create_run("data-prepare", config.to_json()).id))
+        prepare.run(config, Report(store, store.create_run("data-prepare", config.to_json()).id))
         write_jsonl(path, (row | {"split": ""} for _, row in read_jsonl(whole)))
     return path
 
@@ -154,8 +154,9 @@ def cell(store: Store, run_id: str) -> Cell:
     scores: list[list[Tally]] = []
     with open_verifier(VerifySettings()) as verifier:
         for cycle in (0, 1):
-            samples = store.samples(run_id, cycle=cycle, purpose="eval")
-            strict, aliased = tally(held_out, samples), rescued(held_out, samples, verifier)
+            samples = list(store.programs(run_id, cycle=cycle, purpose="eval"))
+            strict = tally(held_out, (p.sample for p in samples))
+            aliased = passes_with_alias(held_out, samples, verifier)
             if not any(t.scored for t in strict):
                 raise ForgeError(
                     f"none of the {len(samples)} held-out samples of run {run_id}, cycle {cycle}, could be judged "

@@ -12,13 +12,12 @@ def usable_cores() -> int:
 
 
 def cores_of(workers: int) -> list[int] | None:
-    """A core for each worker, where there is just one for everybody; None leaves it to the kernel.
+    """One core per worker, where there are exactly as many cores as workers; None leaves the choice to the kernel.
 
-    A sample is handed from process to process some ten times, and waking one up on another core costs as much as
-    judging does.
+    A sample passes between processes about ten times, and waking a process on another core costs as much as judging.
     """
-    mine = sorted(os.sched_getaffinity(0))
-    return mine if len(mine) == workers else None
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed if len(allowed) == workers else None
 
 
 def cpu_quota(group: Path = Path("/sys/fs/cgroup")) -> float | None:

@@ -1,4 +1,4 @@
-"""Reading and writing files so that nothing is lost and every complaint names a file and a line. Stdlib only.
+"""Reading and writing files so that nothing is lost and every error names a file and a line. Stdlib only.
 
 Writes are atomic (a temporary file in the same folder, fsync, rename) or append-only; text is UTF-8 everywhere.
 """
@@ -63,14 +63,14 @@ def read_jsonl(path: StrPath, torn_ok: bool = False) -> Iterator[tuple[int, Row]
             return
         number, line = first
         if line.lstrip().startswith(b"["):
-            yield from _array_rows(line + _guarded(file.read, path), path, number)
+            yield from _array_rows(line + _read_unpacked(file.read, path), path, number)
             return
         while line:
             if line.strip():
                 row = _object(line, path, number, torn_ok=torn_ok and not line.endswith(b"\n"))
                 if row is not None:
                     yield number, row
-            number, line = number + 1, _guarded(file.readline, path)
+            number, line = number + 1, _read_unpacked(file.readline, path)
 
 
 def write_text(path: StrPath, text: str) -> None:
@@ -126,8 +126,8 @@ def _decode(data: bytes, where: StrPath) -> str:
         raise DataError(f"{where}: not UTF-8 text (byte {error.start}: {error.reason})") from error
 
 
-def _guarded(read: Any, path: StrPath) -> bytes:
-    """One read from a file that may be gzipped; damaged compression is the file's fault, not the disk's."""
+def _read_unpacked(read: Any, path: StrPath) -> bytes:
+    """One read from a file that may be gzipped. Raises DataError for damaged compression: the disk is not to blame."""
     try:
         data: bytes = read()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -137,7 +137,7 @@ def _guarded(read: Any, path: StrPath) -> bytes:
 
 def _read_bytes(path: StrPath) -> bytes:
     with file_errors(path), _open_binary(path) as file:
-        return _guarded(file.read, path)
+        return _read_unpacked(file.read, path)
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def _open_binary(path: StrPath) -> Iterator[IO[bytes]]:
 
 def _skip_blank_lines(file: IO[bytes], path: StrPath) -> tuple[int, bytes] | None:
     number = 0
-    while line := _guarded(file.readline, path):
+    while line := _read_unpacked(file.readline, path):
         number += 1
         line = line.removeprefix(_BOM) if number == 1 else line
         if line.strip():

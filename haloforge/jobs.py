@@ -1,7 +1,7 @@
 """Runs as processes: queue, start, follow, stop, resume, re-attach. Nothing here knows what a stage does.
 
-A worker is a child process in a session of its own. It holds a lock on its run folder for exactly as long as it lives,
-so that anybody can tell a live run from a dead one, whoever started it; it writes its own events and final status.
+A worker is a child process in its own session. It holds a lock in its run folder for exactly as long as it lives, so
+every process can tell a live run from a dead one. The worker writes its own events and final status.
 """
 
 import contextlib
@@ -30,24 +30,23 @@ from haloforge.records import Event, Run
 from haloforge.store import Report, Store
 
 RUNGS = ("cycle", "now", "kill")
-"""The stop ladder: after this cycle; now, with everything saved; at once, losing at most the batch in work."""
-
+"""Ways to stop, from soft to hard: after this cycle; now, with everything saved; at once, losing at most one batch."""
 
 PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads of arithmetic that wait sleep instead of spinning: on a busy machine spinning costs most of the time."""
+"""OpenMP threads that wait shall sleep, not spin: on a busy machine spinning costs most of the time."""
 
 
 def python_module(name: str) -> list[str]:
-    """The command that starts a module of ours. -P: a file in the user's folder stands for no module of anybody's."""
+    """The command that starts a module of this package. -P: a file in the user's folder cannot replace any module."""
     return [sys.executable, "-P", "-m", name]
 
 
 def own_environment() -> dict[str, str]:
-    """Our environment for a process of ours, in which this package is found even where it was never installed."""
-    home, installed = str(Path(__file__).parents[1]), {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    paths = [os.environ.get("PYTHONPATH", ""), "" if home in installed else home]
-    found = os.pathsep.join(filter(None, paths))
-    return PATIENT_THREADS | os.environ | ({"PYTHONPATH": found} if found else {})
+    """This process's environment for a child process, which finds this package even where it was never installed."""
+    source, installed = str(Path(__file__).parents[1]), {sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    paths = [os.environ.get("PYTHONPATH", ""), "" if source in installed else source]
+    python_path = os.pathsep.join(filter(None, paths))
+    return PATIENT_THREADS | os.environ | ({"PYTHONPATH": python_path} if python_path else {})
 
 
 def submit(store: Store, config: configs.StageConfig, *, parent: str | None = None, name: str = "") -> Run:
@@ -86,20 +85,20 @@ def resume(store: Store, run_id: str) -> Run:
 
 
 def delete(store: Store, run_id: str) -> None:
-    """Forget a run, with its log and records; its output folder stays. Raises RunError while it runs.
+    """Delete a run's log and records; its output folder stays. Raises RunError while it runs.
 
-    What waits for a run that never got done would wait in vain: it is stopped.
+    Runs that wait for a run that never got done are stopped: they would wait for ever.
     """
     run = store.run(run_id)
+    children = store.children(run.id)
     store.delete_run(run.id)
     shutil.rmtree(store.folder(run.id), ignore_errors=True)
-    for child in store.runs(status="queued") if run.status != "done" else ():
-        if child.parent == run.id:
-            store.finish(child.id, "stopped", was="queued")
+    for child in children if run.status != "done" else ():
+        store.finish(child.id, "stopped", was="queued")
 
 
 def log_path(store: Store, run_id: str) -> Path:
-    """What the worker and its libraries print. Nobody parses it."""
+    """The file of what the worker and its libraries print. Nothing parses it."""
     return store.folder(run_id) / "log.txt"
 
 
@@ -114,7 +113,7 @@ def log_tail(store: Store, run_id: str, max_bytes: int = 65536) -> str:
 
 
 def is_alive(store: Store, run_id: str) -> bool:
-    """True while a worker process has this run in hand: exact, and immune to reused process ids."""
+    """True while a worker process holds this run's lock: reused process ids cannot deceive it."""
     path = store.lock_path(run_id)
     if not path.exists():
         return False
@@ -128,7 +127,7 @@ def is_alive(store: Store, run_id: str) -> bool:
 
 def reconcile(store: Store) -> list[Run]:
     """Mark running runs whose worker is gone as interrupted (or stopped, when that was asked for); returns them."""
-    gone = []
+    ended = []
     for run in store.runs(status="running"):
         if is_alive(store, run.id):
             continue
@@ -137,8 +136,8 @@ def reconcile(store: Store) -> list[Run]:
             continue  # it ended by itself in the meantime
         if not run.stop:
             Report(store, run.id).error("the worker process is gone (killed, or out of memory); the run can be resumed")
-        gone.append(store.run(run.id))
-    return gone
+        ended.append(store.run(run.id))
+    return ended
 
 
 def start_worker(store: Store, run_id: str) -> subprocess.Popen[bytes]:
@@ -159,7 +158,7 @@ def start_worker(store: Store, run_id: str) -> subprocess.Popen[bytes]:
 
 
 def request_stop(store: Store, run_id: str, rung: str) -> Run:
-    """Ask a run to stop: "cycle", "now" or "kill". A queued run stops at once; a harder rung replaces a softer one."""
+    """Ask a run to stop: "cycle", "now" or "kill". A queued run stops at once; a harder way replaces a softer one."""
     if rung not in RUNGS:
         raise RunError(f"there is no way to stop called {rung!r}; use one of {', '.join(RUNGS)}")
     run = store.run(run_id)
@@ -180,15 +179,15 @@ def _kill(store: Store, run: Run) -> None:
         return
     try:
         worker = psutil.Process(run.pid)
-        family = [*worker.children(recursive=True), worker]
+        processes = [*worker.children(recursive=True), worker]
     except psutil.NoSuchProcess:
         return
-    for process in family:
+    for process in processes:
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(family, timeout=10)
+    psutil.wait_procs(processes, timeout=10)
 
 
 def follow(store: Store, run_id: str, after: int = 0, poll_s: float = 0.2) -> Iterator[Event]:
@@ -218,7 +217,7 @@ def exit_code(store: Store, run_id: str) -> int:
 
 
 class Trainer(threading.Thread):
-    """The background trainer of an app: starts queued runs one after the other, and marks the dead.
+    """The background thread of an app that starts queued runs one after the other and marks those whose worker died.
 
     Of several apps on one runs folder only one trains at a time: it holds `trainer.lock` there.
     """
@@ -229,7 +228,7 @@ class Trainer(threading.Thread):
         self._leaving = threading.Event()
 
     def stop(self) -> None:
-        """Start nothing any more. Workers go on: they are not ours."""
+        """Start no more runs. Workers that run already go on."""
         self._leaving.set()
         self.join()
 
@@ -241,19 +240,19 @@ class Trainer(threading.Thread):
                     break
                 self._leaving.wait(self.poll_s)
             worker: subprocess.Popen[bytes] | None = None
-            trouble = ""
+            last_error = ""
             while not self._leaving.is_set():
                 try:
-                    worker, trouble = step(store, worker), ""
+                    worker, last_error = step(store, worker), ""
                 except MachineError as error:  # a full disk, say: what is queued waits until there is room again
-                    if str(error) != trouble:
-                        trouble = str(error)
-                        print(f"halo-forge: {trouble}", file=sys.stderr, flush=True)
+                    if str(error) != last_error:
+                        last_error = str(error)
+                        print(f"halo-forge: {last_error}", file=sys.stderr, flush=True)
                 self._leaving.wait(self.poll_s)
 
 
 def step(store: Store, worker: subprocess.Popen[bytes] | None = None) -> subprocess.Popen[bytes] | None:
-    """One look of the trainer: reap, reconcile, and start the next queued run when nothing runs."""
+    """One round of the trainer: reap its worker, reconcile, and start the next queued run when nothing runs."""
     reconcile(store)
     if worker is not None and worker.poll() is None:
         return worker
@@ -274,7 +273,7 @@ def step(store: Store, worker: subprocess.Popen[bytes] | None = None) -> subproc
 
 
 def await_claim(store: Store, run_id: str, worker: subprocess.Popen[bytes]) -> None:
-    """Wait until the worker has taken the run; one that died before that must not be waited for or started for ever."""
+    """Wait until the worker has taken the run. If it dies before that, the run has failed and is not tried again."""
     while store.run(run_id).status == "queued":
         if worker.poll() is not None and store.finish(run_id, "failed", was="queued"):
             Report(store, run_id).error(f"the worker process ended before it began; {log_path(store, run_id)} says why")
@@ -283,10 +282,7 @@ def await_claim(store: Store, run_id: str, worker: subprocess.Popen[bytes]) -> N
 
 def next_queued(store: Store) -> Run | None:
     """The oldest queued run whose parent is done, or was never there."""
-    every = store.runs()
-    status = {run.id: run.status for run in every}
-    waiting = [run for run in reversed(every) if run.status == "queued"]
-    return next((run for run in waiting if run.parent is None or status.get(run.parent, "done") == "done"), None)
+    return store.next_queued()
 
 
 def _try_lock(fd: int) -> bool:
@@ -301,7 +297,7 @@ def work(root: Path, run_id: str) -> int:
     """A worker's whole life: take the run, execute its stage, record how it ended. Returns the exit code."""
     with Store(root) as store, store.lock_path(run_id).open("ab") as lock:
         if not _take(store, run_id, lock.fileno()):
-            return 0  # somebody else has it
+            return 0  # another worker has it
         report = Report(store, run_id)
 
         def on_term(_signal: int, _frame: FrameType | None) -> None:
@@ -313,7 +309,7 @@ def work(root: Path, run_id: str) -> int:
 
 
 def _take(store: Store, run_id: str, lock: int) -> bool:
-    """Lock, then claim. A reader of the lock may hold it for an instant, so one refusal means nothing."""
+    """Lock, then claim. `is_alive` holds the lock for an instant, so one refusal is no reason to give up."""
     while store.run(run_id).status == "queued":
         if _try_lock(lock):
             return store.claim(run_id, os.getpid())
@@ -323,7 +319,7 @@ def _take(store: Store, run_id: str, lock: int) -> bool:
 
 @contextlib.contextmanager
 def _sole_writer(store: Store, run: Run) -> Iterator[None]:
-    """Hold the run's output. Raises RunError while another does; of two that start at once, one goes on."""
+    """Lock the run's output. Raises RunError while another run has it; of two that start at once, one goes on."""
     path = configs.output_of(run)
     if path is None:
         yield
@@ -348,7 +344,7 @@ def _execute(store: Store, run: Run, report: Report) -> int:
         store.finish(run.id, "stopped")
         return Stopped.exit_code
     except Exception as e:  # noqa: BLE001
-        error = _for_people(e)
+        error = _as_forge_error(e)
         if not isinstance(e, ForgeError):
             traceback.print_exc()
         print(error, file=sys.stderr, flush=True)
@@ -359,7 +355,7 @@ def _execute(store: Store, run: Run, report: Report) -> int:
     return 0
 
 
-def _for_people(e: Exception) -> ForgeError:
+def _as_forge_error(e: Exception) -> ForgeError:
     if isinstance(e, ForgeError):
         return e
     if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -1,4 +1,4 @@
-"""The nouns: plain frozen records that every other module shares. Stdlib only."""
+"""The nouns: frozen records that every other module shares. Stdlib only."""
 
 import json
 from collections.abc import Mapping
@@ -125,7 +125,7 @@ class Tests:
 
 
 def _is_case(case: Any) -> bool:
-    """Text in and text out; a bare number is as good, a list or null would be judged by how Python prints it."""
+    """Text or a number on both sides; a list or null would be judged by how Python prints it."""
     return isinstance(case, Mapping) and all(type(case.get(key)) in (str, int, float) for key in ("input", "output"))
 
 
@@ -158,7 +158,7 @@ class Problem:
 
     @property
     def family(self) -> str:
-        """What may not be shared between train and test; the task itself where the source names none."""
+        """Problems of one family stay on one side of a train/test split; the task id where the source names none."""
         return str(self.meta.get("family") or self.task_id)
 
     @property
@@ -260,7 +260,8 @@ class TestOutcome:
 class Verdict:
     """What verification found. `reward` is in [0, 1]; `tests` holds the text of one `TestOutcome` per test, in order.
 
-    `unscored` means that our own infrastructure failed: excluded from every score, never trained on, never cached.
+    `unscored` means that the verifier's own machinery failed, not the program: such a verdict is excluded from every
+    score, never trained on, never cached.
     """
 
     status: Status
@@ -307,8 +308,8 @@ class Checkpoint:
 class Run:
     """One execution of a stage.
 
-    Times are seconds since the epoch; relative paths in `config` start at `cwd`; `stop` is the rung of the stop
-    ladder that was asked for: "", cycle, now or kill.
+    Times are seconds since the epoch; relative paths in `config` start at `cwd`; `stop` is how the user
+    asked it to stop: "", cycle, now or kill.
     """
 
     id: str
@@ -347,7 +348,7 @@ class Event:
 
 
 class Reporter(Protocol):
-    """What long work says of its run, and how it learns that it should stop; `store.Report` records it."""
+    """Through what long work reports on its run and learns that it should stop; `store.Report` stores it."""
 
     run_id: str
 
@@ -362,7 +363,7 @@ class Reporter(Protocol):
         """Numbers at a step of one series."""
 
     def log(self, text: str) -> None:
-        """A line for people."""
+        """A line for people to read."""
 
     def stop_asked(self, at_cycle_end: bool = False) -> bool:
         """True when the user asked to stop now, or (`at_cycle_end`) after this cycle."""

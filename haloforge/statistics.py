@@ -14,14 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAWS = 10_000
-LEVEL = 0.95
+"""Random draws of a bootstrap or of a sign-flip test."""
+
+CONFIDENCE = 0.95
+"""Coverage of every interval; 1 - CONFIDENCE is the level of every test."""
+
 POWER = 0.8
+"""How often a gain of the smallest detectable size is found."""
 
 Verdict = Literal["better", "worse", "no detectable change"]
 Floats = NDArray[np.float64]
 
 _Z = NormalDist().inv_cdf
-_CHUNK = 4_000_000  # resampled values held in memory at once
+_MOST_VALUES_AT_ONCE = 4_000_000  # resampled values in memory, 8 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,9 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The same problems before and after: the mean difference, the chance of one as large under no change, a verdict.
+    """The same problems before and after: the mean difference, its p-value, a verdict.
 
-    `detectable` is the smallest true gain that problems and samples like these show four times out of five.
+    `detectable` is the smallest true gain that a comparison of this size finds with power 0.8.
     """
 
     difference: Estimate
@@ -97,7 +102,7 @@ def mean_estimate(scores: Sequence[float], clusters: Sequence[Hashable] | None =
 
 def wilson(successes: int, total: int) -> Estimate:
     """The score interval of a proportion (Wilson 1927): holds at 0 and at 1, where others collapse to a point."""
-    z = _Z((1 + LEVEL) / 2)
+    z = _Z((1 + CONFIDENCE) / 2)
     p, spread = successes / total, z * z / total
     centre = (p + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(p * (1 - p) / total + spread / (4 * total))
@@ -109,7 +114,7 @@ def bootstrap(
 ) -> Estimate:
     """Mean with a percentile bootstrap interval over problems (or clusters of them), widened for small numbers.
 
-    `values` lie in [-1, 1], as scores and their differences do: that is all that one cluster says about others.
+    `values` lie in [-1, 1], as scores and their differences do; with one cluster that is the whole interval.
 
     The percentiles are those that make the interval as wide as Student's t would (Hesterberg 2015, "expanded
     percentile"); plain percentiles cover too little below about 100 problems.
@@ -119,7 +124,7 @@ def bootstrap(
     units = len(sums)
     if units == 1:
         return Estimate(float(data.mean()), -1.0, 1.0, "one cluster")
-    tail = NormalDist().cdf(-math.sqrt(units / (units - 1)) * _student_quantile((1 + LEVEL) / 2, units - 1))
+    tail = NormalDist().cdf(-math.sqrt(units / (units - 1)) * _student_quantile((1 + CONFIDENCE) / 2, units - 1))
     low, high = np.quantile(_resampled_means(sums, counts, seed), [tail, 1 - tail])
     return Estimate(float(data.mean()), float(low), float(high), "bootstrap")
 
@@ -133,8 +138,8 @@ def compare(
     differences = _checked(after) - _checked(before)
     groups = _groups(len(differences), clusters)
     units = int(groups.max()) + 1
-    single = units == len(differences) and np.all(np.isin(differences, (-1, 0, 1)))
-    if single:
+    changes_by_one = units == len(differences) and np.all(np.isin(differences, (-1, 0, 1)))
+    if changes_by_one:
         p_value, test = mcnemar(int(np.sum(differences > 0)), int(np.sum(differences < 0))), "mcnemar"
     else:
         p_value, test = sign_flip(differences, clusters, seed=seed), "sign-flip"
@@ -180,9 +185,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def smallest_detectable_gain(
     differences: Sequence[float] | Floats, clusters: Sequence[Hashable] | None = None
 ) -> float:
-    """The true mean difference that is found with power 0.8 at the two-sided 5 % level, given how these ones vary.
+    """The true mean difference that is found with power 0.8 at the two-sided 5 % level, given how much these vary.
 
-    1 or more means that these are too few to find any.
+    1 or more means that there are too few problems to find any gain.
     """
     data = _checked(differences)
     sums, counts = _cluster_sums(data, _groups(len(data), clusters))
@@ -190,10 +195,10 @@ def smallest_detectable_gain(
     if units == 1:
         return 1.0
     if np.all(data == data[0]):
-        return 3 / units  # rule of three: what is seen in none of them may still hold for this share of all problems
+        return 3 / units  # rule of three: a change seen in no problem may still happen in this share
     residuals = sums - data.mean() * counts
     error = math.sqrt(float(np.sum(residuals**2)) * units / (units - 1)) / len(data)
-    return (_student_quantile((1 + LEVEL) / 2, units - 1) + _Z(POWER)) * error
+    return (_student_quantile((1 + CONFIDENCE) / 2, units - 1) + _Z(POWER)) * error
 
 
 def planned_gain(problems: int, samples: int, change: float, rate: float = 0.4) -> float:
@@ -205,12 +210,12 @@ def planned_gain(problems: int, samples: int, change: float, rate: float = 0.4) 
     mixed = rate * (1 - rate)
     sampling = 2 * (mixed / 2) / samples
     varying = change**2 * mixed * (1 + rate) * (2 - rate) / 24  # change^2 E[(p (1 - p))^2]
-    return (_Z((1 + LEVEL) / 2) + _Z(POWER)) * math.sqrt((sampling + varying) / problems)
+    return (_Z((1 + CONFIDENCE) / 2) + _Z(POWER)) * math.sqrt((sampling + varying) / problems)
 
 
 def verdict(difference: Estimate, p_value: float) -> Verdict:
     """`better` or `worse` where the interval excludes 0 and the test agrees, else `no detectable change`."""
-    if p_value > 1 - LEVEL or difference.low <= 0 <= difference.high:
+    if p_value > 1 - CONFIDENCE or difference.low <= 0 <= difference.high:
         return "no detectable change"
     return "better" if difference.low > 0 else "worse"
 
@@ -246,7 +251,7 @@ def _resampled_means(sums: Floats, counts: Floats, seed: int) -> Floats:
 
 def _chunks(units: int) -> list[int]:
     """Draw counts that add up to DRAWS, each small enough for memory."""
-    step = max(1, min(DRAWS, _CHUNK // units))
+    step = max(1, min(DRAWS, _MOST_VALUES_AT_ONCE // units))
     return [min(step, DRAWS - done) for done in range(0, DRAWS, step)]
 
 

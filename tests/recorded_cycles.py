@@ -12,13 +12,14 @@ SPLIT = Split([Problem("a", "A"), Problem("b", "B")], [Problem(f"h{i}", "H") for
 
 
 def config(**loop: Any) -> RaftConfig:
+    """Three cycles; `loop` are settings of the section `raft`."""
     data = {"prompts": "p", "raft": {"num_cycles": 3, **loop}, "training": {"learning_rate": 0.01}}
     return RaftConfig.parse(data | {"generation": {"temperature": 1.0}})
 
 
 def record(report: Report, cycle: int, purpose: Any, passes: dict[str, Sequence[bool]]) -> None:
-    """Store judged samples, and that the cycle was trained."""
-    samples = [Sample(t, i, "", "x") for t, found in passes.items() for i in range(len(found))]
+    """Store judged samples, and that the cycle was trained; `passes` says of each task which of its samples pass."""
+    samples = [Sample(task_id, i, "", "x") for task_id, results in passes.items() for i in range(len(results))]
     report.store.save_samples(report.run_id, cycle, purpose, samples)
     stored = report.store.samples(report.run_id, cycle=cycle, purpose=purpose)
     report.store.save_verdicts(

@@ -1,10 +1,13 @@
 """Stored samples of two problems, one with tests and one without, as selection and scores see them."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from haloforge.config import RaftLoop
-from haloforge.records import Problem, Sample, Status, Tests, Verdict
-from haloforge.store import StoredSample
+from haloforge.records import Problem, Status, Tests
+from haloforge.stages.raft.selection import Candidate, candidates_of
+from haloforge.store import SampleSummary, StoredProgram, VerdictSummary
 
 TESTED = Problem("tested", "Write f.", tests=Tests("asserts", code=("assert f(1) == 2",)))
 UNTESTED = Problem("untested", "Write anything.")
@@ -12,7 +15,7 @@ PROBLEMS = {p.task_id: p for p in (TESTED, UNTESTED)}
 PROGRAMS = ("def f(x): return x", "def f(y): return y", "def f(x): return 1", "def f(x): return 2", "print(1)")
 
 
-def judged(
+def program(
     number: int,
     problem: Problem = TESTED,
     code: str | None = None,
@@ -23,17 +26,29 @@ def judged(
     finish: str = "stop",
     forgeable: bool = False,
     verified: bool = True,
-) -> StoredSample:
+) -> StoredProgram:
+    """One sample of cycle 1 with its verdict and its code; its row id and its index are `number`."""
     code = f"def f(x): return {number}" if code is None else code
-    sample = Sample(problem.task_id, number, code, code, finish, completion_tokens=tokens)  # type: ignore[arg-type]
-    verdict = Verdict(status, reward, forgeable=forgeable) if verified else None
-    return StoredSample(number, "run", 1, "train", sample, verdict)
+    verdict = VerdictSummary(status, reward, forgeable) if verified else None
+    sample = SampleSummary(number, 1, problem.task_id, number, finish, tokens, verdict)  # type: ignore[arg-type]
+    return StoredProgram(sample, code)
+
+
+def judged(number: int, problem: Problem = TESTED, *args: Any, **more: Any) -> SampleSummary:
+    """The sample of `program`, as scores see it."""
+    return program(number, problem, *args, **more).sample
+
+
+def candidate(number: int, problem: Problem = TESTED, *args: Any, **more: Any) -> Candidate:
+    """The sample of `program`, as selection sees it."""
+    (found,) = candidates_of([program(number, problem, *args, **more)], {problem.task_id: problem})
+    return found
 
 
 statuses: st.SearchStrategy[Status] = st.sampled_from(["passed", "wrong_answer", "compile_error", "unscored"])
 samples_of_two_problems = st.lists(
     st.builds(
-        judged,
+        candidate,
         st.integers(0, 10**6),
         st.sampled_from([TESTED, UNTESTED]),
         st.sampled_from(PROGRAMS),
@@ -44,7 +59,7 @@ samples_of_two_problems = st.lists(
         forgeable=st.sampled_from([False, False, True]),
     ),
     max_size=24,
-    unique_by=lambda j: j.id,
+    unique_by=lambda c: c.id,
 )
 loops = st.builds(
     RaftLoop,

@@ -1,4 +1,4 @@
-"""A small world in which RAFT can learn: eight one-line problems and a tiny model that solves them now and then."""
+"""A task that RAFT can learn in seconds: eight one-line problems, and a tiny model that solves them now and then."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ WRONG = ("n +", "n // 3")
 
 
 def problems() -> list[Problem]:
-    """One family each; the last asserts are hidden."""
+    """The eight problems, each a family of its own; three asserts of each are hidden."""
     return [
         Problem(
             task_id=f"small/{name}",
@@ -41,12 +41,12 @@ def problems() -> list[Problem]:
 
 
 def program(name: str, body: str) -> str:
-    """The solution of a problem, or what stands for one."""
+    """A whole program with this function."""
     return f"def {name}(n):\n    return {body}\n"
 
 
 def value(body: str, n: int) -> int:
-    """What a right answer returns."""
+    """What the right function returns for `n`."""
     return int(eval(body, {"n": n}))  # our own constant expressions
 
 
@@ -56,7 +56,7 @@ def hidden(name: str, body: str) -> tuple[str, ...]:
 
 
 def write_problems(path: Path) -> Path:
-    """The world's problem file."""
+    """Write the eight problems as JSONL."""
     write_jsonl(path, [p.to_json() for p in problems()])
     return path
 
@@ -96,7 +96,7 @@ def row(tokenizer: Any, problem: Problem, body: str) -> tuple[list[int], list[in
 
 
 def raft_config(model: Path, folder: Path, **changes: Any) -> RaftConfig:
-    """Two quick cycles on the small world in `folder`; `changes` are dotted: {"raft.num_cycles": 1}."""
+    """Two quick cycles on the eight problems, in `folder`; `changes` are dotted: {"raft.num_cycles": 1}."""
     settings = {
         "sft_checkpoint": str(model),
         "output_dir": str(folder / "out"),
@@ -118,7 +118,7 @@ def raft_config(model: Path, folder: Path, **changes: Any) -> RaftConfig:
 
 
 def run_raft(config: RaftConfig, root: Path, run_id: str | None = None) -> str:
-    """Run it to its end in the store at `root`, or go on with a run; returns the run's id."""
+    """Run RAFT to its end in the store at `root`, or go on with the run `run_id`; returns the run's id."""
     import torch
 
     torch.set_num_threads(1)
@@ -130,7 +130,7 @@ def run_raft(config: RaftConfig, root: Path, run_id: str | None = None) -> str:
 
 
 def benchmark_config(model: Path, folder: Path, **changes: Any) -> BenchmarkConfig:
-    """Four samples of every problem of the small world."""
+    """Four samples of each of the eight problems."""
     settings = {
         "model": str(model),
         "prompts": str(write_problems(folder / "problems.jsonl")),
@@ -146,7 +146,7 @@ def benchmark_config(model: Path, folder: Path, **changes: Any) -> BenchmarkConf
 
 
 def run_benchmark(config: BenchmarkConfig, root: Path) -> dict[str, Any]:
-    """Run it to its end in the store at `root`; returns the content of the result file."""
+    """Run a benchmark to its end in the store at `root`; returns the content of the result file."""
     import torch
 
     torch.set_num_threads(1)

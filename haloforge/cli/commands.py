@@ -27,13 +27,13 @@ def stage(args: argparse.Namespace) -> int:
     """Any stage: check the settings, then show the plan, or start or resume a run and follow it."""
     config = configs.STAGES[args.stage].load(Path(args.config) if args.config else None, typed(args))
     if args.dry_run:
-        lines = stages.load(args.stage).plan(config)
+        lines = stages.load(args.stage).dry_run(config)
         print(json.dumps({"config": config.to_json(), "plan": lines}, indent=2) if args.json else "\n".join(lines))
         return 0
     with Store() as store:
         run = _resumed(store, config) if args.resume else None
         if run is None:
-            stages.load(args.stage).plan(config)  # wrong inputs are refused before a run exists
+            stages.load(args.stage).dry_run(config)  # wrong inputs are refused before a run exists
             run = jobs.submit(store, config, name=args.name)
         code = watch.execute(store, run, detach=args.detach, out=sys.stderr if args.json else sys.stdout)
         if args.json:
@@ -71,9 +71,9 @@ def prepare(args: argparse.Namespace) -> int:
 
 def validate(args: argparse.Namespace) -> int:
     """`data validate`."""
-    from haloforge.stages.data import prepare as data
+    from haloforge.stages.data.validate import validate as examine
 
-    report = data.validate(Path(args.file), configs.ValidateConfig.load(None, typed(args)))
+    report = examine(Path(args.file), configs.ValidateConfig.load(None, typed(args)))
     print(json.dumps(report.to_json(), indent=2) if args.json else harmless(report.text()))
     return 0 if report.ok else 1
 

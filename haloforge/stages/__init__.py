@@ -1,4 +1,4 @@
-"""The stages: recipes that read top to bottom. Each is a `run(config, report)`, a `plan(config)` and a check before."""
+"""The pipeline. Each stage is a recipe `run(config, report)`, its `dry_run(config)`, and a check of the output."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -6,41 +6,42 @@ from typing import Any, NamedTuple
 from haloforge.errors import ConfigError
 
 
-def _writes_beside(config: Any) -> None:
-    """This stage adds to its output or makes the same again: nothing can be in its way."""
+def _nothing_to_check(config: Any) -> None:
+    """For a stage that adds to its output, or writes the same again: what is there already is no obstacle."""
 
 
 class Stage(NamedTuple):
-    """`run` does the work and reports it; `plan` says in lines what it would do, and needs and changes nothing.
+    """`run` does the work and reports it; `dry_run` returns what it would do, one line each, and changes nothing.
 
-    `check_output` raises ConfigError where a new run would find its output taken by another; it takes no time.
+    `dry_run` needs no network and no weights. `check_output` raises ConfigError where another run's output stands in
+    the place of a new one's; it takes no time.
     """
 
     run: Callable[..., Any]
-    plan: Callable[..., list[str]]
-    check_output: Callable[..., None] = _writes_beside
+    dry_run: Callable[..., list[str]]
+    check_output: Callable[..., None] = _nothing_to_check
 
 
 def load(name: str) -> Stage:
     """The stage of that name, imported only now. Raises ConfigError for an unknown name."""
     if name == "data-prepare":
-        import haloforge.stages.data.prepare as data
+        import haloforge.stages.data.prepare as prepare
 
-        return Stage(data.prepare, data.plan)
+        return Stage(prepare.run, prepare.dry_run)
     if name == "data-generate":
         import haloforge.stages.data.generate as generate
 
-        return Stage(generate.run, generate.plan)
+        return Stage(generate.run, generate.dry_run)
     if name == "sft":
         import haloforge.stages.sft as sft
 
-        return Stage(sft.run, sft.plan, sft.check_output)
+        return Stage(sft.run, sft.dry_run, sft.check_output)
     if name == "raft":
         import haloforge.stages.raft as raft
 
-        return Stage(raft.run, raft.plan, raft.check_output)
+        return Stage(raft.run, raft.dry_run, raft.check_output)
     if name == "benchmark":
         import haloforge.stages.benchmark as benchmark
 
-        return Stage(benchmark.run, benchmark.plan, benchmark.check_output)
+        return Stage(benchmark.run, benchmark.dry_run, benchmark.check_output)
     raise ConfigError(f"there is no stage {name!r}")

@@ -13,7 +13,7 @@ from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, refuse_4bit_
 from haloforge.problems.manifest import refuse_benchmark
 from haloforge.problems.rows import Skipped, TrainingRow, load_training_rows
 from haloforge.stages.shared.phases import once
-from haloforge.stages.shared.provenance import as_problem, caution
+from haloforge.stages.shared.provenance import as_problem, contamination_warning
 from haloforge.store import Report
 from haloforge.train import (
     Encoded,
@@ -26,9 +26,10 @@ from haloforge.train import (
     split_by_family,
 )
 
-_NAMED = 10
-_COMPARED_IN_A_PLAN = 5000
-"""A plan should be quick: more rows than this are compared with the benchmarks only when the run starts."""
+_MAX_NAMED = 10
+"""Rows of one kind that a log line names."""
+_MAX_COMPARED_IN_DRY_RUN = 5000
+"""A dry run should be quick: more rows than this are compared with the benchmarks only when the run starts."""
 
 
 def run(config: SftConfig, report: Report) -> None:
@@ -45,7 +46,7 @@ def run(config: SftConfig, report: Report) -> None:
     with file_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     rows = read_rows(config)
-    for line in [*_notices(config, rows), *_caution(rows.split.train)]:
+    for line in [*_notices(config, rows), *_contamination_warnings(rows.split.train)]:
         report.log(line)
     tokenizer = load_tokenizer(config.model.name, progress=report.log)
     learned = encode(rows.split.train, tokenizer, config.data.max_seq_length)
@@ -60,10 +61,11 @@ def run(config: SftConfig, report: Report) -> None:
         target=target,
         stage="sft",
     )
-    trained = once(report, 0, "train", lambda: asdict(fit(training, learned.examples, held_out.examples, report)))
+    record = once(report, 0, "train", lambda: asdict(fit(training, learned.examples, held_out.examples, report)))
+    trained = record.findings
     steps, best_step, loss = trained["steps"], trained["best_step"], trained["eval_loss"]
-    judged = f", held-out loss {loss:.3f} at step {best_step}" if loss else ""
-    report.log(f"trained for {steps} steps{judged}; the model is in {target}")
+    evaluated = f", held-out loss {loss:.3f} at step {best_step}" if loss else ""
+    report.log(f"trained for {steps} steps{evaluated}; the model is in {target}")
     report.artifact(FINAL_MODEL, target, steps=steps, best_step=best_step, eval_loss=loss)
 
 
@@ -72,8 +74,8 @@ def check_output(config: SftConfig) -> None:
     refuse_taken(Path(config.output_dir) / FINAL_MODEL, "", overwrite=config.overwrite)
 
 
-def plan(config: SftConfig) -> list[str]:
-    """What `run` would do, found without network, weights or writing. Raises ForgeError for what would stop it."""
+def dry_run(config: SftConfig) -> list[str]:
+    """What `run` would do. Raises ForgeError for what would stop it."""
     target = Path(config.output_dir) / FINAL_MODEL
     if config.lora.load_in_4bit:
         refuse_4bit_without_support()
@@ -81,14 +83,17 @@ def plan(config: SftConfig) -> list[str]:
     _refuse_unwritable(target)
     rows = read_rows(config)
     (train, held_out), skipped = rows.split, rows.skipped
-    is_small = len(train) <= _COMPARED_IN_A_PLAN
+    is_small = len(train) <= _MAX_COMPARED_IN_DRY_RUN
     steps = optimizer_steps(len(train), config.training)
     longest = config.data.max_seq_length
     return [
-        f"model    {_start(config.model.name)}",
+        f"model    {_start_text(config.model.name)}",
         f"data     {config.data.train_file}: {len(train)} rows to learn from, {len(held_out)} held out, "
-        f"{len(skipped)} that cannot be used" + _named([f"line {s.line}" for s in skipped]),
-        *(f"caution  {line}" for line in [*_notices(config, rows), *(_caution(train) if is_small else [])]),
+        f"{len(skipped)} that cannot be used" + _names([f"line {s.line}" for s in skipped]),
+        *(
+            f"caution  {line}"
+            for line in [*_notices(config, rows), *(_contamination_warnings(train) if is_small else [])]
+        ),
         *([] if is_small else ["caution  so many rows are compared with the benchmarks when the run starts"]),
         f"lengths  rows of more than {longest} tokens will be left out; they are counted once the tokenizer is loaded",
         f"steps    at most {steps} ({config.training.num_train_epochs:g} epochs)",
@@ -98,7 +103,10 @@ def plan(config: SftConfig) -> list[str]:
 
 
 class Rows(NamedTuple):
-    """Rows to learn from and to evaluate on, lines that cannot be used, and how many rows stand in both files."""
+    """Rows to learn from and to evaluate on, lines that cannot be used, and how many rows were in both files.
+
+    Those `in_both` are left out of the rows to learn from.
+    """
 
     split: Split
     skipped: tuple[Skipped, ...]
@@ -108,10 +116,10 @@ class Rows(NamedTuple):
 def read_rows(config: SftConfig) -> Rows:
     """The rows of the files; no family is on both sides. Raises DataError when nothing is left to learn from."""
     refuse_benchmark(config.data.train_file)
-    found = load_training_rows(config.data.train_file)
-    rows: list[TrainingRow] = list(found.rows[: config.data.max_samples])
+    loaded = load_training_rows(config.data.train_file)
+    rows: list[TrainingRow] = list(loaded.rows[: config.data.max_samples])
     if config.data.validation_file is None:
-        return Rows(split_by_family(rows, config.data.validation_split, config.seed), found.skipped)
+        return Rows(split_by_family(rows, config.data.validation_split, config.seed), loaded.skipped)
     held_out = list(load_training_rows(config.data.validation_file).rows)
     families = {family(row) for row in held_out}
     train = [row for row in rows if family(row) not in families]
@@ -120,7 +128,7 @@ def read_rows(config: SftConfig) -> Rows:
             f"{config.data.train_file} has nothing that is not in {config.data.validation_file} too, so nothing is "
             "left to learn from; give other rows to validate on"
         )
-    return Rows(Split(train, held_out), found.skipped, len(rows) - len(train))
+    return Rows(Split(train, held_out), loaded.skipped, len(rows) - len(train))
 
 
 def _notices(config: SftConfig, rows: Rows) -> list[str]:
@@ -128,23 +136,23 @@ def _notices(config: SftConfig, rows: Rows) -> list[str]:
     return [in_both] if rows.in_both else []
 
 
-def _caution(rows: Sequence[TrainingRow]) -> list[str]:
-    warning = caution([as_problem(row) for row in rows])
+def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:
+    warning = contamination_warning([as_problem(row) for row in rows])
     return [warning] if warning else []
 
 
 def _describe(
     config: SftConfig, report: Report, learned: Encoded, held_out: Encoded, skipped: tuple[Skipped, ...]
 ) -> None:
-    """Say what is learned from and what is left out. Raises DataError when nothing is left."""
+    """Log what is learned from and what is left out. Raises DataError when nothing is left."""
     path, longest = config.data.train_file, config.data.max_seq_length
-    for skip in skipped[:_NAMED]:
+    for skip in skipped[:_MAX_NAMED]:
         report.log(f"{path} line {skip.line} is left out: {skip.reason}")
-    if len(skipped) > _NAMED:
-        report.log(f"{len(skipped) - _NAMED} more lines of {path} are left out")
+    if len(skipped) > _MAX_NAMED:
+        report.log(f"{len(skipped) - _MAX_NAMED} more lines of {path} are left out")
     too_long = [*learned.too_long, *held_out.too_long]
     if too_long:
-        report.log(f"{len(too_long)} rows of more than {longest} tokens are left out" + _named(too_long))
+        report.log(f"{len(too_long)} rows of more than {longest} tokens are left out" + _names(too_long))
     if not learned.examples:
         raise DataError(f"{path}: every row has more than {longest} tokens; give a larger --max-seq-length")
     report.log(f"{len(learned.examples)} rows to learn from, {len(held_out.examples)} held out to evaluate on")
@@ -158,13 +166,13 @@ def _describe(
     report.metric("data", 0, counts)
 
 
-def _named(rows: list[str]) -> str:
+def _names(rows: list[str]) -> str:
     if not rows:
         return ""
-    return f": {', '.join(rows[:_NAMED])}" + (", ..." if len(rows) > _NAMED else "")
+    return f": {', '.join(rows[:_MAX_NAMED])}" + (", ..." if len(rows) > _MAX_NAMED else "")
 
 
-def _start(name: str) -> str:
+def _start_text(name: str) -> str:
     checkpoint = resolve(name)
     if checkpoint.path == EMBEDDED:
         return f"{name} (embedded), with a new adapter"

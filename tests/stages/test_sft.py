@@ -120,7 +120,7 @@ def test_data_that_changed_since_the_run_began_is_refused(
 def test_the_model_of_another_run_is_kept_unless_told_otherwise(model: str, store: Store, tmp_path: Path) -> None:
     first, second = (Report(store, store.create_run("sft", {}).id) for _ in range(2))
     sft.run(config(tmp_path, model), first)
-    for refused in (lambda: sft.plan(config(tmp_path, model)), lambda: sft.run(config(tmp_path, model), second)):
+    for refused in (lambda: sft.dry_run(config(tmp_path, model)), lambda: sft.run(config(tmp_path, model), second)):
         with pytest.raises(ConfigError, match=f"was made by run {first.run_id}; .*--overwrite"):
             refused()
     sft.run(config(tmp_path, model, overwrite=True), second)
@@ -130,7 +130,7 @@ def test_the_model_of_another_run_is_kept_unless_told_otherwise(model: str, stor
 def test_an_adapter_goes_on(model: str, report: Report, tmp_path: Path) -> None:
     adapter = str(save_tiny_adapter(tmp_path / "adapter", model))
     settings = config(tmp_path, adapter)
-    assert sft.plan(settings)[0] == f"model    {adapter}, whose adapter goes on"
+    assert sft.dry_run(settings)[0] == f"model    {adapter}, whose adapter goes on"
     sft.run(settings, report)
     metadata = read_metadata(tmp_path / "out" / "final_model")
     assert (metadata.base_model, metadata.parent) == (model, adapter)
@@ -147,7 +147,7 @@ def test_what_is_validated_on_is_not_learned(model: str, report: Report, tmp_pat
     other = tmp_path / "other.jsonl"
     other.write_text("".join(json.dumps(row) + "\n" for row in ROWS[:3]))
     settings = config(tmp_path, model, data__validation_file=str(other))
-    assert f"caution  3 rows are left out, as {other} holds their problems" in sft.plan(settings)
+    assert f"caution  3 rows are left out, as {other} holds their problems" in sft.dry_run(settings)
     sft.run(settings, report)
     assert "7 rows to learn from, 3 held out" in said(report)
 
@@ -155,36 +155,36 @@ def test_what_is_validated_on_is_not_learned(model: str, report: Report, tmp_pat
 def test_a_file_that_is_validated_on_as_a_whole_is_refused(model: str, tmp_path: Path) -> None:
     settings = config(tmp_path, model, ROWS[:4])
     with pytest.raises(DataError, match="nothing is left to learn from"):
-        sft.plan(settings.changed({"data.validation_file": settings.data.train_file}))
+        sft.dry_run(settings.changed({"data.validation_file": settings.data.train_file}))
 
 
 def test_rows_of_a_public_benchmark_are_cautioned_against(shared_data: Path, model: str, tmp_path: Path) -> None:
     rows = [row for _, row in read_jsonl(shared_data / "mbpp" / "mbpp.jsonl")][10:14]
-    lines = sft.plan(config(tmp_path, model, rows))
+    lines = sft.dry_run(config(tmp_path, model, rows))
     assert any(
         line.startswith("caution  3 benchmark tasks are among the problems to train on (Mbpp/") for line in lines
     )
 
 
-def test_a_plan_of_many_rows_leaves_the_comparison_to_the_run(model: str, tmp_path: Path) -> None:
+def test_a_dry_run_of_many_rows_leaves_the_comparison_to_the_run(model: str, tmp_path: Path) -> None:
     many: list[Mapping[str, Any]] = [{"prompt": f"Say {i}.", "completion": str(i)} for i in range(5300)]
-    lines = sft.plan(config(tmp_path, model, many))
+    lines = sft.dry_run(config(tmp_path, model, many))
     assert "caution  so many rows are compared with the benchmarks when the run starts" in lines
 
 
-def test_the_plan_says_what_would_happen_and_does_nothing(model: str, tmp_path: Path) -> None:
+def test_the_dry_run_says_what_would_happen_and_does_nothing(model: str, tmp_path: Path) -> None:
     rows = [*ROWS, {"prompt": "No answer"}]
     settings = config(tmp_path, model, rows, training__num_train_epochs=3)
     before = sorted(tmp_path.rglob("*"))
-    text = "\n".join(sft.plan(settings))
+    text = "\n".join(sft.dry_run(settings))
     assert sorted(tmp_path.rglob("*")) == before
     assert "9 rows to learn from, 1 held out, 1 that cannot be used: line 11" in text
     assert "at most 9 (3 epochs)" in text
     assert str(tmp_path / "out" / "final_model") in text
 
 
-def test_the_plan_needs_no_hub_for_a_hub_model(tmp_path: Path) -> None:
-    assert "from the Hub" in sft.plan(config(tmp_path, "Qwen/Qwen2.5-Coder-7B"))[0]
+def test_the_dry_run_needs_no_hub_for_a_hub_model(tmp_path: Path) -> None:
+    assert "from the Hub" in sft.dry_run(config(tmp_path, "Qwen/Qwen2.5-Coder-7B"))[0]
 
 
 @pytest.mark.parametrize(
@@ -201,13 +201,13 @@ def test_what_is_wrong_is_one_sentence(
 ) -> None:
     with pytest.raises(error, match=sentence):
         settings = config(tmp_path, model, **overrides)
-        sft.plan(settings)
+        sft.dry_run(settings)
         sft.run(settings, report)
 
 
 def test_an_empty_file_is_refused(model: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing to learn from"):
-        sft.plan(config(tmp_path, model, []))
+        sft.dry_run(config(tmp_path, model, []))
 
 
 @pytest.mark.slow

@@ -65,8 +65,8 @@ def compare(paths: Sequence[Path]) -> Comparison:
     others = zip(names[1:], paths[1:], results[1:], strict=True)
     pairs = [_pair(name, paths[0], results[0], path, result) for name, path, result in others]
     corrected = holm([pair.paired.p_value for pair in pairs])
-    held = [replace(pair, paired=replace(pair.paired, p_value=p)) for pair, p in zip(pairs, corrected, strict=True)]
-    return Comparison(names[0], held)
+    pairs = [replace(pair, paired=replace(pair.paired, p_value=p)) for pair, p in zip(pairs, corrected, strict=True)]
+    return Comparison(names[0], pairs)
 
 
 def read_result(path: Path) -> Result:
@@ -113,15 +113,15 @@ def _check_comparable(first_path: Path, first: Result, path: Path, result: Resul
 
 
 def _has_same_problems(first: Result, other: Result) -> bool:
-    """The same file, or the same problems out of two: one compressed, say, or in another format."""
+    """The same file, or the same problems in two files: one of them compressed, say, or in another format."""
     problems = first.get("problems_sha256")
     return first["sha256"] == other["sha256"] or (problems is not None and problems == other.get("problems_sha256"))
 
 
 def _pair(name: str, first_path: Path, first: Result, path: Path, result: Result) -> Pair:
     before, after = tallies_of(first), tallies_of(result)
-    found = paired(before, after)
-    if found is None:
+    comparison = paired(before, after)
+    if comparison is None:
         raise DataError(f"{first_path} and {path} cannot be compared: no problem was scored in both")
     shared = {t.task_id for t in before if t.scored} & {t.task_id for t in after if t.scored}
     old, new = (set(solved(tallies)) & shared for tallies in (before, after))
@@ -129,7 +129,7 @@ def _pair(name: str, first_path: Path, first: Result, path: Path, result: Result
     doubts = [
         f"{where}: {doubt}" for where, r in ((first_path, first), (path, result)) for doubt in r.get("doubts", ())
     ]
-    return Pair(name, found, [t for t in order if t in new - old], [t for t in order if t in old - new], doubts)
+    return Pair(name, comparison, [t for t in order if t in new - old], [t for t in order if t in old - new], doubts)
 
 
 def _names(paths: Sequence[Path], results: Sequence[Result]) -> list[str]:

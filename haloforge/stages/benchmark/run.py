@@ -3,12 +3,18 @@
 from contextlib import closing
 
 from haloforge.config import BenchmarkConfig
-from haloforge.stages.benchmark.aliasing import rescued
-from haloforge.stages.benchmark.results import make_result, refuse_taken_result, summary, write_result
-from haloforge.stages.benchmark.work import benchmark_problems, benchmark_work
+from haloforge.errors import DataError
+from haloforge.generate.prompts import protocol_named
+from haloforge.problems import load_problems
+from haloforge.records import Problem
+from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
+from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
+from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.phases import Facts, hold_settings, once
-from haloforge.stages.shared.sampling import sample_and_verify
+from haloforge.stages.shared.judging import default_language
+from haloforge.stages.shared.phases import Facts, once
+from haloforge.stages.shared.reproducibility import hold_settings
+from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
 from haloforge.store import Report
 from haloforge.verify import open_verifier
 
@@ -16,15 +22,16 @@ from haloforge.verify import open_verifier
 def run(config: BenchmarkConfig, report: Report) -> None:
     """Write `config.output` and the samples beside it. Raises Stopped when the user asked for it."""
     refuse_taken_result(config, report.run_id)
-    problems = benchmark_problems(config)
-    work = benchmark_work(config, problems)
+    problems = _problems(config)
+    work = _work(config, problems)
 
     def sample() -> Facts:
         sample_and_verify(report, work, lambda: engines.at(config.model), verifier)
         return {"samples": work.size}
 
     def alias() -> Facts:
-        return rescued(problems, report.store.samples(report.run_id, purpose="benchmark"), verifier)
+        programs = report.store.programs(report.run_id, purpose="benchmark")
+        return to_findings(passes_with_alias(problems, programs, verifier))
 
     engines = Engines(report.log, config.protocol)
     with open_verifier(config.verifier) as verifier, closing(engines):
@@ -36,5 +43,42 @@ def run(config: BenchmarkConfig, report: Report) -> None:
             once(report, 0, "alias", alias)
     result = make_result(config, problems, report)
     write_result(config, result, problems, report)
-    report.metric("benchmark", 0, {f"pass@{k}": found["value"] for k, found in result["pass_at_k"].items()})
+    report.metric("benchmark", 0, {f"pass@{k}": estimate["value"] for k, estimate in result["pass_at_k"].items()})
     report.log(summary(result))
+
+
+def dry_run(config: BenchmarkConfig) -> list[str]:
+    """What `run` would do. Raises ForgeError for what would stop it."""
+    check_output(config)
+    problems = _problems(config)
+    with open_verifier(config.verifier) as verifier:
+        verifier.check(problems)
+    work = _work(config, problems)
+    return [
+        model_line(config.model),
+        f"problems  {problems_text(problems)} from {config.prompts}",
+        f"sampling  {config.samples} completions each, {work.size} in {len(work.batches)} batches",
+        f"estimate  {', '.join(f'pass@{k}' for k in config.k)}, with 95 % intervals over problems",
+        detects_line(problems, config.samples),
+        f"output    {config.output} and {samples_path(config)}",
+        time_line(config.model, work.size, config.generation.max_new_tokens),
+    ]
+
+
+def check_output(config: BenchmarkConfig) -> None:
+    """Raises ConfigError when another run's result is where this one's would be."""
+    refuse_taken_result(config, "")
+
+
+def _problems(config: BenchmarkConfig) -> list[Problem]:
+    """The first `config.limit` problems of the file. Raises DataError for one that the protocol cannot ask."""
+    problems = load_problems(config.prompts, default_language=default_language(config.verifier))[: config.limit]
+    protocol = protocol_named(config.protocol)
+    for problem in problems:
+        if why_not := protocol.misfit(problem):
+            raise DataError(f"{config.prompts}: {problem.task_id} does not fit protocol {protocol.name}: {why_not}")
+    return [protocol.as_judged(problem) for problem in problems]
+
+
+def _work(config: BenchmarkConfig, problems: list[Problem]) -> Work:
+    return plan_work(problems, config.samples, config.generation, cycle=0, purpose="benchmark", seed=config.seed)

@@ -1,1 +1,1 @@
-"""The data stages: prepare a dataset, let a model generate answers, validate a file."""
+"""The data stage: prepare a dataset, let a model generate answers, validate a file."""

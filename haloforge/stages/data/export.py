@@ -20,7 +20,7 @@ from haloforge.files import file_errors, write_jsonl
 from haloforge.generate.prompts import messages
 from haloforge.problems.manifest import Manifest, write_manifest
 from haloforge.records import Problem, Run
-from haloforge.stages.shared.seeds import derived_seed
+from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import Store, StoredSample
 
 Content = Literal["kept", "pairs", "all"]

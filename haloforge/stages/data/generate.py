@@ -1,7 +1,7 @@
 """`data generate`: a model answers prompts or solves problems; its answers become rows that SFT reads.
 
-Rows are appended as they come, so an interrupted run goes on where it was. What a server failed to answer is not
-written and is asked again by the next run.
+Rows are appended as they come, so an interrupted run goes on where it was. A request that a server failed to answer
+leaves no row, and the next run repeats it.
 """
 
 import hashlib
@@ -25,9 +25,10 @@ from haloforge.stages.shared.sampling import sampling_params
 from haloforge.store import Report
 
 Key = tuple[str, int]
+"""Task id and index of an answer."""
 
 
-def plan(config: GenerateConfig) -> list[str]:
+def dry_run(config: GenerateConfig) -> list[str]:
     """What `run` would do. Raises DataError or ModelError; asks no server and loads no model."""
     problems = read_prompts(config.prompts)
     done = answered(config, problems)
@@ -53,7 +54,8 @@ def run(config: GenerateConfig, report: Report) -> None:
     wanted = len(problems) * config.samples
     report.progress("generate", len(done), wanted, unit="answers")
     if len(done) < wanted:
-        failed = measured(report, 0, "generate", lambda: _ask(config, problems, done, report))["failed"]
+        record = measured(report, 0, "generate", lambda: _ask(config, problems, done, report))
+        failed = record.findings["failed"]
         if failed:
             report.log(f"{failed:,} requests failed; run the same command again to repeat only those")
     report.artifact("answers", config.output)
@@ -62,10 +64,9 @@ def run(config: GenerateConfig, report: Report) -> None:
 
 
 def read_prompts(path: str) -> list[Problem]:
-    """A .txt file's lines, asked word for word, or the problems of any other file. Raises DataError.
+    """The lines of a .txt file, each asked word for word, or the problems of any other file. Raises DataError.
 
-    A line's id comes from its words, so lines may be added or moved between runs; a line that is there twice is asked
-    once.
+    A line's id depends on its words alone, so lines may be added or moved between runs; of equal lines one is asked.
     """
     if not path.endswith(".txt"):
         return load_problems(path)
@@ -76,23 +77,23 @@ def read_prompts(path: str) -> list[Problem]:
 
 
 def answered(config: GenerateConfig, problems: Sequence[Problem]) -> set[Key]:
-    """Which answers the output holds already. Raises DataError when another model wrote them."""
+    """The wanted answers that the output holds already. Raises DataError when another model wrote them."""
     if not Path(config.output).exists():
         return set()
     wanted = {(problem.task_id, index) for problem in problems for index in range(config.samples)}
-    found: set[Key] = set()
+    present: set[Key] = set()
     for line, row in read_jsonl(config.output, torn_ok=True):
         if row.get("model") != config.model or row.get("backend") != config.backend:
             raise DataError(
                 f"{config.output} line {line} was not written by {config.model} ({config.backend}); "
                 "name another output, or remove that file"
             )
-        found.add((str(row.get("task_id")), int(row.get("index", 0))))
-    return found & wanted
+        present.add((str(row.get("task_id")), int(row.get("index", 0))))
+    return present & wanted
 
 
 def _ask(config: GenerateConfig, problems: Sequence[Problem], done: set[Key], report: Report) -> Facts:
-    """Ask for what is missing, adding to `done`; returns how many requests failed, and the tokens of the answers."""
+    """Ask for the missing answers and add them to `done`; returns the number of failed requests and of tokens."""
     by_id, wanted = {problem.task_id: problem for problem in problems}, len(problems) * config.samples
     engine = open_engine(
         config.backend,
@@ -127,9 +128,9 @@ def _protocol(system_prompt: str | None) -> PromptProtocol:
 
 
 def _row(config: GenerateConfig, problem: Problem, sample: Sample) -> dict[str, Any]:
-    """One line of the output. An answer that was cut is kept, but where SFT does not learn it and says so."""
+    """One line of the output. An answer that was cut off stands in `cut_response`, so that SFT does not learn it."""
     is_whole = sample.finish_reason == "stop"
-    about = {
+    details = {
         "index": sample.index,
         "backend": config.backend,
         "model": config.model,
@@ -139,12 +140,12 @@ def _row(config: GenerateConfig, problem: Problem, sample: Sample) -> dict[str, 
         "completion_tokens": sample.completion_tokens,
     }
     if not is_whole:
-        about["cut_response"] = sample.text
+        details["cut_response"] = sample.text
     if isinstance(problem.prompt, str):
         solved = replace(problem, solution=sample.code if is_whole else None)
-        return solved.to_json() | {"response": sample.text if is_whole else ""} | about
+        return solved.to_json() | {"response": sample.text if is_whole else ""} | details
     chat = problem.prompt[0]["content"] if len(problem.prompt) == 1 else [dict(m) for m in problem.prompt]
-    return {"task_id": problem.task_id, "prompt": chat, "response": sample.text if is_whole else ""} | about
+    return {"task_id": problem.task_id, "prompt": chat, "response": sample.text if is_whole else ""} | details
 
 
 def _from_line(stem: str, line: str) -> Problem:

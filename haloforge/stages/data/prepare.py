@@ -1,4 +1,4 @@
-"""`data prepare`: from a dataset to a problem file with a manifest, kept clear of what models are judged by."""
+"""`data prepare`: from a dataset to a problem file with a manifest, without the problems of public benchmarks."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,17 +13,15 @@ from haloforge.problems.formats import codeforces
 from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
 from haloforge.problems.sieve import ALL_SPLITS, Sieve
 from haloforge.records import Problem
-from haloforge.stages.data.validate import judge_solutions, validate
+from haloforge.stages.data.validate import judge_solutions
 from haloforge.store import Report
-
-__all__ = ["plan", "prepare", "validate"]
 
 _T = TypeVar("_T")
 _Rows = Iterator[tuple[int, Problem | DataError]]
 
 
-def plan(config: PrepareConfig) -> list[str]:
-    """What `prepare` would do. Raises DataError for a split, language or file that is not there, or may not be used."""
+def dry_run(config: PrepareConfig) -> list[str]:
+    """What `run` would do. Raises DataError for a split, language or file that is not there, or may not be used."""
     source = SOURCES[config.dataset]
     split, for_training = _split(config, source)
     lines = [
@@ -40,7 +38,7 @@ def plan(config: PrepareConfig) -> list[str]:
     return [*lines, f"write {config.output} and {manifest_path(config.output)}"]
 
 
-def prepare(config: PrepareConfig, report: Report) -> None:
+def run(config: PrepareConfig, report: Report) -> None:
     """Write the problem file and its manifest; an old file stays when no row is left. Raises DataError, Stopped."""
     source = SOURCES[config.dataset]
     split, for_training = _split(config, source)
@@ -63,7 +61,7 @@ def prepare(config: PrepareConfig, report: Report) -> None:
 
 
 def _split(config: PrepareConfig, source: Source) -> tuple[str, bool]:
-    """The split to keep, and whether to train on it, after all that can be refused about the request has been."""
+    """The split to keep, and whether it may be trained on. Raises DataError for a request that cannot be met."""
     if config.from_file and source.is_bundled:
         raise DataError(f"{source.name} comes with the package; leave --from out")
     if config.from_file and not Path(config.from_file).is_file():
@@ -102,7 +100,7 @@ def _rows(config: PrepareConfig, source: Source, split: str, revision: str) -> _
 
 
 def _fill(sieve: Sieve, config: PrepareConfig, rows: _Rows, report: Report) -> None:
-    """Read until the rows or the limit end. A row that is unsound stops the work; one of no use is counted."""
+    """Read until the rows or the limit end; a row without use is counted. Raises DataError for a damaged row."""
     source = SOURCES[config.dataset]
     where = f"{config.from_file} line" if config.from_file else f"{source.hub or source.name} row"
     for number, problem in _watched(rows, report, "read", config.limit or source.rows):
@@ -120,7 +118,7 @@ def _fill(sieve: Sieve, config: PrepareConfig, rows: _Rows, report: Report) -> N
 
 
 def _watched(rows: Iterable[_T], report: Report, phase: str, total: int) -> Iterator[_T]:
-    """The rows, with progress; raises Stopped when somebody asked for it."""
+    """The rows, with progress. Raises Stopped when the user asked for it."""
     for done, row in enumerate(rows, start=1):
         if done % 100 == 0 and report.stop_asked():
             raise Stopped

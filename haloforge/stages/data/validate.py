@@ -1,4 +1,4 @@
-"""`data validate`: is this file what it should be? Rows, repetitions, lengths, benchmarks, and solutions that pass."""
+"""`data validate`: can this file be trained on? Rows, repetitions, lengths, benchmark tasks, solutions that pass."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from haloforge.records import Problem, Verdict
 from haloforge.stages.shared.judging import default_language
 from haloforge.verify import open_verifier
 
-SHOWN = 10
+MAX_SHOWN = 10
 """Findings of one kind that the text shows; the JSON has all."""
 
 
@@ -40,7 +40,7 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What was found. `ok` is false for rows that cannot be read, task ids that repeat and solutions that fail."""
+    """The result. `ok` is false for rows that cannot be read, task ids that repeat and solutions that fail."""
 
     file: str
     rows: int
@@ -64,7 +64,7 @@ class Validation:
 
     @property
     def ok(self) -> bool:
-        """True when nothing must be mended."""
+        """True when nothing in the file must be changed."""
         return bool(self.rows) and not (self.errors or self.repeated_ids or self.failed_solutions)
 
     def to_json(self) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
     """Examine a file of problems or of training rows. Raises DataError for a file that cannot be opened."""
     rows, errors = _read(path)
     problems, answers = dict[int, Problem](), dict[int, str]()
-    found = adapted(rows, stem=path.name, default_language=default_language(config.verifier))
-    for (line, row), (_, problem) in zip(rows, found, strict=True):
+    read_problems = adapted(rows, stem=path.name, default_language=default_language(config.verifier))
+    for (line, row), (_, problem) in zip(rows, read_problems, strict=True):
         answer = _answer(line, row)
         if isinstance(problem, Problem):
             problems[line] = problem
@@ -113,7 +113,11 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
             errors.append(Finding(line, str(problem)))
         if answer is not None:
             answers[line] = answer
-    solutions = _judged(problems, config.verifier) if config.run_solutions else _Judged(0, [], "solutions were not run")
+    solutions = (
+        _judged(problems, config.verifier)
+        if config.run_solutions
+        else _SolutionsResult(0, [], "solutions were not run")
+    )
     return Validation(
         file=str(path),
         rows=len(rows),
@@ -137,15 +141,15 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
 def judge_solutions(problems: Iterable[Problem], settings: VerifySettings) -> Iterator[tuple[Problem, Verdict | None]]:
     """Each problem with the verdict on its own solution; None where it has no solution or no tests."""
     problems = list(problems)
-    judged = [problem for problem in problems if _can_be_judged(problem)]
+    with_both = [problem for problem in problems if _has_solution_and_tests(problem)]
     with open_verifier(settings) as verifier:
-        verifier.check(judged)
-        verdicts = verifier.verify_many((problem, problem.solution) for problem in judged)
+        verifier.check(with_both)
+        verdicts = verifier.verify_many((problem, problem.solution) for problem in with_both)
         for problem in problems:
-            yield problem, next(verdicts) if _can_be_judged(problem) else None
+            yield problem, next(verdicts) if _has_solution_and_tests(problem) else None
 
 
-class _Judged(NamedTuple):
+class _SolutionsResult(NamedTuple):
     """How the reference solutions did; `unjudged` says why some or all have no verdict."""
 
     passed: int
@@ -153,7 +157,7 @@ class _Judged(NamedTuple):
     unjudged: str
 
 
-def _judged(problems: dict[int, Problem], settings: VerifySettings) -> _Judged:
+def _judged(problems: dict[int, Problem], settings: VerifySettings) -> _SolutionsResult:
     passed, unscored, failed = 0, 0, list[Finding]()
     try:
         for line, (problem, verdict) in zip(problems, judge_solutions(problems.values(), settings), strict=True):
@@ -164,18 +168,18 @@ def _judged(problems: dict[int, Problem], settings: VerifySettings) -> _Judged:
             if not verdict.passed and verdict.status != "unscored":
                 failed.append(Finding(line, f"{problem.task_id}: {verdict.status} {verdict.detail}".strip()))
     except VerifierError as error:
-        return _Judged(passed, failed, f"solutions were not run: {error}")
+        return _SolutionsResult(passed, failed, f"solutions were not run: {error}")
     if not (passed or failed or unscored):
-        return _Judged(0, [], "no problem has both a solution and tests to run it against")
-    return _Judged(passed, failed, f"{unscored} solutions could not be judged" if unscored else "")
+        return _SolutionsResult(0, [], "no problem has both a solution and tests to run it against")
+    return _SolutionsResult(passed, failed, f"{unscored} solutions could not be judged" if unscored else "")
 
 
-def _can_be_judged(problem: Problem) -> bool:
+def _has_solution_and_tests(problem: Problem) -> bool:
     return bool(problem.solution) and problem.tests.kind != "none"
 
 
 def _read(path: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[Finding]]:
-    """The rows up to the first line that is no JSON object, and what is wrong with that one."""
+    """The numbered rows up to the first line that is no JSON object, and the error in that line."""
     rows: list[tuple[int, dict[str, Any]]] = []
     try:
         for numbered in read_jsonl(path):
@@ -188,45 +192,45 @@ def _read(path: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[Finding]]:
 
 
 def _answer(line: int, row: dict[str, Any]) -> str | None:
-    """What SFT would learn to write from a row; None for a row it cannot use."""
+    """The text that SFT would learn to write from a row; None for a row that it cannot use."""
     try:
-        learnt = training_row(line, row)
+        learned = training_row(line, row)
     except DataError:
         return None
-    if learnt.problem:
-        return learnt.problem.solution
-    return learnt.messages[-1]["content"] if learnt.messages else learnt.text
+    if learned.problem:
+        return learned.problem.solution
+    return learned.messages[-1]["content"] if learned.messages else learned.text
 
 
 def _lengths(texts: dict[str, list[str]]) -> dict[str, Lengths]:
-    found = {}
+    lengths = {}
     for name, values in texts.items():
         if values:
             sizes = sorted(map(len, values))
             last = len(sizes) - 1
-            found[name] = Lengths(sizes[0], sizes[last // 2], sizes[int(0.95 * last)], sizes[last])
-    return found
+            lengths[name] = Lengths(sizes[0], sizes[last // 2], sizes[int(0.95 * last)], sizes[last])
+    return lengths
 
 
 def _repeated(values: Iterable[tuple[int, str]]) -> list[Finding]:
     first: dict[str, int] = {}
-    found = []
+    findings = []
     for line, value in values:
         earlier = first.setdefault(value, line)
         if earlier != line:
             name = value if len(value) < 60 else "it"
-            found.append(Finding(line, f"{name} stands on line {earlier} already"))
-    return found
+            findings.append(Finding(line, f"{name} stands on line {earlier} already"))
+    return findings
 
 
 def _contamination(problems: dict[int, Problem]) -> list[Finding]:
-    found = []
+    findings = []
     for line, problem in problems.items():
         hits = [hit for hit in bundled().check(problem) if hit.drop]
         if hits:
             rules = ", ".join(f"{hit.rule} ({hit.task_id})" for hit in hits)
-            found.append(Finding(line, f"{problem.task_id}: {rules}"))
-    return found
+            findings.append(Finding(line, f"{problem.task_id}: {rules}"))
+    return findings
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -236,6 +240,6 @@ def _counts(counts: dict[str, int]) -> str:
 def _section(name: str, findings: list[Finding]) -> list[str]:
     if not findings:
         return []
-    shown = [f"  line {finding.line}: {finding.text}" for finding in findings[:SHOWN]]
-    more = [f"  and {len(findings) - SHOWN:,} more (--json shows all)"] if len(findings) > SHOWN else []
+    shown = [f"  line {finding.line}: {finding.text}" for finding in findings[:MAX_SHOWN]]
+    more = [f"  and {len(findings) - MAX_SHOWN:,} more (--json shows all)"] if len(findings) > MAX_SHOWN else []
     return [f"{name}: {len(findings):,}", *shown, *more]

@@ -10,53 +10,64 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from haloforge.config import RaftLoop
-from haloforge.stages.raft.selection import Choice, Group, Problems, Reason, by_problem, coin, form_of, select
-from haloforge.stages.shared.seeds import derived_seed
-from haloforge.store import StoredSample
+from haloforge.stages.raft.selection import (
+    Candidate,
+    Choice,
+    Group,
+    Problems,
+    Reason,
+    by_problem,
+    random_number,
+    select,
+)
+from haloforge.stages.shared.reproducibility import derived_seed
+from haloforge.store import SampleSummary
 
 
 def select_as_asked(
-    samples: Sequence[StoredSample], problems: Problems, settings: RaftLoop, seed: int, *, easiest: float = 1.0
+    candidates: Sequence[Candidate], problems: Problems, settings: RaftLoop, seed: int, *, easiest: float = 1.0
 ) -> list[Choice]:
-    """Selection by `settings.control`; one choice per sample, in the order given."""
+    """Selection by `settings.control`; one choice per candidate, in the order given."""
     if settings.control == "shuffled_rewards":
-        dealt = shuffle_verdicts(samples, seed)
+        dealt = shuffle_verdicts(candidates, seed)
         return select(dealt, problems, settings, seed, easiest=easiest)
-    choices = select(samples, problems, settings, seed, easiest=easiest)
-    return unverified(samples, choices, problems, seed) if settings.control == "unverified" else choices
+    choices = select(candidates, problems, settings, seed, easiest=easiest)
+    return unverified(candidates, choices, seed) if settings.control == "unverified" else choices
 
 
-def reaches(judged: StoredSample, settings: RaftLoop) -> bool:
+def reaches(sample: SampleSummary, settings: RaftLoop) -> bool:
     """Whether what an earlier cycle kept is good enough for this one too; a control never looked at verdicts."""
-    reward = judged.verdict.reward if judged.verdict else 0.0
+    reward = sample.verdict.reward if sample.verdict else 0.0
     return settings.control != "none" or reward >= settings.reward_threshold
 
 
-def shuffle_verdicts(samples: Sequence[StoredSample], seed: int) -> list[StoredSample]:
-    """The same samples, each with the verdict of a random one; does not depend on their order."""
-    ordered = sorted(samples, key=lambda judged: coin(judged, seed))
-    verdicts = [judged.verdict for judged in ordered]
+def shuffle_verdicts(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
+    """The same candidates, each with the verdict of a random one; does not depend on their order."""
+    ordered = sorted(candidates, key=lambda candidate: random_number(candidate.sample, seed))
+    verdicts = [candidate.sample.verdict for candidate in ordered]
     random.Random(derived_seed(seed, "shuffled rewards")).shuffle(verdicts)
-    dealt = {judged.id: verdict for judged, verdict in zip(ordered, verdicts, strict=True)}
-    return [replace(judged, verdict=dealt[judged.id]) for judged in samples]
+    dealt = {candidate.id: verdict for candidate, verdict in zip(ordered, verdicts, strict=True)}
+    return [
+        replace(candidate, sample=replace(candidate.sample, verdict=dealt[candidate.id])) for candidate in candidates
+    ]
 
 
-def unverified(
-    samples: Sequence[StoredSample], choices: Sequence[Choice], problems: Problems, seed: int
-) -> list[Choice]:
+def unverified(candidates: Sequence[Candidate], choices: Sequence[Choice], seed: int) -> list[Choice]:
     """As many samples per problem as `choices` keeps, chosen without looking at a verdict."""
-    task_of = {judged.id: judged.sample.task_id for judged in samples}
+    task_of = {candidate.id: candidate.sample.task_id for candidate in candidates}
     wanted = Counter(task_of[choice.sample_id] for choice in choices if choice.kept)
     chosen: set[int] = set()
-    for task_id, group in by_problem(samples).items():
-        chosen |= _blind_choice(group, problems, wanted[task_id], seed)
+    for task_id, group in by_problem(candidates).items():
+        chosen |= _blind_choice(group, wanted[task_id], seed)
     reasons: dict[bool, Reason] = {True: "kept", False: "not_chosen"}
-    return [Choice(judged.id, judged.id in chosen, reasons[judged.id in chosen]) for judged in samples]
+    return [Choice(candidate.id, candidate.id in chosen, reasons[candidate.id in chosen]) for candidate in candidates]
 
 
-def _blind_choice(group: Group, problems: Problems, count: int, seed: int) -> set[int]:
-    whole = [judged for judged in group if judged.sample.finish_reason == "stop" and judged.sample.code]
-    distinct: dict[str, int] = {}
-    for judged in sorted(whole, key=lambda judged: (judged.sample.completion_tokens, coin(judged, seed))):
-        distinct.setdefault(form_of(judged, problems), judged.id)
+def _blind_choice(group: Group, count: int, seed: int) -> set[int]:
+    whole = [candidate for candidate in group if candidate.sample.finish_reason == "stop" and candidate.has_code]
+    distinct: dict[bytes, int] = {}
+    for candidate in sorted(
+        whole, key=lambda candidate: (candidate.sample.completion_tokens, random_number(candidate.sample, seed))
+    ):
+        distinct.setdefault(candidate.digest, candidate.id)
     return set(list(distinct.values())[:count])

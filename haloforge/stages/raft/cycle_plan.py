@@ -1,10 +1,10 @@
-"""What a cycle sets out to do, decided once before it starts: from which model, how hard, how warm, how often."""
+"""What a cycle does, decided once before it starts: its model, learning rate, temperature, threshold and problems."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from haloforge.config import RaftConfig
-from haloforge.stages.raft.evaluation import best, standings
+from haloforge.stages.raft.evaluation import best_of, evaluations
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.scores import tally
@@ -13,7 +13,11 @@ from haloforge.store import Report
 
 @dataclass(frozen=True, slots=True)
 class CyclePlan:
-    """`start` is the cycle whose model samples (and goes on to be trained); `more_samples` holds what differs."""
+    """The decisions for one cycle, as the phase `plan` records them under these names.
+
+    `start` is the cycle whose model samples, and is trained further. `easiest` is the share of the solved problems
+    that may be trained on, the easiest first. `more_samples` maps task ids to another number of samples than usual.
+    """
 
     start: int
     learning_rate: float
@@ -22,11 +26,18 @@ class CyclePlan:
     easiest: float
     more_samples: Mapping[str, int]
 
+    def settings(self, config: RaftConfig, cycle: int) -> RaftConfig:
+        """The settings of the cycle with the temperature and the reward threshold of this plan."""
+        settings = config.of_cycle(cycle)
+        sampling = settings.generation.model_copy(update={"temperature": self.temperature})
+        loop = settings.raft.model_copy(update={"reward_threshold": self.threshold})
+        return settings.model_copy(update={"generation": sampling, "raft": loop})
+
 
 def plan_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> CyclePlan:
     """The plan of a cycle: the recorded one where there is one."""
-    facts = once(report, cycle, "plan", lambda: asdict(_plan(report, config, split, cycle)))
-    return CyclePlan(**{name: facts[name] for name in CyclePlan.__slots__})
+    recorded = once(report, cycle, "plan", lambda: asdict(_plan(report, config, split, cycle))).findings
+    return CyclePlan(**{name: recorded[name] for name in CyclePlan.__slots__})
 
 
 def last_trained(report: Report) -> int:
@@ -36,28 +47,30 @@ def last_trained(report: Report) -> int:
 
 
 def _plan(report: Report, config: RaftConfig, split: Split, cycle: int) -> CyclePlan:
-    loop, last, own = config.raft, last_trained(report), config.of_cycle(cycle)
-    found = standings(report, split.held_out, last, config.seed) if loop.rollback else []
-    start = best(found).cycle if found else last
+    loop, last, settings = config.raft, last_trained(report), config.of_cycle(cycle)
+    evaluated = evaluations(report, split.held_out, last, config.seed) if loop.rollback else []
+    start = best_of(evaluated).cycle if evaluated else last
     return CyclePlan(
         start=start,
         learning_rate=config.training.learning_rate * loop.lr_decay_per_cycle ** (cycle - 1) * 0.5 ** (last - start),
-        temperature=_on_the_way(own.generation.temperature, loop.final_temperature, cycle, loop.num_cycles),
-        threshold=_on_the_way(own.raft.reward_threshold, loop.final_threshold, cycle, loop.num_cycles),
+        temperature=_scheduled(settings.generation.temperature, loop.final_temperature, cycle, loop.num_cycles),
+        threshold=_scheduled(settings.raft.reward_threshold, loop.final_threshold, cycle, loop.num_cycles),
         easiest=cycle / loop.num_cycles if loop.curriculum == "easy_first" else 1.0,
         more_samples=_retries(report, config, split, cycle),
     )
 
 
-def _on_the_way(first: float, last: float | None, cycle: int, cycles: int) -> float:
+def _scheduled(first: float, last: float | None, cycle: int, cycles: int) -> float:
+    """The value of a cycle, in equal steps from `first` to `last`; always `first` where there is no last."""
     if last is None or cycles == 1:
         return first
     return first + (last - first) * (cycle - 1) / (cycles - 1)
 
 
 def _retries(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, int]:
+    """Task id -> number of samples, for the problems that no sample of the cycle before solved."""
     if config.raft.retry_unsolved == 1 or cycle == 1:
         return {}
-    before = report.store.samples(report.run_id, cycle=cycle - 1, purpose="train")
+    before = report.store.summaries(report.run_id, cycle=cycle - 1, purpose="train")
     more = config.of_cycle(cycle).raft.samples_per_prompt * config.raft.retry_unsolved
     return {t.task_id: more for t in tally(split.train, before) if t.scored and not t.passed}

@@ -1,4 +1,4 @@
-"""What a cycle leaves behind: its checkpoint, its numbers, what can be claimed of it; in the end the best of them."""
+"""Where a run's cycles leave their models, and which cycle is the best of them."""
 
 import json
 from collections.abc import Sequence
@@ -10,10 +10,8 @@ from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.files import write_text
 from haloforge.models import FINAL_MODEL, Metadata, resolve, write_metadata
-from haloforge.stages.raft.cycle_metrics import cycle_metrics
 from haloforge.stages.raft.cycle_plan import last_trained
-from haloforge.stages.raft.evaluation import Standing, against_best, best, changes, sentence, standings
-from haloforge.stages.raft.health import raise_alarms
+from haloforge.stages.raft.evaluation import Evaluation, best_of, claim_text, evaluations
 from haloforge.stages.raft.splits import Split
 from haloforge.store import Report
 from haloforge.train import refuse_taken
@@ -38,62 +36,36 @@ def refuse_taken_output(config: RaftConfig, run_id: str) -> None:
         refuse_taken(folder, run_id, overwrite=config.overwrite)
 
 
-def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, Any]:
-    """Emit the metrics of a cycle and say what it brought.
-
-    Returns how many cycles ago the best was, and which held-out problems were gained and lost since the start.
-    """
-    values = cycle_metrics(report, config, split, cycle)
-    if values:
-        report.metric("cycle", cycle, values)
-        raise_alarms(
-            report, cycle, report.store.samples(report.run_id, cycle=cycle), _judged_alike_since(config, cycle)
-        )
-    found = standings(report, split.held_out, cycle, config.seed)
-    if not found:
-        return {"cycles_since_best": 0, "gained": [], "lost": []}
-    gained, lost = changes(found[-1], found[0])
-    if found[-1].cycle == cycle:
-        for line in (sentence(found[-1], found[0]), against_best(found, config.seed), _named(gained, lost)):
-            if line:
-                report.log(line)
-    return {"cycles_since_best": cycle - best(found).cycle, "gained": gained, "lost": lost}
-
-
-def _judged_alike_since(config: RaftConfig, cycle: int) -> int:
-    """The first cycle whose training samples had the same verifier as this one's."""
-    now = config.of_cycle(cycle).verifier
-    return next((c for c in range(1, cycle) if config.of_cycle(c).verifier == now), cycle)
-
-
-def conclude(report: Report, config: RaftConfig, split: Split) -> None:
+def name_best_cycle(report: Report, config: RaftConfig, split: Split) -> None:
     """Name the best cycle, in OUTPUT/best.json, in the events, and in the metadata that makes OUTPUT itself a model."""
     last = last_trained(report)
-    found = standings(report, split.held_out, last, config.seed)
-    cycle = best(found).cycle if found else last
-    path, claim = checkpoint(config, cycle), _claim(found)
+    evaluated = evaluations(report, split.held_out, last, config.seed)
+    cycle = best_of(evaluated).cycle if evaluated else last
+    path, claim = checkpoint(config, cycle), _claim(evaluated)
     content = {"run": report.run_id, "cycle": cycle, "path": path, **claim}
     write_text(Path(config.output_dir, BEST_FILE), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    _make_output_a_model(report, config, found, last)
+    _make_output_a_model(report, config, evaluated, last)
     report.artifact("best", path, cycle=cycle)
-    if found:
-        report.metric("best", cycle, {"pass@1": best(found).score.value, "base_pass@1": found[0].score.value})
+    if evaluated:
+        scores = {"pass@1": best_of(evaluated).score.value, "base_pass@1": evaluated[0].score.value}
+        report.metric("best", cycle, scores)
     report.log(f"best is cycle {cycle}; {claim['sentence']}" if cycle else f"no cycle is better; {claim['sentence']}")
 
 
-def _make_output_a_model(report: Report, config: RaftConfig, found: Sequence[Standing], last: int) -> None:
+def _make_output_a_model(report: Report, config: RaftConfig, evaluated: Sequence[Evaluation], last: int) -> None:
     """The output folder stands for its best trained cycle, even where the starting model is better still."""
-    trained = [standing for standing in found if standing.cycle]
-    use = best(trained).cycle if trained else last
+    trained = [evaluation for evaluation in evaluated if evaluation.cycle]
+    cycle = best_of(trained).cycle if trained else last
     base, start = resolve(config.sft_checkpoint).base_model, config.sft_checkpoint
-    chosen = f"cycle_{use}/{FINAL_MODEL}" if use else ""
-    write_metadata(config.output_dir, Metadata(base, start, report.run_id, "raft", best=chosen))
+    model = f"cycle_{cycle}/{FINAL_MODEL}" if cycle else ""
+    write_metadata(config.output_dir, Metadata(base, start, report.run_id, "raft", best=model))
 
 
-def _claim(found: Sequence[Standing]) -> dict[str, Any]:
-    if not found:
+def _claim(evaluated: Sequence[Evaluation]) -> dict[str, Any]:
+    """What best.json says about the best cycle."""
+    if not evaluated:
         return {"verdict": None, "sentence": "nothing was held out to judge by"}
-    winner, base = best(found), found[0]
+    winner, base = best_of(evaluated), evaluated[0]
     gain = winner.gain
     return {
         "pass@1": asdict(winner.score),
@@ -102,15 +74,6 @@ def _claim(found: Sequence[Standing]) -> dict[str, Any]:
         "p_value": gain.p_value if gain else None,
         "smallest_detectable_gain": gain.detectable if gain else None,
         "verdict": gain.verdict if gain else "no detectable change",
-        "sentence": sentence(winner, base),
+        "sentence": claim_text(winner, base),
         "chosen_on": "the held-out problems themselves; only other problems can confirm how large the gain is",
     }
-
-
-def _named(gained: Sequence[str], lost: Sequence[str]) -> str:
-    parts = [
-        f"{word} {len(names)}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
-        for word, names in (("gained", gained), ("lost", lost))
-        if names
-    ]
-    return f"held-out problems {'; '.join(parts)}" if parts else ""

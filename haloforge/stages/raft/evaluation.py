@@ -1,4 +1,4 @@
-"""How the cycles of a RAFT run stand on the held-out problems: which is best, and whether it beats the base model."""
+"""How the cycles of a RAFT run score on the held-out problems: which is best, and whether it beats the base model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from haloforge.store import Report
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Evaluation:
     """One cycle's passes on the held-out problems, its pass@1, and the paired difference to the base (cycle 0).
 
-    The difference's p-value is corrected for the number of cycles that were compared.
+    The difference's p-value is corrected for the number of cycles that were compared (Holm).
     """
 
     cycle: int
@@ -22,50 +22,51 @@ class Standing:
     gain: Comparison | None = None
 
 
-def standings(report: Report, problems: Sequence[Problem], last_cycle: int, seed: int) -> list[Standing]:
-    """Cycles 0 to `last_cycle`; empty without held-out problems."""
-    found = []
+def evaluations(report: Report, problems: Sequence[Problem], last_cycle: int, seed: int) -> list[Evaluation]:
+    """Those of cycles 0 to `last_cycle` that have scored samples, in their order; empty without held-out problems."""
+    without_gains = []
     for cycle in range(last_cycle + 1):
-        tallies = tally(problems, report.store.samples(report.run_id, cycle=cycle, purpose="eval"))
+        tallies = tally(problems, report.store.summaries(report.run_id, cycle=cycle, purpose="eval"))
         score = pass_at(tallies, 1, seed=seed)
         if score:
-            found.append(Standing(cycle, tallies, score))
-    return _with_gains(found, seed)
+            without_gains.append(Evaluation(cycle, tallies, score))
+    return _with_gains(without_gains, seed)
 
 
-def best(found: Sequence[Standing]) -> Standing:
+def best_of(evaluated: Sequence[Evaluation]) -> Evaluation:
     """The highest held-out pass@1; of equals the earliest cycle."""
-    return max(found, key=lambda standing: (standing.score.value, -standing.cycle))
+    return max(evaluated, key=lambda evaluation: (evaluation.score.value, -evaluation.cycle))
 
 
-def sentence(standing: Standing, base: Standing) -> str:
-    """What can be claimed about a cycle, in words."""
+def claim_text(evaluation: Evaluation, base: Evaluation) -> str:
+    """What can be claimed about a cycle, in one sentence."""
     problems = f"{len(base.tallies)} held-out problems in {len({t.family for t in base.tallies})} families"
-    if standing.gain is None:
-        return f"held-out pass@1 of the starting model: {standing.score} on {problems}"
+    if evaluation.gain is None:
+        return f"held-out pass@1 of the starting model: {evaluation.score} on {problems}"
     return (
-        f"held-out pass@1 of cycle {standing.cycle}: {standing.score} on {problems}, against {base.score.value:.3f} "
-        f"of the starting model: {standing.gain.sentence()}"
+        f"held-out pass@1 of cycle {evaluation.cycle}: {evaluation.score} on {problems}, against "
+        f"{base.score.value:.3f} of the starting model: {evaluation.gain.sentence()}"
     )
 
 
-def against_best(found: Sequence[Standing], seed: int) -> str:
-    """The last cycle against the best before it, in words; empty where that is the starting model."""
-    before = best(found[:-1]) if len(found) > 1 else found[0]
-    change = paired(before.tallies, found[-1].tallies, seed=seed) if before.cycle else None
-    return f"cycle {found[-1].cycle} against cycle {before.cycle}: {change.sentence()}" if change else ""
+def change_text(evaluated: Sequence[Evaluation], seed: int) -> str:
+    """The last cycle against the best before it, in one sentence; empty where that is the starting model."""
+    before = best_of(evaluated[:-1]) if len(evaluated) > 1 else evaluated[0]
+    change = paired(before.tallies, evaluated[-1].tallies, seed=seed) if before.cycle else None
+    return f"cycle {evaluated[-1].cycle} against cycle {before.cycle}: {change.sentence()}" if change else ""
 
 
-def changes(standing: Standing, base: Standing) -> tuple[list[str], list[str]]:
+def gained_and_lost(evaluation: Evaluation, base: Evaluation) -> tuple[list[str], list[str]]:
     """Held-out problems that a cycle solves and the starting model does not, and the other way round."""
-    old, new = solved(base.tallies), solved(standing.tallies)
+    old, new = solved(base.tallies), solved(evaluation.tallies)
     return [t for t in new if t not in old], [t for t in old if t not in new]
 
 
-def _with_gains(found: list[Standing], seed: int) -> list[Standing]:
-    if not found or found[0].cycle != 0:
-        return found
-    gains = [paired(found[0].tallies, standing.tallies, seed=seed) for standing in found[1:]]
-    corrected = iter(holm([gain.p_value for gain in gains if gain]))
-    held = [replace(gain, p_value=next(corrected)) if gain else None for gain in gains]
-    return found[:1] + [replace(standing, gain=gain) for standing, gain in zip(found[1:], held, strict=True)]
+def _with_gains(evaluated: list[Evaluation], seed: int) -> list[Evaluation]:
+    if not evaluated or evaluated[0].cycle != 0:
+        return evaluated
+    base, others = evaluated[0], evaluated[1:]
+    gains = [paired(base.tallies, evaluation.tallies, seed=seed) for evaluation in others]
+    p_values = iter(holm([gain.p_value for gain in gains if gain]))
+    corrected = [replace(gain, p_value=next(p_values)) if gain else None for gain in gains]
+    return [base, *(replace(evaluation, gain=gain) for evaluation, gain in zip(others, corrected, strict=True))]

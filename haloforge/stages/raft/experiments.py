@@ -1,6 +1,6 @@
-"""The same RAFT run with several seeds: each is a run of its own, and one sentence speaks of all of them.
+"""The same RAFT run with several seeds: each is a run of its own, and one sentence sums them up.
 
-The runs are worked on one after the other by the process of the run that asked for them, which is their parent.
+The process of the parent run, which asked for the seeds, works on their runs one after the other.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ SEEDS_FILE = "seeds.json"
 
 
 class SeedReport(Report):
-    """The report of one seed's run; it stops when it is asked to, or the run that asked for it is."""
+    """The report of one seed's run; it stops when a stop of this run or of the parent was asked for."""
 
     def __init__(self, parent: Report, run_id: str) -> None:
         super().__init__(parent.store, run_id)
@@ -35,17 +35,17 @@ class SeedReport(Report):
 
 
 def run_seeds(config: RaftConfig, report: Report, run_one: Callable[[RaftConfig, Report], None]) -> None:
-    """Run every seed into OUTPUT/seed_N, and write what became of all of them to OUTPUT/seeds.json.
+    """Run every seed into OUTPUT/seed_N, and write their outcomes to OUTPUT/seeds.json.
 
-    Called again it goes on with the seed that is not done.
+    Called again it goes on with the first seed that is not done.
     """
     outcomes = []
-    for number, one in enumerate(configs_of(config), start=1):
-        child = _child(report, one)
+    for number, seed_config in enumerate(configs_of(config), start=1):
+        child = _child(report, seed_config)
         if child.status != "done":
-            with _at_work(report, child) as own_report:
-                run_one(one, own_report)
-        outcomes.append(_outcome(report, one))
+            with _at_work(report, child) as seed_report:
+                run_one(seed_config, seed_report)
+        outcomes.append(_outcome(report, seed_config))
         report.progress("seeds", number, len(config.seeds))
     write_text(Path(config.output_dir, SEEDS_FILE), json.dumps(outcomes, indent=2, ensure_ascii=False) + "\n")
     report.log(summary(outcomes))
@@ -63,7 +63,7 @@ def configs_of(config: RaftConfig) -> list[RaftConfig]:
 
 
 def summary(outcomes: list[dict[str, Any]]) -> str:
-    """The gains of all seeds, their mean and range, and how often which verdict was given."""
+    """The gains of all seeds and their mean, and how often each verdict was given, in one sentence."""
     judged = [outcome for outcome in outcomes if "pass@1" in outcome]
     gains = [outcome["pass@1"]["value"] - outcome["base_pass@1"]["value"] for outcome in judged]
     verdicts = Counter(outcome["verdict"] or "not judged" for outcome in outcomes)
@@ -77,10 +77,10 @@ def summary(outcomes: list[dict[str, Any]]) -> str:
 
 
 def _child(report: Report, config: RaftConfig) -> Run:
-    """The run of one seed, made when it is first asked for."""
+    """The run of one seed, created when it is first asked for."""
     name = f"seed {config.seed}"
-    for run in report.store.runs(stage=config.stage):
-        if (run.parent, run.name) == (report.run_id, name):
+    for run in report.store.children(report.run_id):
+        if run.name == name:
             return run
     run = report.store.create_run(config.stage, config.to_json(), parent=report.run_id, name=name)
     write_text(report.store.folder(run.id) / "config.yaml", config.to_yaml())
@@ -89,7 +89,7 @@ def _child(report: Report, config: RaftConfig) -> Run:
 
 @contextmanager
 def _at_work(report: Report, child: Run) -> Iterator[SeedReport]:
-    """Hold a seed's run as its own worker would: alive for all to see, and its end recorded."""
+    """Hold a seed's run as a worker of its own would: locked, so that it is seen to be alive, and its end recorded."""
     store = report.store
     with store.lock_path(child.id).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -104,7 +104,7 @@ def _at_work(report: Report, child: Run) -> Iterator[SeedReport]:
 
 
 def _outcome(report: Report, config: RaftConfig) -> dict[str, Any]:
-    """What the run of a seed claims, said in the parent's log too."""
+    """What the run of a seed claims; it is put into the parent's log too."""
     best: dict[str, Any] = json.loads(read_text(Path(config.output_dir, BEST_FILE)))
     report.log(f"seed {config.seed}: {best['sentence']}")
     if "pass@1" in best:

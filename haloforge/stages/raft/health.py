@@ -1,116 +1,131 @@
-"""Is there anything to learn here, and does the run go wrong in a known way? Said in sentences, and stored."""
+"""Health of a run: is there anything to learn, and does the run go wrong in a known way? Stored and logged."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from haloforge.records import Problem
+from haloforge.records import Problem, Verdict
 from haloforge.stages.shared.scores import Tally, tally
-from haloforge.store import Report, StoredSample
+from haloforge.store import Report, SampleSummary
 
 Values = Mapping[str, float | None]
 
-LITTLE = 0.05
-MOST = 0.8
-NOTICEABLE = 0.05
-HALF = 0.5
-SHORTER = 0.6
-NARROWER = 0.4
+MIN_LEARNABLE_SHARE = 0.05
+"""Of the problems: with fewer that are solved, or solved only sometimes, RAFT has too little to learn from."""
+MIN_MIXED_SHARE = 0.2
+"""Of the problems of a cycle: with fewer that some samples solve and others do not, its samples teach too little."""
+MIN_RISE = 0.05
+"""Of a share or a mean reward from one cycle to a later one: a smaller rise is noise."""
+MIN_TIMEOUT_SHARE = 0.05
+"""Of the samples: fewer that time out are no alarm."""
+MIN_DUPLICATES_SHARE = 0.5
+"""Of the passing samples: fewer that are copies of others are no alarm."""
+MIN_LENGTH_RATIO = 0.6
+"""Mean tokens of an answer against those of the first cycle."""
+MIN_ENTROPY_RATIO = 0.4
+"""Nats per sampled token against those of the first cycle."""
 
 _CHEATS = frozenset({"violation", "exited_early"})
 
 
-def headroom(problems: Sequence[Problem], samples: Iterable[StoredSample]) -> tuple[dict[str, float], str]:
-    """Shares of problems that the starting model solves never, sometimes and always, and what follows from them."""
+def headroom(problems: Sequence[Problem], samples: Iterable[SampleSummary]) -> tuple[dict[str, float], str]:
+    """Shares of the problems that the starting model solves never, sometimes and always; and advice, in a sentence."""
     tallies = [t for t in tally(problems, samples) if t.scored]
-    shares = signal(tallies)
+    shares = solve_shares(tallies)
     wrong, mixed, right = shares["all_wrong"], shares["mixed"], shares["all_right"]
-    facts = f"of {len(tallies)} problems {wrong:.0%} are never solved, {mixed:.0%} sometimes, {right:.0%} always"
-    if mixed + right < LITTLE:
+    counts = f"of {len(tallies)} problems {wrong:.0%} are never solved, {mixed:.0%} sometimes, {right:.0%} always"
+    if mixed + right < MIN_LEARNABLE_SHARE:
         advice = "RAFT has almost nothing to learn from: fine-tune on solutions first (sft), or give easier problems"
-    elif mixed < LITTLE and right > wrong:
+    elif mixed < MIN_LEARNABLE_SHARE and right > wrong:
         advice = "almost all is solved already, so RAFT can gain little: give harder problems"
-    elif mixed < LITTLE:
+    elif mixed < MIN_LEARNABLE_SHARE:
         advice = "hardly any problem is solved only sometimes, so RAFT can gain little: sample more, or add easier ones"
     else:
         advice = "what is solved sometimes is what RAFT learns from"
-    return shares, f"headroom: {facts}; {advice}"
+    return shares, f"headroom: {counts}; {advice}"
 
 
-def signal(tallies: Sequence[Tally]) -> dict[str, float]:
+def solve_shares(tallies: Sequence[Tally]) -> dict[str, float]:
     """Shares of the scored problems that no sample, some samples, and all samples solve."""
     total = max(1, len(tallies))
     wrong, right = sum(t.passed == 0 for t in tallies), sum(t.passed == t.scored for t in tallies)
     return {"all_wrong": wrong / total, "mixed": (len(tallies) - wrong - right) / total, "all_right": right / total}
 
 
-def cheats(samples: Iterable[StoredSample]) -> Counter[str]:
-    """What samples tried that breaks the rules of the sandbox, and how often."""
-    verdicts = [judged.verdict for judged in samples if judged.verdict]
+def cheats(verdicts: Iterable[Verdict]) -> Counter[str]:
+    """Which rules of the sandbox samples tried to break, and how often."""
     return Counter(f"{v.status}: {v.detail}" for v in verdicts if v.status in _CHEATS or v.forgeable)
 
 
 def alarms(history: Mapping[int, Values], cycle: int, since: int = 1) -> dict[str, str]:
-    """Name -> sentence for each way in which the cycle looks unhealthy, from the metrics of all cycles so far.
+    """Name -> sentence for each way in which the cycle looks unhealthy; `history` has the metrics of all cycles so far.
 
-    `since` is the first cycle whose rewards were given as this one's were.
+    `since` is the first cycle whose rewards came from the same verifier as this one's.
     """
     now, before = history[cycle], history.get(cycle - 1, {})
     first = history.get(0) or history.get(1) or {}
-    found = {
+    texts = {
         "reward_without_gain": _reward_without_gain(history, cycle, since),
         "no_signal": _no_signal(now),
-        "timeouts": _risen("timeout_share", NOTICEABLE, "of the samples time out", now, before),
-        "duplicates": _risen("duplicates_share", HALF, "of the passing samples are copies of others", now, before),
-        "length": _collapsed("mean_tokens", SHORTER, "answers have {now:.0f} tokens, {first:.0f} at first", now, first),
+        "timeouts": _risen("timeout_share", MIN_TIMEOUT_SHARE, "of the samples time out", now, before),
+        "duplicates": _risen(
+            "duplicates_share", MIN_DUPLICATES_SHARE, "of the passing samples are copies of others", now, before
+        ),
+        "length": _collapsed(
+            "mean_tokens", MIN_LENGTH_RATIO, "answers have {now:.0f} tokens, {first:.0f} at first", now, first
+        ),
         "entropy": _collapsed(
-            "nats_per_token", NARROWER, "samples vary less: {now:.2f} nats a token, {first:.2f} at first", now, first
+            "nats_per_token",
+            MIN_ENTROPY_RATIO,
+            "samples vary less: {now:.2f} nats a token, {first:.2f} at first",
+            now,
+            first,
         ),
     }
-    return {name: text for name, text in found.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
-def raise_alarms(report: Report, cycle: int, samples: Iterable[StoredSample], since: int = 1) -> None:
-    """Store and say what is wrong with a cycle whose metrics were just reported."""
+def raise_alarms(report: Report, cycle: int, verdicts: Iterable[Verdict], since: int = 1) -> None:
+    """Store and log what is wrong with a cycle whose metrics were just reported."""
     events = (event.data for event in report.store.events(report.run_id, kind="metric"))
     history = {int(e["step"]): e["values"] for e in events if e["name"] == "cycle"}
-    found = alarms(history, cycle, since)
-    tried = cheats(samples)
+    raised = alarms(history, cycle, since)
+    tried = cheats(verdicts)
     if tried:
-        commonest = "; ".join(f"{count} x {what}" for what, count in tried.most_common(3))
-        found["cheats"] = f"{tried.total()} samples broke the rules of the sandbox ({commonest})"
-    for text in found.values():
+        commonest = "; ".join(f"{count} x {attempt}" for attempt, count in tried.most_common(3))
+        raised["cheats"] = f"{tried.total()} samples broke the rules of the sandbox ({commonest})"
+    for text in raised.values():
         report.log(f"alarm in cycle {cycle}: {text}")
-    if found:
-        report.metric("alarm", cycle, dict.fromkeys(found, 1.0))
+    if raised:
+        report.metric("alarm", cycle, dict.fromkeys(raised, 1.0))
 
 
 def _reward_without_gain(history: Mapping[int, Values], cycle: int, since: int) -> str:
-    """The verifier is pleased more and more often, the held-out problems are not."""
+    """The mean reward rises and the held-out score does not: the model learns to please the verifier."""
     reward = _change(history, "train_mean_reward", since, cycle)
     gain = _change(history, "eval_pass@1", 0, cycle)
-    if reward is None or gain is None or reward < NOTICEABLE or gain > 0:
+    if reward is None or gain is None or reward < MIN_RISE or gain > 0:
         return ""
     return f"the training reward rose by {reward:.2f} since cycle {since}, held-out pass@1 by {gain:+.3f} in all"
 
 
 def _no_signal(now: Values) -> str:
     mixed = now.get("mixed_share")
-    if mixed is None or mixed >= 1 - MOST:
+    if mixed is None or mixed >= MIN_MIXED_SHARE:
         return ""
     return f"only {mixed:.0%} of the problems were solved by some samples and not by others"
 
 
-def _risen(name: str, least: float, words: str, now: Values, before: Values) -> str:
-    """A share that grew and is at least `least` now: copies, for one, come with passing more often."""
+def _risen(name: str, min_share: float, words: str, now: Values, before: Values) -> str:
+    """A share that rose and is at least `min_share`; less is normal, as passing more often brings copies with it."""
     new, old = now.get(name), before.get(name)
-    if new is None or old is None or new < least or new - old < NOTICEABLE:
+    if new is None or old is None or new < min_share or new - old < MIN_RISE:
         return ""
     return f"{new:.0%} {words}, {old:.0%} in the cycle before"
 
 
-def _collapsed(name: str, share: float, words: str, now: Values, first: Values) -> str:
+def _collapsed(name: str, min_ratio: float, words: str, now: Values, first: Values) -> str:
     new, old = now.get(name), first.get(name)
-    return words.format(now=new, first=old) if new is not None and old and new < share * old else ""
+    return words.format(now=new, first=old) if new is not None and old and new < min_ratio * old else ""
 
 
 def _change(history: Mapping[int, Values], name: str, start: int, cycle: int) -> float | None:

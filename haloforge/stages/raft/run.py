@@ -2,92 +2,61 @@
 
     for cycle: plan -> sample <-> verify -> select -> train -> evaluate -> decide
 
-Every phase is recorded before it starts and bears being done again, so a run that is killed anywhere goes on where it
-was and ends with the same selection.
+Every phase is recorded before it starts and bears being done again. So a run that is killed anywhere goes on where it
+was, and ends with the same selection.
 """
-
-from contextlib import closing
 
 from haloforge.config import RaftConfig
 from haloforge.errors import Stopped
-from haloforge.models import refuse_4bit_without_support
-from haloforge.stages.raft import cycles
+from haloforge.stages.raft.choose import choose
 from haloforge.stages.raft.cycle_plan import plan_cycle
+from haloforge.stages.raft.cycle_report import report_cycle
+from haloforge.stages.raft.cycles import name_best_cycle
 from haloforge.stages.raft.experiments import run_seeds
-from haloforge.stages.raft.replay import check_replay_file
-from haloforge.stages.raft.splits import read_split
-from haloforge.stages.raft.steps import Loop, choose, evaluate, sample, train, try_strengths
-from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.judging import check_cycles, default_language
-from haloforge.stages.shared.phases import hold_settings, once
-from haloforge.stages.shared.provenance import caution
+from haloforge.stages.raft.inputs import checked_split, record_inputs
+from haloforge.stages.raft.steps import Setup, evaluate, has_enough, open_setup, sample, train, try_strengths
+from haloforge.stages.shared.phases import once
 from haloforge.store import Report
-from haloforge.train import TrainSample
-from haloforge.verify import open_verifier
 
 
 def run(config: RaftConfig, report: Report) -> None:
-    """Forge `config.sft_checkpoint` into OUTPUT/cycle_N/final_model. Raises Stopped when the user asked for it."""
+    """Train `config.sft_checkpoint` into OUTPUT/cycle_N/final_model. Raises Stopped when the user asked for it."""
     if config.seeds:
         run_seeds(config, report, run)
         return
-    if config.lora.load_in_4bit:
-        refuse_4bit_without_support()
-    cycles.refuse_taken_output(config, report.run_id)
-    check_replay_file(config)
-    split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
-    problems = [*split.train, *split.held_out]
-    with open_verifier(config.verifier) as verifier, closing(Engines(report.log)) as engines:
-        verifier.check(problems)
-        check_cycles(config, split.train)
-        hold_settings(report, config, problems)
-        if warning := caution(split.train):
-            report.log(warning)
-        report.store.save_problems(report.run_id, split.train)
-        report.store.save_problems(report.run_id, split.held_out, held_out=True)
-        forge(Loop(config, report, split, verifier, engines))
+    split = checked_split(config, report.run_id)
+    with open_setup(config, report, split) as setup:
+        record_inputs(config, report, split)
+        run_cycles(setup)
+        if config.raft.sweep:
+            try_strengths(setup)
+        name_best_cycle(report, config, split)
 
 
-def forge(loop: Loop) -> None:
-    """The loop itself."""
-    evaluate(loop, 0)
-    decide(loop, 0)
-    for cycle in range(1, loop.config.raft.num_cycles + 1):
-        cycle_plan = plan_cycle(loop.report, loop.config, loop.split, cycle)
-        sample(loop, cycle, cycle_plan)
-        chosen = choose(loop, cycle, cycle_plan)
-        if is_enough(loop, cycle, chosen):
-            train(loop, cycle, cycle_plan, chosen)
-            evaluate(loop, cycle)
-        elif loop.config.raft.too_little == "stop":
+def run_cycles(setup: Setup) -> None:
+    """The loop itself; cycle 0 is the starting model, which is only evaluated."""
+    evaluate(setup, 0)
+    decide(setup, 0)
+    for cycle in range(1, setup.config.raft.num_cycles + 1):
+        plan = plan_cycle(setup.report, setup.config, setup.split, cycle)
+        sample(setup, cycle, plan)
+        chosen = choose(setup, cycle, plan)
+        if has_enough(setup, cycle, chosen):
+            train(setup, cycle, plan, chosen)
+            evaluate(setup, cycle)
+        elif setup.config.raft.too_little == "stop":
             break
-        if not decide(loop, cycle):
+        if not decide(setup, cycle):
             break
-    if loop.config.raft.sweep:
-        try_strengths(loop)
-    cycles.conclude(loop.report, loop.config, loop.split)
 
 
-def is_enough(loop: Loop, cycle: int, chosen: list[TrainSample]) -> bool:
-    """False, and said so, when a cycle kept too little: nothing is ever trained on failures to fill it up."""
-    store, run_id, wanted = loop.report.store, loop.report.run_id, loop.config.raft.min_kept
-    kept, sampled = (store.count_samples(run_id, cycle=cycle, purpose="train", kept=k) for k in (True, None))
-    enough = kept >= wanted and bool(chosen)
-    if not enough:
-        loop.report.log(
-            f"cycle {cycle} kept {kept} of {sampled} samples and needs {wanted}, so nothing was trained: give easier "
-            "problems, more samples per problem, or a model that solves some of them"
-        )
-    return enough
-
-
-def decide(loop: Loop, cycle: int) -> bool:
-    """Report the cycle; False when the run is over. Raises Stopped when the user asked for it at the end of a cycle."""
-    config, report = loop.config, loop.report
-    facts = once(report, cycle, "decide", lambda: cycles.report_cycle(report, config, loop.split, cycle))
-    waited = facts["cycles_since_best"]
-    if 0 < config.raft.patience <= waited:
-        report.log(f"no better held-out pass@1 for {waited} cycles, so the run ends here (patience)")
+def decide(setup: Setup, cycle: int) -> bool:
+    """Report the cycle; False when the run is over. Raises Stopped when the user asked to stop after this cycle."""
+    config, report = setup.config, setup.report
+    record = once(report, cycle, "decide", lambda: report_cycle(report, config, setup.split, cycle))
+    cycles_since_best = record.findings["cycles_since_best"]
+    if 0 < config.raft.patience <= cycles_since_best:
+        report.log(f"no better held-out pass@1 for {cycles_since_best} cycles, so the run ends here (patience)")
         return False
     if cycle < config.raft.num_cycles and report.stop_asked(at_cycle_end=True):
         raise Stopped

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from haloforge.answers import normal_form
 from haloforge.config import RaftLoop
-from haloforge.records import Problem, Verdict
-from haloforge.stages.shared.seeds import derived_seed
-from haloforge.store import StoredSample
+from haloforge.records import Problem
+from haloforge.stages.shared.reproducibility import derived_seed
+from haloforge.stages.shared.scores import program_digest
+from haloforge.store import SampleSummary, StoredProgram, VerdictSummary
 
 Reason = Literal[
     "kept",
@@ -27,7 +27,23 @@ Reason = Literal[
     "not_chosen",
 ]
 Problems = Mapping[str, Problem]
-Group = Sequence[StoredSample]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sample as selection sees it: its summary, a digest that only equal programs share, and whether it has code."""
+
+    sample: SampleSummary
+    digest: bytes
+    has_code: bool
+
+    @property
+    def id(self) -> int:
+        """The sample's row id."""
+        return self.sample.id
+
+
+Group = Sequence[Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,70 +56,71 @@ class Choice:
 
 
 def select(
-    samples: Sequence[StoredSample], problems: Problems, settings: RaftLoop, seed: int, *, easiest: float = 1.0
+    candidates: Sequence[Candidate], problems: Problems, settings: RaftLoop, seed: int, *, easiest: float = 1.0
 ) -> list[Choice]:
-    """One choice per sample, in the order given; which are kept does not depend on that order.
+    """One choice per candidate, in the order given; which are kept does not depend on that order.
 
     Per problem: what is eligible, best first; of equal programs the best; of those as many as the strategy says, then
     the cap. Of the problems solved at all only the share `easiest` counts, by their pass rate.
     """
-    groups = by_problem(samples)
+    groups = by_problem(candidates)
     set_aside = _solved_already(groups, settings, seed) | _too_hard_yet(groups, easiest, seed)
     reasons: dict[int, Reason] = {}
     for task_id, group in groups.items():
-        found = _select_for(problems[task_id], group, settings, seed)
+        own_merits = _select_for(problems[task_id], group, settings, seed)
         aside = set_aside.get(task_id)
-        reasons |= {i: aside if aside and reason == "kept" else reason for i, reason in found.items()}
-    return [Choice(s.id, reasons[s.id] == "kept", reasons[s.id]) for s in samples]
+        reasons |= {i: aside if aside and reason == "kept" else reason for i, reason in own_merits.items()}
+    return [Choice(c.id, reasons[c.id] == "kept", reasons[c.id]) for c in candidates]
 
 
-def pool(kept: Sequence[StoredSample], problems: Problems, cap: int) -> list[StoredSample]:
+def pool(kept: Sequence[Candidate], problems: Problems, cap: int) -> list[Candidate]:
     """Kept samples of several cycles as one training set: of equal programs the newest, at most `cap` per problem."""
-    distinct: dict[tuple[str, str], StoredSample] = {}
+    distinct: dict[tuple[str, bytes], Candidate] = {}
     room = Counter(dict.fromkeys(problems, cap))
-    for judged in sorted(kept, key=lambda judged: -judged.cycle):
-        task_id = judged.sample.task_id
-        key = task_id, form_of(judged, problems)
+    for candidate in sorted(kept, key=lambda candidate: -candidate.sample.cycle):
+        task_id = candidate.sample.task_id
+        key = task_id, candidate.digest
         if key not in distinct and room[task_id]:
-            distinct[key] = judged
+            distinct[key] = candidate
             room[task_id] -= 1
-    return sorted(distinct.values(), key=lambda judged: judged.id)
+    return sorted(distinct.values(), key=lambda candidate: candidate.id)
 
 
-def by_problem(samples: Iterable[StoredSample]) -> dict[str, list[StoredSample]]:
-    """Samples by their problem's id."""
-    groups: dict[str, list[StoredSample]] = defaultdict(list)
-    for judged in samples:
-        groups[judged.sample.task_id].append(judged)
+def by_problem(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:
+    """Candidates by their problem's id."""
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        groups[candidate.sample.task_id].append(candidate)
     return groups
 
 
-def form_of(judged: StoredSample, problems: Problems) -> str:
-    """The normal form of a sample's program."""
-    return normal_form(judged.sample.code or "", problems[judged.sample.task_id].language)
+def candidates_of(programs: Iterable[StoredProgram], problems: Problems) -> list[Candidate]:
+    """Candidates for selection; of each program only its digest stays in memory."""
+    return [
+        Candidate(p.sample, program_digest(p.code, problems[p.sample.task_id].language), bool(p.code)) for p in programs
+    ]
 
 
-def coin(judged: StoredSample, seed: int) -> int:
+def random_number(sample: SampleSummary, seed: int) -> int:
     """A random number that depends on the sample and not on where it stands."""
-    return derived_seed(seed, judged.cycle, judged.sample.task_id, judged.sample.index)
+    return derived_seed(seed, sample.cycle, sample.task_id, sample.index)
 
 
 def _select_for(problem: Problem, group: Group, settings: RaftLoop, seed: int) -> dict[int, Reason]:
     reasons: dict[int, Reason] = {}
-    distinct: dict[str, StoredSample] = {}
-    for judged in sorted(group, key=lambda judged: _rank(judged, seed)):
-        flaw = _flaw(judged, problem, settings)
-        form = form_of(judged, {problem.task_id: problem})
-        if flaw is None and form in distinct:
+    distinct: dict[bytes, Candidate] = {}
+    for candidate in sorted(group, key=lambda candidate: _rank(candidate.sample, seed)):
+        flaw = _flaw(candidate.sample, problem, settings)
+        if flaw is None and candidate.digest in distinct:
             flaw = "duplicate"
         if flaw is None:
-            distinct[form] = judged
+            distinct[candidate.digest] = candidate
         else:
-            reasons[judged.id] = flaw
+            reasons[candidate.id] = flaw
     top = _top(len(distinct), settings)
-    for place, judged in enumerate(distinct.values()):
+    for place, candidate in enumerate(distinct.values()):
         over: Reason = "not_top" if place >= top else "capped"
-        reasons[judged.id] = "kept" if place < min(top, settings.max_per_prompt) else over
+        reasons[candidate.id] = "kept" if place < min(top, settings.max_per_prompt) else over
     return reasons
 
 
@@ -116,14 +133,14 @@ def _top(eligible: int, settings: RaftLoop) -> int:
     return math.ceil(round(settings.keep_top_percent * eligible, 9))  # 0.55 * 20 is a little over 11
 
 
-def _flaw(judged: StoredSample, problem: Problem, settings: RaftLoop) -> Reason | None:
+def _flaw(sample: SampleSummary, problem: Problem, settings: RaftLoop) -> Reason | None:
     """Why a sample cannot be trained on whatever the others are, or None."""
-    verdict = judged.verdict
+    verdict = sample.verdict
     if verdict is None or verdict.status == "unscored":
         return "unscored"
     if verdict.forgeable:
         return "forgeable"
-    if judged.sample.finish_reason != "stop":
+    if sample.finish_reason != "stop":
         return "truncated"
     if verdict.reward == 0 or (_must_pass(problem, settings) and not verdict.passed):
         return "failed"
@@ -137,16 +154,16 @@ def _must_pass(problem: Problem, settings: RaftLoop) -> bool:
     return problem.tests.kind != "none" and not settings.keep_partial
 
 
-def _rank(judged: StoredSample, seed: int) -> tuple[float, int, int]:
-    """Best first: reward, then brevity, then a coin."""
-    verdict = judged.verdict or Verdict("unscored")
-    return -verdict.reward, judged.sample.completion_tokens, coin(judged, seed)
+def _rank(sample: SampleSummary, seed: int) -> tuple[float, int, int]:
+    """Best first: reward, then brevity, then a random number."""
+    verdict = sample.verdict or VerdictSummary("unscored")
+    return -verdict.reward, sample.completion_tokens, random_number(sample, seed)
 
 
 def _solved_already(groups: Mapping[str, Group], settings: RaftLoop, seed: int) -> dict[str, Reason]:
     """Problems whose samples all pass, but for the share that is kept; which ones is drawn anew in every cycle."""
     solved = [task_id for task_id, group in groups.items() if _pass_rate(group) == 1]
-    drawn = sorted(solved, key=lambda task_id: derived_seed(seed, groups[task_id][0].cycle, "solved", task_id))
+    drawn = sorted(solved, key=lambda task_id: derived_seed(seed, groups[task_id][0].sample.cycle, "solved", task_id))
     return dict.fromkeys(drawn[math.ceil(round(settings.keep_solved * len(drawn), 9)) :], "solved_already")
 
 
@@ -157,5 +174,6 @@ def _too_hard_yet(groups: Mapping[str, Group], easiest: float, seed: int) -> dic
 
 
 def _pass_rate(group: Group) -> float:
-    scored = [judged.verdict for judged in group if judged.verdict and judged.verdict.status != "unscored"]
+    verdicts = [candidate.sample.verdict for candidate in group if candidate.sample.verdict]
+    scored = [verdict for verdict in verdicts if verdict.status != "unscored"]
     return sum(verdict.passed for verdict in scored) / len(scored) if scored else 0.0

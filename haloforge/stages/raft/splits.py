@@ -9,7 +9,7 @@ from haloforge.errors import DataError
 from haloforge.problems import load_problems
 from haloforge.problems.manifest import refuse_benchmark
 from haloforge.records import Problem
-from haloforge.stages.shared.seeds import derived_seed
+from haloforge.stages.shared.reproducibility import derived_seed
 
 _TRAINING_LABELS = frozenset({"", "train"})
 _HELD_OUT_LABELS = frozenset({"test", "validation"})

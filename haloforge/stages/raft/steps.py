@@ -1,20 +1,17 @@
-"""The steps of a RAFT cycle: sample, select, train, evaluate. Each is a phase that is recorded, and done once."""
+"""The steps of a RAFT cycle beside `choose`: sample, train, evaluate. Each is a recorded phase, done once."""
 
-from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haloforge.config import RaftConfig
-from haloforge.stages.raft import cycles
-from haloforge.stages.raft.controls import reaches, select_as_asked
 from haloforge.stages.raft.cycle_plan import CyclePlan, last_trained
-from haloforge.stages.raft.evaluation import standings
-from haloforge.stages.raft.health import headroom
-from haloforge.stages.raft.replay import replayed
-from haloforge.stages.raft.selection import pool
+from haloforge.stages.raft.cycles import checkpoint
+from haloforge.stages.raft.evaluation import evaluations
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.raft.sweep import sweep
-from haloforge.stages.raft.training_set import lessons
+from haloforge.stages.raft.training_set import replay_samples
 from haloforge.stages.shared.engines import Engines
 from haloforge.stages.shared.phases import Facts, once
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
@@ -24,8 +21,8 @@ from haloforge.verify import Verifier, open_verifier
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """What every phase needs."""
+class Setup:
+    """What every step needs: settings, records and problems, and the open verifier and engine."""
 
     config: RaftConfig
     report: Report
@@ -34,96 +31,94 @@ class Loop:
     engines: Engines
 
 
-def sample(loop: Loop, cycle: int, plan: CyclePlan) -> None:
+@contextmanager
+def open_setup(config: RaftConfig, report: Report, split: Split) -> Iterator[Setup]:
+    """Open what the steps share, and close it at the end."""
+    with open_verifier(config.verifier) as verifier, closing(Engines(report.log)) as engines:
+        yield Setup(config, report, split, verifier, engines)
+
+
+def sample(setup: Setup, cycle: int, plan: CyclePlan) -> None:
     """Let the model that the cycle starts from try the training problems."""
-    config = loop.config.of_cycle(cycle)
-    warmth, n = config.generation.model_copy(update={"temperature": plan.temperature}), config.raft.samples_per_prompt
+    config = plan.settings(setup.config, cycle)
     work = plan_work(
-        loop.split.train, n, warmth, cycle=cycle, purpose="train", seed=config.seed, more=plan.more_samples
+        setup.split.train,
+        config.raft.samples_per_prompt,
+        config.generation,
+        cycle=cycle,
+        purpose="train",
+        seed=config.seed,
+        more_samples=plan.more_samples,
     )
-    if config.verifier == loop.config.verifier:
-        once(loop.report, cycle, "sample", lambda: _sample(loop, work, plan.start))
+    if config.verifier == setup.config.verifier:
+        once(setup.report, cycle, "sample", lambda: _sample(setup, work, plan.start))
         return
-    with open_verifier(config.verifier) as verifier:  # around the phase, whose cost is without it
-        once(loop.report, cycle, "sample", lambda: _sample(replace(loop, verifier=verifier), work, plan.start))
+    with open_verifier(config.verifier) as verifier:  # outside the phase, so that it costs it nothing
+        once(setup.report, cycle, "sample", lambda: _sample(replace(setup, verifier=verifier), work, plan.start))
 
 
-def evaluate(loop: Loop, cycle: int) -> None:
-    """Let the cycle's own model try the held-out problems."""
-    config, n = loop.config, loop.config.evaluation.samples_per_prompt
-    work = plan_work(loop.split.held_out, n, config.generation, cycle=cycle, purpose="eval", seed=config.seed)
-    if loop.split.held_out:
-        once(loop.report, cycle, "evaluate", lambda: _sample(loop, work, cycle))
+def has_enough(setup: Setup, cycle: int, chosen: Sequence[TrainSample]) -> bool:
+    """False, with a line in the log, when a cycle kept too little to train on: no failures are added to fill it up."""
+    store, run_id, wanted = setup.report.store, setup.report.run_id, setup.config.raft.min_kept
+    kept, sampled = (store.count_samples(run_id, cycle=cycle, purpose="train", kept=k) for k in (True, None))
+    is_enough = kept >= wanted and bool(chosen)
+    if not is_enough:
+        setup.report.log(
+            f"cycle {cycle} kept {kept} of {sampled} samples and needs {wanted}, so nothing was trained: give easier "
+            "problems, more samples per problem, or a model that solves some of them"
+        )
+    return is_enough
 
 
-def choose(loop: Loop, cycle: int, plan: CyclePlan) -> list[TrainSample]:
-    """Give every sample of the cycle its reason to be kept or not; returns what to train on."""
-    config, store, run_id = loop.config, loop.report.store, loop.report.run_id
-    problems = {p.task_id: p for p in loop.split.train}
-    settings = config.of_cycle(cycle).raft.model_copy(update={"reward_threshold": plan.threshold})
-
-    def work() -> Facts:
-        samples = store.samples(run_id, cycle=cycle, purpose="train")
-        choices = select_as_asked(samples, problems, settings, config.seed, easiest=plan.easiest)
-        store.save_selections((c.sample_id, c.kept, c.reason) for c in choices)
-        reasons = Counter(str(c.reason) for c in choices)
-        loop.report.metric("selection", cycle, {**reasons})
-        if cycle == 1:
-            shares, sentence = headroom(loop.split.train, samples)
-            loop.report.metric("headroom", cycle, shares)
-            loop.report.log(sentence)
-        return reasons
-
-    once(loop.report, cycle, "select", work)
-    first = 1 if config.raft.start == "restart" else cycle
-    samples = [store.samples(run_id, cycle=c, purpose="train", kept=True) for c in range(first, cycle + 1)]
-    good = [judged for group in samples for judged in group if reaches(judged, settings)]
-    kept = pool(good, problems, config.raft.max_per_prompt)
-    compared = store.samples(run_id, cycle=cycle, purpose="train")
-    return lessons(kept, compared, config.training.loss, config.seed)
-
-
-def train(loop: Loop, cycle: int, plan: CyclePlan, chosen: list[TrainSample]) -> None:
+def train(setup: Setup, cycle: int, plan: CyclePlan, chosen: Sequence[TrainSample]) -> None:
     """Fine-tune the model that sampled, or (`start: restart`) the one that the run started from."""
     from haloforge.train.fitting import fit
 
-    config, report = loop.config, loop.report
+    config, report = setup.config, setup.report
     training = Training(
-        start=cycles.checkpoint(config, 0 if config.raft.start == "restart" else plan.start),
+        start=checkpoint(config, 0 if config.raft.start == "restart" else plan.start),
         settings=config.training.model_copy(update={"learning_rate": plan.learning_rate}),
         lora=config.lora,
         seed=config.seed + cycle,
         work=report.folder / f"training-cycle-{cycle}",
-        target=Path(cycles.checkpoint(config, cycle)),
+        target=Path(checkpoint(config, cycle)),
         stage="raft",
         cycle=cycle,
     )
 
     def work() -> Facts:
-        loop.engines.close()
-        rows = [*chosen, *replayed(config, loop.split, len(chosen), cycle)]
+        setup.engines.close()
+        rows = [*chosen, *replay_samples(config, setup.split, len(chosen), cycle)]
         trained = fit(training, rows, [], report)
-        report.artifact("checkpoint", cycles.checkpoint(config, cycle), cycle=cycle)
+        report.artifact("checkpoint", checkpoint(config, cycle), cycle=cycle)
         return {"steps": trained.steps, "loss": trained.loss, "tokens": trained.tokens, "rows": len(rows)}
 
     once(report, cycle, "train", work)
 
 
-def try_strengths(loop: Loop) -> None:
+def evaluate(setup: Setup, cycle: int) -> None:
+    """Let the model that the cycle trained (cycle 0: the starting model) try the held-out problems."""
+    config, n = setup.config, setup.config.evaluation.samples_per_prompt
+    work = plan_work(setup.split.held_out, n, config.generation, cycle=cycle, purpose="eval", seed=config.seed)
+    if setup.split.held_out:
+        once(setup.report, cycle, "evaluate", lambda: _sample(setup, work, cycle))
+
+
+def try_strengths(setup: Setup) -> None:
     """Try the best adapter at part of its strength on the held-out problems."""
 
-    def try_out(work: Work, checkpoint: str) -> None:
-        sample_and_verify(loop.report, work, lambda: loop.engines.at(checkpoint), loop.verifier)
+    def sample_from(folder: str, work: Work) -> None:
+        sample_and_verify(setup.report, work, lambda: setup.engines.at(folder), setup.verifier)
 
     def work() -> Facts:
-        found = standings(loop.report, loop.split.held_out, last_trained(loop.report), loop.config.seed)
-        sweep(loop.report, loop.config, loop.split.held_out, found, try_out)
+        report, config, held_out = setup.report, setup.config, setup.split.held_out
+        sweep(report, config, held_out, evaluations(report, held_out, last_trained(report), config.seed), sample_from)
         return {}
 
-    once(loop.report, 0, "strengths", work)
+    once(setup.report, 0, "strengths", work)
 
 
-def _sample(loop: Loop, work: Work, model_of: int) -> Facts:
-    checkpoint = cycles.checkpoint(loop.config, model_of)
-    sample_and_verify(loop.report, work, lambda: loop.engines.at(checkpoint), loop.verifier)
-    return {"samples": work.size, "checkpoint": checkpoint}
+def _sample(setup: Setup, work: Work, cycle_of_model: int) -> Facts:
+    model = checkpoint(setup.config, cycle_of_model)
+    sample_and_verify(setup.report, work, lambda: setup.engines.at(model), setup.verifier)
+    return {"samples": work.size, "checkpoint": model}

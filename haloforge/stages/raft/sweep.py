@@ -1,6 +1,7 @@
-"""The best adapter at part of its strength: pass@1 may stay and lost variety come back (WiSE-FT; free with LoRA).
+"""The best adapter at part of its strength: pass@1 may stay while lost variety comes back (WiSE-FT, arXiv:2109.01903).
 
-Its samples are stored with the purpose `benchmark` and the strength in percent as their cycle.
+With LoRA it needs no training: only a factor of the adapter changes. Its samples are stored with the purpose
+`benchmark` and the strength in percent as their cycle.
 """
 
 import json
@@ -14,12 +15,13 @@ from haloforge.files import read_text, write_text
 from haloforge.models import building, checkpoint_in, read_metadata
 from haloforge.records import Problem
 from haloforge.stages.raft.cycles import checkpoint
-from haloforge.stages.raft.evaluation import Standing, best
+from haloforge.stages.raft.evaluation import Evaluation, best_of
 from haloforge.stages.shared.sampling import Work, plan_work
 from haloforge.stages.shared.scores import pass_at, tally
 from haloforge.store import Report
 
 STRENGTHS = (50, 75)
+"""Percent of the full adapter."""
 
 _CONFIG = "adapter_config.json"
 
@@ -28,36 +30,36 @@ def sweep(
     report: Report,
     config: RaftConfig,
     problems: Sequence[Problem],
-    found: Sequence[Standing],
-    try_out: Callable[[Work, str], None],
+    evaluated: Sequence[Evaluation],
+    sample_from: Callable[[str, Work], None],
 ) -> None:
-    """Try the best trained cycle's adapter at each strength on the held-out problems, and say how it did.
+    """Try the best trained cycle's adapter at each strength on the held-out problems, and log its scores.
 
-    `try_out` samples the work from the checkpoint of that name.
+    `sample_from` samples and verifies the work with the model in a folder.
     """
-    trained = [standing for standing in found if standing.cycle]
+    trained = [evaluation for evaluation in evaluated if evaluation.cycle]
     if not trained:
         return
-    winner, n = best(trained), config.evaluation.samples_per_prompt
+    winner, n = best_of(trained), config.evaluation.samples_per_prompt
     full = Path(checkpoint(config, winner.cycle))
     for percent in STRENGTHS:
         folder = full.with_name(f"strength_{percent}")
         scale_adapter(full, percent / 100, folder)
         work = plan_work(problems, n, config.generation, cycle=percent, purpose="benchmark", seed=config.seed)
-        try_out(work, str(folder))
-        tallies = tally(problems, report.store.samples(report.run_id, cycle=percent, purpose="benchmark"))
-        one, wide = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, n, seed=config.seed)
-        if one and wide:
-            report.metric("strength", percent, {"pass@1": one.value, f"pass@{n}": wide.value})
+        sample_from(str(folder), work)
+        tallies = tally(problems, report.store.summaries(report.run_id, cycle=percent, purpose="benchmark"))
+        at_1, at_n = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, n, seed=config.seed)
+        if at_1 and at_n:
+            report.metric("strength", percent, {"pass@1": at_1.value, f"pass@{n}": at_n.value})
             report.artifact(f"strength {percent} %", folder, cycle=winner.cycle)
             report.log(
-                f"cycle {winner.cycle} at {percent} % of its strength: held-out pass@1 {one} against {winner.score} at "
-                f"full strength, pass@{n} {wide}"
+                f"cycle {winner.cycle} at {percent} % of its strength: held-out pass@1 {at_1} against {winner.score} "
+                f"at full strength, pass@{n} {at_n}"
             )
 
 
 def scale_adapter(adapter: Path, share: float, target: Path) -> None:
-    """Copy an adapter so that it changes its base `share` times as much. What stands there from this run stays.
+    """Copy an adapter so that it changes its base `share` times as much. A copy of the same adapter there stays.
 
     Raises ModelError for a full model, which has no strength to scale.
     """

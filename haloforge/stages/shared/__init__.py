@@ -1,1 +1,1 @@
-"""What several stages share: recorded phases, sampling with verification, scores, costs, provenance."""
+"""What several stages share: recorded phases, sampling with verification, scores, costs, energy, provenance."""

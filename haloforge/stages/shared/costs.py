@@ -1,24 +1,25 @@
 """What a run cost, phase by phase: seconds, CPU time, tokens, and energy where this machine lets it be read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from haloforge.records import Event
+from haloforge.stages.shared.phases import PhaseRecord
 from haloforge.store import Store
 
 NOT_READABLE = "not readable"
 
-_IN_NO_TIME = frozenset({"plan", "select", "decide"})
-_PURPOSE = {"sample": ("train", "benchmark"), "evaluate": ("eval",)}
+_TAKE_NO_TIME = frozenset({"plan", "select", "decide"})
+_PURPOSES = {"sample": ("train", "benchmark"), "evaluate": ("eval",)}
 """Phase -> the purposes of the samples that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One phase. `seconds` is wall time and `cpu_s` that of the process and those that it waited for, without the
-    verifier's; both, and the joules, are of the process that finished the phase, and so less than the whole where
-    `is_resumed`. `tokens` are those sampled up to and with the end token, or trained on, by every process.
+    """What one phase cost. `seconds` is wall time; `cpu_s` is CPU time, without that of the verifier's workers.
+
+    Seconds and joules are those of the process that finished the phase; where `is_resumed`, an earlier process spent
+    some too. `tokens` counts for all processes: those sampled, end tokens included, or those trained on.
     """
 
     cycle: int
@@ -34,14 +35,14 @@ class Cost:
 def costs(store: Store, run_id: str) -> list[Cost]:
     """The finished phases of a run that took time, in their order."""
     events = store.events(run_id, kind="metric")
-    done = [phase for phase in store.phases(run_id) if phase["status"] == "done" and phase["phase"] not in _IN_NO_TIME]
-    return [_cost(phase["cycle"], phase["phase"], phase["data"], events) for phase in done]
+    done = [row for row in store.phases(run_id) if row["status"] == "done" and row["phase"] not in _TAKE_NO_TIME]
+    return [_cost(row["cycle"], row["phase"], PhaseRecord.from_json(row["data"]), events) for row in done]
 
 
 def energy_text(cost: Cost) -> str:
     """1,234 J CPU, 5,678 J GPU; or that neither can be read here."""
-    known = [f"{joules:,.0f} J {of}" for joules, of in ((cost.cpu_j, "CPU"), (cost.gpu_j, "GPU")) if joules is not None]
-    return ", ".join(known) or NOT_READABLE
+    readings = ((cost.cpu_j, "CPU"), (cost.gpu_j, "GPU"))
+    return ", ".join(f"{joules:,.0f} J {device}" for joules, device in readings if joules is not None) or NOT_READABLE
 
 
 def seconds_text(seconds: float) -> str:
@@ -49,21 +50,22 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:,.1f} s"
 
 
-def _cost(cycle: int, phase: str, data: Mapping[str, Any], events: Iterable[Event]) -> Cost:
-    energy = data.get("energy_j") or {}
+def _cost(cycle: int, phase: str, record: PhaseRecord, events: Iterable[Event]) -> Cost:
+    tokens = record.findings.get("tokens") or _sampled_tokens(cycle, _PURPOSES.get(phase, ()), events)
+    cost = record.cost
     return Cost(
         cycle=cycle,
         phase=phase,
-        seconds=data.get("seconds", 0.0),
-        cpu_s=data.get("cpu_s"),
-        tokens=data.get("tokens") or _sampled(cycle, _PURPOSE.get(phase, ()), events) or None,
-        cpu_j=energy.get("cpu"),
-        gpu_j=energy.get("gpu"),
-        is_resumed=bool(data.get("is_resumed")),
+        seconds=cost.seconds,
+        cpu_s=cost.cpu_s,
+        tokens=tokens or None,
+        cpu_j=cost.energy.cpu_j,
+        gpu_j=cost.energy.gpu_j,
+        is_resumed=cost.is_resumed,
     )
 
 
-def _sampled(cycle: int, purposes: Iterable[str], events: Iterable[Event]) -> int:
+def _sampled_tokens(cycle: int, purposes: Iterable[str], events: Iterable[Event]) -> int:
     names = {f"batch_{purpose}" for purpose in purposes}
     batches = [event.data["values"] for event in events if event.data["name"] in names]
     return sum(batch["tokens"] for batch in batches if batch["cycle"] == cycle)

@@ -1,4 +1,4 @@
-"""Lines of a dry run: what a stage that samples would do and how long it would take. No weights, network or writing."""
+"""Lines of a dry run that stages share: model, problems, time of sampling. They need no weights and no network."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from haloforge.store import Store, home
 
 
 class Pace(NamedTuple):
-    """How fast this machine sampled from a model, and how long its answers were."""
+    """How fast this machine sampled from a model in an earlier run, and how long the answers were."""
 
     tokens_per_s: float
     tokens_per_sample: float
@@ -19,7 +19,7 @@ class Pace(NamedTuple):
 
 
 def model_line(name: str) -> str:
-    """What the name stands for. Raises ModelError."""
+    """The folder or Hub id that the name stands for. Raises ModelError."""
     model = resolve(name)
     return f"model     {model.path}" + (f", an adapter on {model.base_model}" if model.is_adapter else "")
 
@@ -31,7 +31,7 @@ def problems_text(problems: Sequence[Problem]) -> str:
 
 
 def detects_line(problems: Sequence[Problem], samples: int) -> str:
-    """What a paired comparison on these problems can show; variants of one problem count as one."""
+    """The smallest gain that a paired comparison on these problems can show; variants of a problem count as one."""
     families = len({p.family for p in problems})
     low, high = (planned_gain(families, samples, change) for change in (0.5, 1.0))
     return f"detects   a gain of about {low:.2f} to {high:.2f} in pass@1, four times out of five"
@@ -53,9 +53,9 @@ def _pace(base_model: str) -> Pace | None:
     if not (home() / "haloforge.db").is_file():
         return None
     with Store() as store:
-        for run in store.runs():
-            if _base_of(run) == base_model and (found := _pace_of(store, run)):
-                return found
+        for run in store.runs_with_samples():
+            if _base_of(run) == base_model and (pace := _pace_of(store, run)):
+                return pace
     return None
 
 

@@ -1,4 +1,4 @@
-"""Energy as this machine's own counters tell it: RAPL of the CPU packages, NVML of the GPUs. Nothing is estimated.
+"""Energy as this machine's own counters report it: RAPL of the CPU packages, NVML of the GPUs. Nothing is estimated.
 
 The counters are those of whole packages and whole GPUs, whoever used them. `energy_uj` counts microjoules up to
 `max_energy_range_uj` and starts over (docs.kernel.org/power/powercap); NVML counts millijoules since the driver loaded
@@ -28,7 +28,7 @@ class Counter(NamedTuple):
 
 
 Counters = Mapping[str, Counter]
-"""What can be read, by the counter's name; empty where nothing can."""
+"""The counters that can be read, by name; empty where there are none."""
 
 
 class Energy(NamedTuple):
@@ -40,25 +40,25 @@ class Energy(NamedTuple):
 
 def cpu_counters(powercap: Path = POWERCAP) -> dict[str, Counter]:
     """The CPU packages of this machine, Intel's and AMD's; Linux lets only root read them unless told otherwise."""
-    found = {}
+    packages = {}
     for zone in sorted(powercap.glob("intel-rapl:*")):
         try:
             name = _text(zone / "name")
             if name.startswith("package"):
-                found[name] = Counter(_microjoules(zone / "energy_uj"), _microjoules(zone / "max_energy_range_uj"))
+                packages[name] = Counter(_microjoules(zone / "energy_uj"), _microjoules(zone / "max_energy_range_uj"))
         except (OSError, ValueError):
             continue
-    return found
+    return packages
 
 
 def gpu_counters() -> dict[str, Counter]:
     """The NVIDIA GPUs that this process may use."""
-    found = {}
+    gpus = {}
     for name, handle in _gpus().items():
         millijoules = ctypes.c_ulonglong()
         if _nvml().nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules)) == 0:
-            found[name] = Counter(millijoules.value / 1e3)
-    return found
+            gpus[name] = Counter(millijoules.value / 1e3)
+    return gpus
 
 
 @dataclass(slots=True)

@@ -1,71 +1,90 @@
-"""Phases of a run: recorded before their work starts, done once, and never mixed with other settings."""
+"""Phases of a run: recorded before their work starts, done once, each with what it found and what it cost."""
 
-import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from haloforge.errors import RunError
-from haloforge.records import Problem, dumps
-from haloforge.settings import StageConfig, values
-from haloforge.stages.shared.energy import EnergyMeter
-from haloforge.store import Report
+from haloforge.stages.shared.energy import Energy, EnergyMeter
+from haloforge.store import Report, Store
 
 Facts = Mapping[str, Any]
+"""What the work of a phase found, by names that the code chose; task ids and the like belong one level deeper."""
 
-_MAY_CHANGE = frozenset({"verifier.workers", "overwrite"})
-
-
-def once(report: Report, cycle: int, phase: str, work: Callable[[], Facts]) -> Facts:
-    """What a phase found: from the record when it is done, else by doing its work, which must bear being done again."""
-    found = report.store.phase(report.run_id, cycle, phase)
-    return dict(found["data"]) if found and found["status"] == "done" else measured(report, cycle, phase, work)
+_COST = "cost"
+_FLAT_COST_KEYS = frozenset({"seconds", "cpu_s", "energy_j", "is_resumed"})
+"""Older versions recorded the cost among the findings."""
 
 
-def measured(report: Report, cycle: int, phase: str, work: Callable[[], Facts]) -> Facts:
-    """Do the work of a phase, recorded before it starts and when it is done; returns what it found.
+@dataclass(frozen=True, slots=True)
+class PhaseCost:
+    """What a phase cost the process that finished it.
 
-    Adds what it cost the process that finished it: `seconds` of wall time, `cpu_s` of its own and of the processes it
-    waited for, `energy_j` of CPU and GPU (None where not readable), and whether an earlier process had begun it.
+    `seconds` is wall time, `cpu_s` the CPU time of the process and of those that it waited for (None: not recorded).
+    Where `is_resumed`, an earlier process had begun the phase, and the whole cost is higher.
     """
+
+    seconds: float = 0.0
+    cpu_s: float | None = None
+    energy: Energy = Energy(None, None)
+    is_resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRecord:
+    """A finished phase as the store keeps it."""
+
+    findings: Facts
+    cost: PhaseCost
+
+    def to_json(self) -> dict[str, Any]:
+        """The findings by their names, and the cost under one more. Raises ValueError for a finding named "cost"."""
+        if _COST in self.findings:
+            raise ValueError(f"a finding cannot be named {_COST!r}, which is what the phase itself cost")
+        energy_j = {"cpu": self.cost.energy.cpu_j, "gpu": self.cost.energy.gpu_j}
+        cost = {"seconds": self.cost.seconds, "cpu_s": self.cost.cpu_s, "energy_j": energy_j}
+        return {**self.findings, _COST: {**cost, "is_resumed": self.cost.is_resumed}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "PhaseRecord":
+        """Read a record of this version, or of an older one, whose costs stand among the findings."""
+        nested = data.get(_COST)
+        costs = nested if isinstance(nested, Mapping) else data
+        left_out = {_COST} if costs is nested else _FLAT_COST_KEYS
+        energy = costs.get("energy_j") or {}
+        cost = PhaseCost(
+            seconds=costs.get("seconds", 0.0),
+            cpu_s=costs.get("cpu_s"),
+            energy=Energy(energy.get("cpu"), energy.get("gpu")),
+            is_resumed=bool(costs.get("is_resumed")),
+        )
+        return cls({name: value for name, value in data.items() if name not in left_out}, cost)
+
+
+def recorded(store: Store, run_id: str, cycle: int, phase: str) -> PhaseRecord | None:
+    """The record of a phase; None where it is not finished."""
+    row = store.phase(run_id, cycle, phase)
+    return PhaseRecord.from_json(row["data"]) if row and row["status"] == "done" else None
+
+
+def once(report: Report, cycle: int, phase: str, work: Callable[[], Facts]) -> PhaseRecord:
+    """The record of a phase; where it is not finished, its work is done first, and must bear being done again."""
+    return recorded(report.store, report.run_id, cycle, phase) or measured(report, cycle, phase, work)
+
+
+def measured(report: Report, cycle: int, phase: str, work: Callable[[], Facts]) -> PhaseRecord:
+    """Do the work of a phase, even where it was done before; it is recorded before it starts and when it is done."""
     is_resumed = report.store.phase(report.run_id, cycle, phase) is not None
     report.store.begin_phase(report.run_id, cycle, phase)
     started, cpu_before = time.monotonic(), _cpu_seconds()
     with EnergyMeter() as meter:
-        facts = dict(work())
-    facts["seconds"] = round(time.monotonic() - started, 3)
-    facts["cpu_s"] = round(_cpu_seconds() - cpu_before, 3)
-    facts["energy_j"] = {"cpu": meter.energy.cpu_j, "gpu": meter.energy.gpu_j}
-    facts["is_resumed"] = is_resumed
-    report.store.end_phase(report.run_id, cycle, phase, facts)
-    return facts
+        findings = dict(work())
+    seconds, cpu_s = round(time.monotonic() - started, 3), round(_cpu_seconds() - cpu_before, 3)
+    record = PhaseRecord(findings, PhaseCost(seconds, cpu_s, meter.energy, is_resumed))
+    report.store.end_phase(report.run_id, cycle, phase, record.to_json())
+    return record
 
 
 def _cpu_seconds() -> float:
     return sum(os.times()[:4])
-
-
-def hold_settings(report: Report, config: StageConfig, problems: Iterable[Problem]) -> None:
-    """Record settings and problems when a run starts; refuse to resume it with others.
-
-    Raises RunError that names what changed.
-    """
-    now = {name: value for name, value in values(config).items() if name not in _MAY_CHANGE}
-    now |= {name: list(value) for name, value in now.items() if isinstance(value, tuple)}  # as JSON gives it back
-    now["the problems"] = fingerprint(problems)
-    then = once(report, 0, "plan", lambda: {"settings": now})["settings"]
-    changed = [name for name in sorted(then) if then[name] != now.get(name)]  # a newer version may know more settings
-    if changed:
-        raise RunError(
-            f"run {report.run_id} cannot go on: {', '.join(changed)} changed since it started, and old and new samples "
-            "must not be mixed; undo the change, or start a new run"
-        )
-
-
-def fingerprint(problems: Iterable[Problem]) -> str:
-    """SHA-256 over everything that the problems say, in their order."""
-    digest = hashlib.sha256()
-    for problem in problems:
-        digest.update(dumps(problem.to_json()).encode(errors="surrogatepass") + b"\n")
-    return digest.hexdigest()

@@ -1,8 +1,8 @@
-"""What a checkpoint was trained on, run by run back to its base, and whether a benchmark's problems are among it."""
+"""What a checkpoint was trained on, run by run back to its base, and whether problems of a benchmark are among it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haloforge.answers import extract_code
@@ -16,9 +16,10 @@ from haloforge.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Benchmark tasks that were trained on, each with the rules that found it; what was checked, and what could not be.
+    """Benchmark tasks that were trained on, each with the rules of decontamination that say so.
 
-    `checked` and `unknown` hold one line per training run; both are empty for a model that was not trained here.
+    `checked` and `unknown` (runs whose data could not be read) hold one line per training run; both are empty for a
+    model that was not trained here.
     """
 
     trained_on: dict[str, list[str]]
@@ -27,7 +28,7 @@ class Provenance:
 
     @property
     def doubt(self) -> str:
-        """TRAINED ON TEST with the first of the tasks; empty where nothing was found."""
+        """TRAINED ON TEST with the first of the tasks; empty where there are none."""
         if not self.trained_on:
             return ""
         first = ", ".join(list(self.trained_on)[:10])
@@ -41,7 +42,7 @@ def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Proven
     """Compare everything that the model was trained on, as far as it is recorded, with a benchmark's problems."""
     runs = _training_runs(resolve(model))
     index = Index.from_problems(benchmark if runs else ())
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    rules: defaultdict[str, Counter[str]] = defaultdict(Counter)
     checked, unknown = [], []
     for run_id in runs:
         try:
@@ -53,13 +54,13 @@ def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Proven
         for problem in learned:
             for hit in index.check(problem):
                 if hit.drop:
-                    found[hit.task_id][hit.rule] += 1
+                    rules[hit.task_id][hit.rule] += 1
         checked.append(f"run {run_id}: {len(learned)} training problems")
-    order = [problem.task_id for problem in benchmark if problem.task_id in found]
-    return Provenance({task_id: list(found[task_id]) for task_id in order}, checked, unknown)
+    order = [problem.task_id for problem in benchmark if problem.task_id in rules]
+    return Provenance({task_id: list(rules[task_id]) for task_id in order}, checked, unknown)
 
 
-def caution(problems: Sequence[Problem]) -> str:
+def contamination_warning(problems: Sequence[Problem]) -> str:
     """Which of the problems to train on are known from public benchmarks, in one sentence; empty for none."""
     index = bundled()
     tasks = {hit.task_id: None for problem in problems for hit in index.check(problem) if hit.drop}
@@ -101,6 +102,6 @@ def as_problem(row: TrainingRow) -> Problem:
         return row.problem
     if row.messages is None:
         return Problem(row.name, row.text or row.name)
-    asked = "\n".join(message["content"] for message in row.messages if message["role"] == "user")
-    question = Problem(row.name, asked or row.name)
-    return Problem(row.name, asked or row.name, solution=extract_code(row.messages[-1]["content"], question))
+    questions = "\n".join(message["content"] for message in row.messages if message["role"] == "user")
+    problem = Problem(row.name, questions or row.name)
+    return replace(problem, solution=extract_code(row.messages[-1]["content"], problem))

@@ -1,5 +1,6 @@
 """From verdicts to scores: passes counted per problem, pass@k over problems, two models on the same problems."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from haloforge.answers import normal_form
 from haloforge.records import Problem
 from haloforge.statistics import Comparison, Estimate, compare, mean_estimate, pass_at_k
-from haloforge.store import StoredSample
+from haloforge.store import SampleSummary, StoredProgram
 
 _DOES_NOT_COMPILE = frozenset({"compile_error", "no_code"})
 
@@ -27,14 +28,14 @@ class Tally:
         return self.passed / self.scored
 
 
-def tally(problems: Iterable[Problem], samples: Iterable[StoredSample]) -> list[Tally]:
+def tally(problems: Iterable[Problem], samples: Iterable[SampleSummary]) -> list[Tally]:
     """One tally per problem, in the order of the problems."""
     scored: Counter[str] = Counter()
     passed: Counter[str] = Counter()
-    for judged in samples:
-        if judged.verdict and judged.verdict.status != "unscored":
-            scored[judged.sample.task_id] += 1
-            passed[judged.sample.task_id] += judged.verdict.passed
+    for sample in samples:
+        if sample.verdict and sample.verdict.status != "unscored":
+            scored[sample.task_id] += 1
+            passed[sample.task_id] += sample.verdict.passed
     return [Tally(p.task_id, p.family, scored[p.task_id], passed[p.task_id]) for p in problems]
 
 
@@ -66,26 +67,34 @@ def _scored(tallies: Iterable[Tally]) -> dict[str, Tally]:
     return {t.task_id: t for t in tallies if t.scored}
 
 
-def sample_metrics(samples: Sequence[StoredSample], problems: Mapping[str, Problem]) -> dict[str, float]:
+def program_digest(code: str | None, language: str) -> bytes:
+    """16 bytes that two programs share when their normal forms are equal: what is compared without keeping the code."""
+    return hashlib.sha256(normal_form(code or "", language).encode(errors="surrogatepass")).digest()[:16]
+
+
+def count_distinct(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> int:
+    """How many different programs these are, counted per problem."""
+    task_ids_and_programs = ((p.sample.task_id, p.code) for p in programs)
+    return len({(task_id, program_digest(code, problems[task_id].language)) for task_id, code in task_ids_and_programs})
+
+
+def sample_metrics(samples: Sequence[SampleSummary], distinct: int, nats: float) -> dict[str, float]:
     """What a set of samples looks like, whatever it scored. Shares are of all samples; empty for none.
 
-    `distinct_solutions` counts different passing programs, `duplicates_share` the passing samples that are copies.
+    `distinct` counts the different passing programs and `nats` is minus the sum of all log-probs. `duplicates_share`
+    is the share of passing samples that are copies.
     """
     if not samples:
         return {}
     verdicts = [s.verdict for s in samples if s.verdict]
-    passing = [s for s in samples if s.verdict and s.verdict.passed]
-    distinct = {
-        (s.sample.task_id, normal_form(s.sample.code or "", problems[s.sample.task_id].language)) for s in passing
-    }
-    tokens = sum(s.sample.completion_tokens for s in samples)
-    surprise = -sum(sum(s.sample.logprobs) for s in samples)
+    passing = sum(v.passed for v in verdicts)
+    tokens = sum(s.completion_tokens for s in samples)
     return {
         "compile_rate": sum(v.status not in _DOES_NOT_COMPILE for v in verdicts) / max(1, len(verdicts)),
         "timeout_share": sum(v.status == "timeout" for v in verdicts) / max(1, len(verdicts)),
-        "truncated_share": sum(s.sample.finish_reason == "length" for s in samples) / len(samples),
-        "duplicates_share": 1 - len(distinct) / len(passing) if passing else 0.0,
-        "distinct_solutions": len(distinct),
+        "truncated_share": sum(s.finish_reason == "length" for s in samples) / len(samples),
+        "duplicates_share": 1 - distinct / passing if passing else 0.0,
+        "distinct_solutions": distinct,
         "mean_tokens": tokens / len(samples),
-        "nats_per_token": surprise / max(1, tokens),
+        "nats_per_token": nats / max(1, tokens),
     }

@@ -47,7 +47,7 @@ def resume(store: Store, view: View, value: str) -> str:
 
 def delete(store: Store, view: View, value: str) -> str:
     """Forget a run. Raises RunError while it works, or when its id is cut short."""
-    if value not in {run.id for run in store.runs(limit=10_000)}:
+    if store.find_run(value) is None:
         raise RunError(f"there is no run {value!r}")
     store.delete_run(value)
     return query({"tab": "runs"})

@@ -10,7 +10,6 @@ import gradio as gr
 from haloforge import jobs, stages
 from haloforge.config import STAGES as CONFIGS
 from haloforge.errors import ForgeError
-from haloforge.records import Run
 from haloforge.settings import StageConfig, command, values
 from haloforge.store import Store
 from haloforge.ui import inventory
@@ -85,7 +84,7 @@ def dry_run(form: Form, typed: Sequence[Any]) -> Html:
     """What the stage would do, line by line, or why it could not."""
     try:
         config = form.parse(typed)
-        lines = stages.load(config.stage).plan(config)
+        lines = stages.load(config.stage).dry_run(config)
     except ForgeError as error:
         return note(str(error), "error")
     return h("div", h("h3", "Dry run: nothing was done"), h("ul", [h("li", line) for line in lines]), cls="note accent")
@@ -117,7 +116,7 @@ def load_yaml(form: Form, path: str) -> list[Any]:
 
 def opened(form: Form, store: Store, view: View) -> list[Any]:
     """When the tab opens: the choices of now; and the settings of the run to clone, if the address names one."""
-    run = _cloned(store, view.get("from", ""))
+    run = store.find_run(view.get("from", ""))
     if run is None or run.stage != form.cls.stage:
         return [gr.skip(), *form.refresh()]
     try:
@@ -142,7 +141,3 @@ def newest_run(store: Store, stage_names: Sequence[str]) -> Html:
         link("Open the run", open_run(run.id), cls="act"),
         cls="card stack",
     )
-
-
-def _cloned(store: Store, run_id: str) -> Run | None:
-    return next((run for run in store.runs(limit=10_000) if run.id == run_id), None) if run_id else None

@@ -31,7 +31,7 @@ def sandbox() -> Html:
 
 def _now(store: Store) -> list[Html | str]:
     running = store.runs(status="running", limit=5)
-    waiting = len(store.runs(status="queued"))
+    waiting = store.count_runs(status="queued")
     queue = h("span", f"{count(waiting, 'run')} queued", cls="muted") if waiting else ""
     if not running:
         return [h("span", "nothing is running", cls="muted"), queue]

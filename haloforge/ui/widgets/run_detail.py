@@ -27,10 +27,13 @@ _LOG_LINES = 400
 
 def render(store: Store, view: View) -> Html:
     """The chosen run; nothing while there are no runs at all."""
-    runs = store.runs(limit=10_000)
-    run = chosen_run(runs, view)
+    run = chosen_run(store, view)
     if run is None:
-        return note(f"There is no run {view['run']!r} any more; choose one from the list.") if runs else Html("")
+        return (
+            note(f"There is no run {view['run']!r} any more; choose one from the list.")
+            if store.count_runs()
+            else Html("")
+        )
     view = {**view, "run": run.id}
     return h(
         "section", head(store, run), _sections(store, run, view), _body(store, run, view), cls="stack", aria_label="Run"
@@ -171,8 +174,8 @@ def _log(text: str, label: str) -> Html:
 
 
 def _title_of(store: Store, run_id: str) -> str:
-    found = [run for run in store.runs(limit=10_000) if run.id == run_id]
-    return title(found[0]) if found else run_id
+    run = store.find_run(run_id)
+    return title(run) if run else run_id
 
 
 def _tab(stage: str) -> str:

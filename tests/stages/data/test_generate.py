@@ -244,19 +244,19 @@ def test_a_local_model_answers_too(problems: Path, report: Report) -> None:
     ]
 
 
-def test_the_plan_counts_what_is_there_and_asks_nobody(problems: Path, report: Report) -> None:
+def test_the_dry_run_counts_what_is_there_and_asks_nobody(problems: Path, report: Report) -> None:
     with answering() as server:
         settings = config(server, problems, samples=2)
-        assert any("0 of 6 answers" in line for line in generate.plan(settings))
+        assert any("0 of 6 answers" in line for line in generate.dry_run(settings))
         assert server.requests == []
         generate.run(settings, report)
-        assert any("6 of 6 answers" in line and "0 to go" in line for line in generate.plan(settings))
+        assert any("6 of 6 answers" in line and "0 to go" in line for line in generate.dry_run(settings))
 
 
-def test_the_plan_needs_no_key(problems: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dry_run_needs_no_key(problems: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     settings = GenerateConfig(prompts=str(problems), backend="anthropic", model="claude", output="out.jsonl")
-    assert any("claude (anthropic)" in line for line in generate.plan(settings))
+    assert any("claude (anthropic)" in line for line in generate.dry_run(settings))
 
 
 def test_bad_input_is_one_sentence(problems: Path, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_bad_input_is_one_sentence(problems: Path, tmp_path: Path) -> None:
     ]
     for change, kind, words in bad:
         with pytest.raises(kind, match=words):
-            generate.plan(good.model_copy(update=change))
+            generate.dry_run(good.model_copy(update=change))
 
 
 def test_rows_are_json_lines_in_utf8(prompts: Path, report: Report) -> None:

@@ -6,8 +6,7 @@ import pytest
 
 from haloforge.config import ValidateConfig
 from haloforge.errors import DataError
-from haloforge.stages.data.prepare import validate
-from haloforge.stages.data.validate import Validation
+from haloforge.stages.data.validate import Validation, validate
 
 GOOD = {
     "task_id": "a",

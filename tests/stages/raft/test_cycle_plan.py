@@ -1,5 +1,7 @@
 """Every cycle follows a plan that is made once, from the settings and from what the cycles before showed."""
 
+from dataclasses import asdict
+
 import pytest
 from recorded_cycles import SPLIT, config, record
 
@@ -58,3 +60,34 @@ def test_easy_first_widens_with_every_cycle(report: Report) -> None:
 def test_a_plan_once_made_stays_as_it_is(report: Report) -> None:
     first = plan_cycle(report, config(), SPLIT, 3)
     assert plan_cycle(report, config(rollback=True), SPLIT, 3) == first
+
+
+def test_a_plan_that_an_older_version_recorded_is_followed(report: Report) -> None:
+    decisions = {
+        "start": 1,
+        "learning_rate": 0.003,
+        "temperature": 0.9,
+        "threshold": 0.4,
+        "easiest": 0.5,
+        "more_samples": {"b": 7},
+    }
+    costs = {"seconds": 0.01, "cpu_s": 0.0, "energy_j": {"cpu": None, "gpu": None}, "is_resumed": False}
+    report.store.begin_phase(report.run_id, 3, "plan")
+    report.store.end_phase(report.run_id, 3, "plan", decisions | costs)
+    assert asdict(plan_cycle(report, config(), SPLIT, 3)) == decisions
+
+
+def test_a_plan_is_recorded_under_the_names_of_its_decisions(report: Report) -> None:
+    plan = plan_cycle(report, config(), SPLIT, 3)
+    (row,) = [p for p in report.store.phases(report.run_id) if p["phase"] == "plan"]
+    assert {name: value for name, value in row["data"].items() if name != "cost"} == asdict(plan)
+
+
+def test_the_settings_of_a_cycle_hold_what_its_plan_decided(report: Report) -> None:
+    data = config(final_threshold=0.9, final_temperature=0.6).to_json()
+    own = [{}, {}, {"samples_per_prompt": 2}]
+    moving = RaftConfig.parse(data | {"cycles": own})
+    settings = plan_cycle(report, moving, SPLIT, 3).settings(moving, 3)
+    assert settings.raft.reward_threshold == pytest.approx(0.9)
+    assert settings.generation.temperature == pytest.approx(0.6)
+    assert settings.raft.samples_per_prompt == 2

@@ -35,9 +35,9 @@ def test_the_summary_counts_every_verdict() -> None:
     assert "better 1" in text and "not judged 1" in text
 
 
-def test_a_plan_counts_all_seeds(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_counts_all_seeds(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
-    lines = raft.plan(raft_config(taught, tmp_path, seeds=[1, 2, 3]))
+    lines = raft.dry_run(raft_config(taught, tmp_path, seeds=[1, 2, 3]))
     assert "seeds     all of this 3 times, into folders seed_N of the output" in lines
 
 

@@ -2,6 +2,7 @@
 
 from stored_samples import TESTED, UNTESTED, judged
 
+from haloforge.records import Verdict
 from haloforge.stages.raft.health import alarms, cheats, headroom, raise_alarms
 from haloforge.store import Report, Store
 
@@ -64,7 +65,7 @@ def test_alarms_and_what_cheats_tried_are_stored(store: Store) -> None:
     report = Report(store, store.create_run("raft", {}).id)
     for cycle, values in changed(mixed_share=0.1).items():
         report.metric("cycle", cycle, values)
-    raise_alarms(report, 2, [judged(1, status="exited_early", reward=0)])
+    raise_alarms(report, 2, [Verdict("exited_early")])
     said = [e.data["text"] for e in store.events(report.run_id, kind="log")]
     (alarm,) = [e.data for e in store.events(report.run_id, kind="metric") if e.data["name"] == "alarm"]
     assert set(alarm["values"]) == {"no_signal", "cheats"}
@@ -72,8 +73,8 @@ def test_alarms_and_what_cheats_tried_are_stored(store: Store) -> None:
 
 
 def test_an_honest_failure_is_no_cheat() -> None:
-    assert not cheats([judged(1, status="wrong_answer", reward=0.7), judged(2)])
-    assert cheats([judged(3, forgeable=True)]).total() == 1
+    assert not cheats([Verdict("wrong_answer", 0.7), Verdict("passed", 1.0)])
+    assert cheats([Verdict("passed", 1.0, forgeable=True)]).total() == 1
 
 
 def test_headroom_says_what_raft_can_do() -> None:

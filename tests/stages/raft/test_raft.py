@@ -130,14 +130,14 @@ def test_changed_settings_are_not_mixed_with_old_samples(finished: tuple[RaftCon
 def test_another_run_does_not_replace_the_models_of_a_finished_one(finished: tuple[RaftConfig, Path, str]) -> None:
     config, _, run_id = finished
     with pytest.raises(ConfigError, match=f"was made by run {run_id}; give another --output"):
-        raft.plan(config)
+        raft.dry_run(config)
 
 
 def test_the_model_to_start_from_may_not_lie_in_the_output_folder(finished: tuple[RaftConfig, Path, str]) -> None:
     config, _, _ = finished
     start = {"sft_checkpoint": f"{config.output_dir}/cycle_1/final_model", "overwrite": True}
     with pytest.raises(ConfigError, match="lies in the output folder"):
-        raft.plan(RaftConfig.parse(config.to_json() | start))
+        raft.dry_run(RaftConfig.parse(config.to_json() | start))
 
 
 def test_a_cycle_that_keeps_nothing_says_so_and_trains_nothing(taught: Path, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_restart_trains_from_the_first_model_on_the_samples_of_all_cycles(taught
 def test_single_cycles_have_their_own_samples_reward_and_threshold(taught: Path, tmp_path: Path) -> None:
     own = [{"samples_per_prompt": 3, "reward": "binary"}, {"reward_threshold": 1.0, "temperature": 0.9}]
     config = raft_config(taught, tmp_path, cycles=own, **{"raft.start": "restart", "raft.keep_partial": True})
-    assert "cycle 1   samples_per_prompt 3, reward binary" in raft.plan(config)
+    assert "cycle 1   samples_per_prompt 3, reward binary" in raft.dry_run(config)
     run_id = run_raft(config, tmp_path / "runs")
     with Store(tmp_path / "runs") as store:
         first, second = (store.samples(run_id, cycle=cycle, purpose="train") for cycle in (1, 2))
@@ -206,13 +206,13 @@ def test_a_cycle_trains_on_nothing_below_its_own_threshold_whatever_an_earlier_o
 
 def test_a_verifier_of_a_single_cycle_that_does_not_fit_is_refused(taught: Path, tmp_path: Path) -> None:
     with pytest.raises(VerifierError, match="'gcc' does not take 'python' programs"):
-        raft.plan(raft_config(taught, tmp_path, cycles=[{}, {"verifier": "gcc"}]))
+        raft.dry_run(raft_config(taught, tmp_path, cycles=[{}, {"verifier": "gcc"}]))
 
 
 def test_a_verifier_that_does_not_fit_is_refused_before_anything_runs(taught: Path, tmp_path: Path) -> None:
     config = raft_config(taught, tmp_path, **{"verifier.type": "rust"})
     with pytest.raises(VerifierError):
-        raft.plan(config)
+        raft.dry_run(config)
     with Store(tmp_path / "runs") as store:
         run = store.create_run("raft", config.to_json())
         with pytest.raises(VerifierError):
@@ -220,11 +220,11 @@ def test_a_verifier_that_does_not_fit_is_refused_before_anything_runs(taught: Pa
         assert store.phases(run.id) == []
 
 
-def test_a_plan_says_what_would_happen_and_writes_nothing(
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
-    lines = raft.plan(raft_config(taught, tmp_path))
+    lines = raft.dry_run(raft_config(taught, tmp_path))
     assert "problems  5 problems in 5 families (python) to train on" in lines
     assert "held out  3 problems in 3 families (python)" in lines
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
@@ -234,7 +234,7 @@ def test_a_file_of_test_rows_is_not_trained_on(taught: Path, tmp_path: Path) -> 
     config = raft_config(taught, tmp_path)
     write_jsonl(config.prompts, [p.to_json() | {"split": "test"} for p in problems()])
     with pytest.raises(DataError, match="no problem to train on"):
-        raft.plan(config)
+        raft.dry_run(config)
 
 
 @pytest.mark.slow

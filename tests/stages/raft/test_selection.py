@@ -6,67 +6,65 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from stored_samples import PROBLEMS, PROGRAMS, TESTED, UNTESTED, judged, loops, samples_of_two_problems
+from stored_samples import PROBLEMS, PROGRAMS, TESTED, UNTESTED, candidate, loops, samples_of_two_problems
 
-from haloforge.answers import normal_form
 from haloforge.config import RaftLoop
 from haloforge.records import Problem
-from haloforge.stages.raft.selection import Choice, select
-from haloforge.store import StoredSample
+from haloforge.stages.raft.selection import Candidate, Choice, select
 
 
-def reasons(samples: list[StoredSample], **settings: float) -> list[str]:
+def reasons(samples: list[Candidate], **settings: float) -> list[str]:
     return [c.reason for c in select(samples, PROBLEMS, RaftLoop(**settings), 0)]
 
 
 def test_on_a_problem_with_tests_only_passed_samples_are_kept() -> None:
-    wrong = judged(1, status="wrong_answer", reward=0.7)
+    wrong = candidate(1, status="wrong_answer", reward=0.7)
     assert reasons([wrong], reward_threshold=0.5) == ["failed"]
     assert reasons([wrong], reward_threshold=0.5, keep_partial=True) == ["kept"]
 
 
 def test_on_a_problem_without_tests_the_threshold_decides() -> None:
-    assert reasons([judged(1, UNTESTED, reward=0.5)], reward_threshold=0.5) == ["kept"]
-    assert reasons([judged(1, UNTESTED, reward=0.3)], reward_threshold=0.5) == ["below_threshold"]
+    assert reasons([candidate(1, UNTESTED, reward=0.5)], reward_threshold=0.5) == ["kept"]
+    assert reasons([candidate(1, UNTESTED, reward=0.3)], reward_threshold=0.5) == ["below_threshold"]
 
 
 def test_what_earned_nothing_is_never_kept() -> None:
-    assert reasons([judged(1, UNTESTED, status="compile_error", reward=0)], reward_threshold=0) == ["failed"]
+    assert reasons([candidate(1, UNTESTED, status="compile_error", reward=0)], reward_threshold=0) == ["failed"]
 
 
 def test_unscored_unverified_forgeable_and_truncated_samples_are_never_kept() -> None:
     samples = [
-        judged(1, status="unscored", reward=1.0),
-        judged(2, verified=False),
-        judged(3, forgeable=True),
-        judged(4, finish="length"),
+        candidate(1, status="unscored", reward=1.0),
+        candidate(2, verified=False),
+        candidate(3, forgeable=True),
+        candidate(4, finish="length"),
     ]
     assert reasons(samples, reward_threshold=0) == ["unscored", "unscored", "forgeable", "truncated"]
 
 
 def test_of_equal_programs_the_shortest_completion_is_kept() -> None:
-    long, short = judged(1, code=PROGRAMS[0], tokens=9), judged(2, code=PROGRAMS[1], tokens=5)
+    long, short = candidate(1, code=PROGRAMS[0], tokens=9), candidate(2, code=PROGRAMS[1], tokens=5)
     assert reasons([long, short]) == ["duplicate", "kept"]
 
 
 def test_the_top_share_is_counted_per_problem_and_rounded_up() -> None:
-    samples = [judged(i) for i in range(3)] + [judged(i, UNTESTED) for i in range(3, 8)]
+    samples = [candidate(i) for i in range(3)] + [candidate(i, UNTESTED) for i in range(3, 8)]
     kept = Counter(s.sample.task_id for s, r in zip(samples, reasons(samples), strict=True) if r == "kept")
     assert kept == {"tested": 2, "untested": 3}
 
 
 def test_what_is_over_the_share_and_what_is_over_the_cap_is_told_apart() -> None:
-    samples = [judged(i, tokens=i) for i in range(4)]
+    samples = [candidate(i, tokens=i) for i in range(4)]
     assert reasons(samples, keep_top_percent=0.75, max_per_prompt=1) == ["kept", "capped", "capped", "not_top"]
 
 
 def test_better_rewards_come_before_shorter_programs() -> None:
-    partial = judged(1, status="wrong_answer", reward=0.8, tokens=1)
-    assert reasons([partial, judged(2, tokens=99)], keep_partial=True) == ["not_top", "kept"]
+    partial = candidate(1, status="wrong_answer", reward=0.8, tokens=1)
+    assert reasons([partial, candidate(2, tokens=99)], keep_partial=True) == ["not_top", "kept"]
 
 
 def test_ties_are_broken_by_the_seed_and_not_by_the_order() -> None:
-    samples = [judged(i) for i in range(8)]
+    samples = [candidate(i) for i in range(8)]
     kept = {
         frozenset(c.sample_id for c in select(samples, PROBLEMS, RaftLoop(max_per_prompt=1), seed) if c.kept)
         for seed in range(40)
@@ -75,10 +73,10 @@ def test_ties_are_broken_by_the_seed_and_not_by_the_order() -> None:
 
 
 @given(samples_of_two_problems, loops)
-def test_nothing_below_the_threshold_and_nothing_unfit_is_kept(samples: list[StoredSample], loop: RaftLoop) -> None:
+def test_nothing_below_the_threshold_and_nothing_unfit_is_kept(samples: list[Candidate], loop: RaftLoop) -> None:
     for sample, choice in zip(samples, select(samples, PROBLEMS, loop, 0), strict=True):
         if choice.kept:
-            verdict = sample.verdict
+            verdict = sample.sample.verdict
             assert verdict is not None and verdict.reward >= max(loop.reward_threshold, 0.1)
             assert verdict.status != "unscored" and not verdict.forgeable
             assert sample.sample.finish_reason == "stop"
@@ -86,11 +84,11 @@ def test_nothing_below_the_threshold_and_nothing_unfit_is_kept(samples: list[Sto
 
 
 @given(samples_of_two_problems, loops)
-def test_cap_share_and_distinctness_hold_for_every_problem(samples: list[StoredSample], loop: RaftLoop) -> None:
+def test_cap_share_and_distinctness_hold_for_every_problem(samples: list[Candidate], loop: RaftLoop) -> None:
     choices = select(samples, PROBLEMS, loop, 0)
     for problem in PROBLEMS.values():
         mine = [(s, c) for s, c in zip(samples, choices, strict=True) if s.sample.task_id == problem.task_id]
-        kept = [normal_form(str(s.sample.code), "python") for s, c in mine if c.kept]
+        kept = [s.digest for s, c in mine if c.kept]
         eligible = sum(c.reason in ("kept", "not_top", "capped") for _, c in mine)
         assert (
             len(kept)
@@ -101,7 +99,7 @@ def test_cap_share_and_distinctness_hold_for_every_problem(samples: list[StoredS
 
 @given(samples_of_two_problems, loops, st.randoms(use_true_random=False))
 def test_the_order_of_the_samples_does_not_matter(
-    samples: list[StoredSample], loop: RaftLoop, generator: random.Random
+    samples: list[Candidate], loop: RaftLoop, generator: random.Random
 ) -> None:
     def by_id(choices: list[Choice]) -> list[Choice]:
         return sorted(choices, key=lambda c: c.sample_id)
@@ -111,24 +109,27 @@ def test_the_order_of_the_samples_does_not_matter(
 
 
 @given(samples_of_two_problems, loops)
-def test_every_sample_has_exactly_one_reason(samples: list[StoredSample], loop: RaftLoop) -> None:
+def test_every_sample_has_exactly_one_reason(samples: list[Candidate], loop: RaftLoop) -> None:
     choices = select(samples, PROBLEMS, loop, 0)
     assert [c.sample_id for c in choices] == [s.id for s in samples]
     assert all(c.kept == (c.reason == "kept") for c in choices)
 
 
 def test_all_passing_keeps_all_and_best_of_n_one() -> None:
-    samples = [judged(i, tokens=9 - i) for i in range(4)]
+    samples = [candidate(i, tokens=9 - i) for i in range(4)]
     assert reasons(samples, strategy="all_passing") == ["kept"] * 4
     assert reasons(samples, strategy="best_of_n") == ["not_top"] * 3 + ["kept"]
 
 
-def many(count: int, passing: int) -> tuple[list[StoredSample], dict[str, Problem]]:
+def many(count: int, passing: int) -> tuple[list[Candidate], dict[str, Problem]]:
     """`count` problems with two samples each; of the first `passing` both pass, of the others one."""
     problems = {f"p{i}": Problem(f"p{i}", "Do it.", tests=TESTED.tests) for i in range(count)}
     samples = []
     for i, problem in enumerate(problems.values()):
-        samples += [judged(2 * i, problem), judged(2 * i + 1, problem, status="passed" if i < passing else "timeout")]
+        samples += [
+            candidate(2 * i, problem),
+            candidate(2 * i + 1, problem, status="passed" if i < passing else "timeout"),
+        ]
     return samples, problems
 
 

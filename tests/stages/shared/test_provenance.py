@@ -13,7 +13,7 @@ from haloforge.models import Metadata, write_metadata
 from haloforge.problems import load_problems
 from haloforge.stages import sft
 from haloforge.stages.benchmark.results import summary
-from haloforge.stages.shared.provenance import caution, provenance
+from haloforge.stages.shared.provenance import contamination_warning, provenance
 from haloforge.store import Report, Store
 
 NAMES = [f"small/{name}" for name in RIGHT]
@@ -127,5 +127,7 @@ def test_a_model_that_was_fine_tuned_on_rows_of_mbpps_test_says_so_when_mbpp_jud
 
 def test_training_on_a_public_benchmark_is_cautioned_against(shared_data: Path) -> None:
     tasks = load_problems(shared_data / "humaneval" / "HumanEval.jsonl.gz")[:7]
-    assert caution(tasks).startswith("7 benchmark tasks are among the problems to train on (HumanEval/0, HumanEval/1, ")
-    assert caution(problems()) == ""
+    assert contamination_warning(tasks).startswith(
+        "7 benchmark tasks are among the problems to train on (HumanEval/0, HumanEval/1, "
+    )
+    assert contamination_warning(problems()) == ""

@@ -10,7 +10,8 @@ from haloforge.config import BatchedSampling
 from haloforge.errors import MachineError, Stopped
 from haloforge.generate import SamplingParams
 from haloforge.records import Message, Problem, Sample, Verdict
-from haloforge.stages.shared.sampling import Work, _refuse_unscored, plan_work, sample_and_verify, sampling_seconds
+from haloforge.stages.shared import sampling
+from haloforge.stages.shared.sampling import Work, plan_work, refuse_many_unscored, sample_and_verify, sampling_seconds
 from haloforge.store import Report, Store
 from haloforge.verify import VerifySettings, open_verifier
 
@@ -59,7 +60,7 @@ def report(store: Store) -> Report:
 
 
 def work(n: int = 2, more: dict[str, int] | None = None) -> Work:
-    return plan_work(problems(), n, SETTINGS, cycle=1, purpose="train", seed=5, more=more)
+    return plan_work(problems(), n, SETTINGS, cycle=1, purpose="train", seed=5, more_samples=more)
 
 
 def finish(report: Report, planned: Work, engine: ScriptedEngine) -> None:
@@ -136,6 +137,18 @@ def test_stored_samples_that_nobody_judged_are_judged_first(report: Report) -> N
     assert statuses == {"wrong_answer": 6, "passed": 10}
 
 
+def test_a_long_backlog_is_judged_a_few_at_a_time_beside_new_samples(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "MOST_WAITING", 2)
+    last = problems()[-5:]  # read after the new samples of the problems before them are stored
+    wrong = [Sample(p.task_id, i, "", program(str(p.entry_point), "99"), seed=1) for p in last for i in range(2)]
+    report.store.save_samples(report.run_id, 1, "train", wrong)
+    finish(report, work(), ScriptedEngine())
+    statuses = Counter(s.verdict.status if s.verdict else "none" for s in report.store.samples(report.run_id))
+    assert statuses == {"wrong_answer": 10, "passed": 6}
+
+
 def leave_unscored(report: Report, count: int) -> None:
     """As if the machine had failed to judge the first samples, and no other."""
     found = report.store.samples(report.run_id)
@@ -153,10 +166,10 @@ def test_what_could_not_be_judged_is_judged_again(report: Report) -> None:
 def test_a_machine_that_can_judge_little_ends_the_run_with_an_error(report: Report) -> None:
     finish(report, work(), ScriptedEngine())
     leave_unscored(report, 4)
-    _refuse_unscored(report, work())
+    refuse_many_unscored(report, work())
     leave_unscored(report, 5)
     with pytest.raises(MachineError, match=r"5 of 16 samples could not be judged on this machine \(no sandbox\)"):
-        _refuse_unscored(report, work())
+        refuse_many_unscored(report, work())
 
 
 def test_the_amount_of_work_is_known_before_the_first_sample(report: Report) -> None:

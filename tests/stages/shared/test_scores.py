@@ -1,10 +1,10 @@
 """Scores count problems, and never what our own machine failed to judge."""
 
 import pytest
-from stored_samples import TESTED, UNTESTED, judged
+from stored_samples import TESTED, UNTESTED, judged, program
 
 from haloforge.records import Problem
-from haloforge.stages.shared.scores import Tally, paired, pass_at, sample_metrics, solved, tally
+from haloforge.stages.shared.scores import Tally, count_distinct, paired, pass_at, sample_metrics, solved, tally
 
 
 def test_unscored_samples_are_in_no_count() -> None:
@@ -42,16 +42,20 @@ def test_solved_means_at_least_one_pass() -> None:
 
 
 def test_what_samples_look_like() -> None:
+    copies = [
+        program(1, code="def f(x): return x", tokens=4),
+        program(2, code="def f(y): return y", tokens=6),
+    ]
     samples = [
-        judged(1, code="def f(x): return x", tokens=4),
-        judged(2, code="def f(y): return y", tokens=6),
+        *(copy.sample for copy in copies),
         judged(3, status="compile_error", reward=0, finish="length", tokens=10),
         judged(4, status="timeout", reward=0.5, tokens=20),
     ]
-    found = sample_metrics(samples, {"tested": TESTED})
+    found = sample_metrics(samples, count_distinct(copies, {"tested": TESTED}), nats=20.0)
     assert (found["compile_rate"], found["timeout_share"], found["truncated_share"]) == (0.75, 0.25, 0.25)
     assert (found["distinct_solutions"], found["duplicates_share"], found["mean_tokens"]) == (1, 0.5, 10)
-    assert sample_metrics([], {}) == {}
+    assert sample_metrics([], 0, 0.0) == {}
+    assert found["nats_per_token"] == 0.5
 
 
 def test_variants_of_a_problem_share_a_family() -> None:

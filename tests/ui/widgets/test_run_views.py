@@ -27,7 +27,7 @@ def test_every_status_is_shown_as_its_chip(store: Store, status: RunStatus) -> N
 def test_the_run_at_work_is_the_one_on_show(store: Store) -> None:
     working = make_run(store, status="running", name="at work")
     make_run(store, status="queued", name="later")
-    assert run_list.chosen_run(store.runs(), VIEW) == store.run(working.id)
+    assert run_list.chosen_run(store, VIEW) == store.run(working.id)
     assert "<h2>at work</h2>" in run_detail.render(store, VIEW)
 
 

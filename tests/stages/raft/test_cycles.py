@@ -1,4 +1,4 @@
-"""When a run is over, and what it says of its cycles."""
+"""When a run is over, what it says of its cycles, and which one it names as the best."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,10 @@ from recorded_cycles import SPLIT, config, record
 
 from haloforge.config import RaftConfig
 from haloforge.errors import Stopped
-from haloforge.stages.raft.cycles import conclude
+from haloforge.stages.raft.cycles import name_best_cycle
 from haloforge.stages.raft.run import decide
-from haloforge.stages.raft.steps import Loop
-from haloforge.stages.shared.engines import Engines
+from haloforge.stages.raft.steps import open_setup
 from haloforge.store import Report, Store
-from haloforge.verify import VerifySettings, open_verifier
 
 HELD_OUT = [p.task_id for p in SPLIT.held_out]
 
@@ -30,8 +28,8 @@ def run_of(store: Store, *held_out_rates: float) -> Report:
 
 
 def goes_on(report: Report, cycle: int, **loop: Any) -> bool:
-    with open_verifier(VerifySettings(workers=1)) as verifier:
-        return decide(Loop(config(**loop), report, SPLIT, verifier, Engines(report.log)), cycle)
+    with open_setup(config(**loop), report, SPLIT) as setup:
+        return decide(setup, cycle)
 
 
 def said(report: Report) -> list[str]:
@@ -74,7 +72,7 @@ def test_a_cycle_is_compared_with_the_best_before_it_too(store: Store) -> None:
 
 def concluded(report: Report, output: Path, split: Any = SPLIT) -> dict[str, Any]:
     data = {"prompts": "p", "sft_checkpoint": "smollm2-135m", "output_dir": str(output)}
-    conclude(report, RaftConfig.parse(data), split)
+    name_best_cycle(report, RaftConfig.parse(data), split)
     content: dict[str, Any] = json.loads((output / "best.json").read_text())
     return content
 

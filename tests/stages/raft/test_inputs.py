@@ -1,4 +1,4 @@
-"""What a config says about verification is what the verifier does."""
+"""A verifier does what its settings say; RAFT refuses one whose verdicts could be forged on every problem."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ import pytest
 from haloforge.config import RaftConfig, VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Tests
-from haloforge.stages.shared.judging import check_cycles
+from haloforge.stages.raft.inputs import check_verifiers
 from haloforge.verify import open_verifier
 
 
@@ -33,13 +33,13 @@ def raft_with(**verifier: object) -> RaftConfig:
 
 def test_raft_is_refused_where_every_verdict_could_be_forged() -> None:
     with pytest.raises(VerifierError, match="'custom' are such; set verifier.unforgeable: true"):
-        check_cycles(raft_with(type="custom", command="true"), [UNTESTED])
-    check_cycles(raft_with(type="custom", command="true", unforgeable=True), [UNTESTED])
+        check_verifiers(raft_with(type="custom", command="true"), [UNTESTED])
+    check_verifiers(raft_with(type="custom", command="true", unforgeable=True), [UNTESTED])
     with pytest.raises(VerifierError, match="all of these problems have tests of kind 'program'"):
-        check_cycles(raft_with(), [PROGRAM])
-    check_cycles(raft_with(), [PROGRAM, UNTESTED])
+        check_verifiers(raft_with(), [PROGRAM])
+    check_verifiers(raft_with(), [PROGRAM, UNTESTED])
 
 
 def test_raft_takes_python_tests_of_kind_program_which_run_apart_from_the_solution() -> None:
     tests = Tests("program", code=("assert f(1) == 2",))
-    check_cycles(raft_with(), [Problem("a", "Write it.", entry_point="f", tests=tests)])
+    check_verifiers(raft_with(), [Problem("a", "Write it.", entry_point="f", tests=tests)])

@@ -1,0 +1,103 @@
+"""The connection to the one SQLite file (WAL), its transactions, and the folders beside it."""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+from haloforge.errors import MachineError
+
+Row = dict[str, Any]
+"""Column name -> value."""
+
+
+def home() -> Path:
+    """The folder of all run records: HALOFORGE_RUNS, else runs/ in the current folder."""
+    return Path(os.environ.get("HALOFORGE_RUNS", "runs"))
+
+
+class Connection:
+    """The database `root`/haloforge.db, brought up to the newest schema. Not shared between threads."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        from sqlite_utils import Database  # here, because it imports pandas where that is installed
+
+        from haloforge.store.schema import migrations
+
+        self.root = (root or home()).absolute()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.root / "haloforge.db", timeout=30, isolation_level=None)
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = normal")
+            connection.execute("pragma foreign_keys = on")
+            self.db = Database(connection)
+            if migrations.pending(self.db):
+                migrations.apply(self.db)
+        except (OSError, sqlite3.DatabaseError) as e:  # a full disk, or a file that is no database
+            raise MachineError(
+                f"{self.root}: the run records cannot be opened or written ({e}); free space there, "
+                "or set HALOFORGE_RUNS to another folder"
+            ) from e
+
+    def close(self) -> None:
+        """Close the connection; nothing can be read or written afterwards."""
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """All rows that a query selects. Raises MachineError when the file cannot be read."""
+        try:
+            with closing(self.db.conn.cursor()) as cursor:
+                cursor.execute(sql, args)
+                names = [d[0] for d in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+        except sqlite3.OperationalError as e:
+            raise MachineError(f"{self.root}/haloforge.db: could not be read ({e})") from e
+
+    def write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
+        """Run the statements in one transaction; returns the number of rows changed by the last one."""
+        changed = 0
+        try:
+            self.db.conn.execute("begin immediate")
+            try:
+                for sql, args in statements:
+                    changed = self.db.conn.execute(sql, args).rowcount
+            except BaseException:
+                self.db.conn.execute("rollback")
+                raise
+            self.db.conn.execute("commit")
+        except sqlite3.OperationalError as e:
+            raise MachineError(
+                f"{self.root}/haloforge.db: could not be written ({e}); free space there and resume"
+            ) from e
+        return changed
+
+    def data_version(self) -> tuple[int, int]:
+        """A value that changes when anything in the database did: this connection's writes, and everybody else's."""
+        version = self.rows("pragma data_version")[0]["data_version"]
+        return int(version), self.db.conn.total_changes
+
+    def folder(self, run_id: str) -> Path:
+        """The run's own folder (log, config.yaml), made when asked for."""
+        path = self.root / run_id
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def lock_path(self, run_id: str) -> Path:
+        """The file that the process which works on a run holds locked for as long as it lives."""
+        return self.folder(run_id) / "lock"
+
+    def output_lock_path(self, place: Path) -> Path:
+        """The file that a run holds locked while it writes to that place."""
+        folder = self.root / "outputs"
+        folder.mkdir(exist_ok=True)
+        return folder / hashlib.sha256(bytes(place)).hexdigest()[:16]

@@ -1,0 +1,58 @@
+"""Events and phases of a run: what it reported, and which steps of its work are begun and done."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from haloforge.records import Event, EventKind, dumps
+from haloforge.store.connection import Connection, Row
+
+
+def emit(db: Connection, run_id: str, kind: EventKind, data: Mapping[str, Any]) -> None:
+    """Append one event."""
+    sql = "insert into events (run, time, kind, data) values (?, ?, ?, ?)"
+    db.write([(sql, (run_id, time.time(), kind, dumps(data)))])
+
+
+def events(db: Connection, run_id: str, after: int = 0, kind: EventKind | None = None, limit: int = -1) -> list[Event]:
+    """Events of a run with an id above `after`, oldest first; all of them unless there is a `limit`."""
+    sql = "select * from events where run = ? and id > ? and (? is null or kind = ?) order by id limit ?"
+    return [_event(row) for row in db.rows(sql, [run_id, after, kind, kind, limit])]
+
+
+def last_event(db: Connection, run_id: str, kind: EventKind) -> Event | None:
+    """The newest event of one kind."""
+    rows = db.rows("select * from events where run = ? and kind = ? order by id desc limit 1", [run_id, kind])
+    return _event(rows[0]) if rows else None
+
+
+def begin_phase(db: Connection, run_id: str, cycle: int, phase: str, data: Mapping[str, Any] | None = None) -> None:
+    """Record that a phase starts, before its work does; a phase that is already there stays as it was."""
+    sql = "insert or ignore into phases (run, cycle, phase, status, data, started) values (?, ?, ?, 'running', ?, ?)"
+    db.write([(sql, (run_id, cycle, phase, dumps(data or {}), time.time()))])
+
+
+def end_phase(db: Connection, run_id: str, cycle: int, phase: str, data: Mapping[str, Any] | None = None) -> None:
+    """Record that a phase is done, and what it found."""
+    sql = "update phases set status = 'done', data = ?, finished = ? where run = ? and cycle = ? and phase = ?"
+    db.write([(sql, (dumps(data or {}), time.time(), run_id, cycle, phase))])
+
+
+def phase(db: Connection, run_id: str, cycle: int, phase: str) -> Row | None:
+    """{status: running | done, data, started, finished} of one phase, or None when it has not begun."""
+    rows = db.rows("select * from phases where run = ? and cycle = ? and phase = ?", [run_id, cycle, phase])
+    return _phase(rows[0]) if rows else None
+
+
+def phases(db: Connection, run_id: str) -> list[Row]:
+    """All phases of a run in the order they began."""
+    return [_phase(row) for row in db.rows("select * from phases where run = ? order by started, rowid", [run_id])]
+
+
+def _event(row: Row) -> Event:
+    return Event(row["id"], row["run"], row["time"], row["kind"], json.loads(row["data"]))
+
+
+def _phase(row: Row) -> Row:
+    return row | {"data": json.loads(row["data"])}

@@ -74,7 +74,6 @@ def test_where_nothing_can_be_read_nothing_is_claimed() -> None:
     assert meter.energy == Energy(None, None)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize(
     ("visible", "joules"),
     [(None, "{'0': 7.0, '1': 20.5}"), ("1", "{'1': 20.5}"), ("GPU-1,2", "{'GPU-1': 20.5}"), ("", "{}")],

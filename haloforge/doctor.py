@@ -108,16 +108,16 @@ def _existing(path: str) -> str:
 
 def _compilers() -> Iterator[Check]:
     """The compilers that are there, each tried in its sandbox; what else could be installed is one line."""
-    from haloforge.languages import FAST_LINKERS, LANGUAGES, compiler_version
-    from haloforge.verify import compiler_flaw, isolation
+    from haloforge.languages import COMPILERS, FAST_LINKERS
+    from haloforge.verify import compiler_flaw, compiler_version, isolation
 
-    missing = [] if any(map(shutil.which, FAST_LINKERS)) else ["mold"]
-    for name, language in LANGUAGES.items():
-        version = compiler_version(language)
+    missing = [] if any(shutil.which(program) for program, _ in FAST_LINKERS) else ["mold"]
+    for name, compiler in COMPILERS.items():
+        version = compiler_version(compiler)
         if not version:
-            missing.append(language.package)
+            missing.append(compiler.package)
             continue
-        flaw = compiler_flaw(language, isolation().name)
+        flaw = compiler_flaw(compiler, isolation().name)
         yield Check(name, "missing" if flaw else "ok", version, f"it cannot be used: {flaw}" if flaw else "")
     if missing:
         packages = " ".join(dict.fromkeys(missing))

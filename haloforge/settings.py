@@ -2,15 +2,24 @@
 
 import difflib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticKnownError, core_schema
 
 from haloforge.errors import ConfigError
 
@@ -47,6 +56,22 @@ def _read_groups(value: Any) -> Any:
     if not isinstance(groups, list | tuple) or not all(isinstance(group, Mapping | None) for group in groups):
         raise ValueError("give a list of groups, such as [{reward_threshold: 0.3}, {}]")
     return [group or {} for group in groups]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A text out of the names of a registry, which is asked at each use: `Annotated[str, OneOf(verifiers)]`."""
+
+    names: Callable[[], Iterable[str]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def _checked(self, value: Any) -> Any:
+        *others, last = map(repr, self.names())
+        if value not in self.names():
+            raise PydanticKnownError("literal_error", {"expected": f"{', '.join(others)} or {last}"})
+        return value
 
 
 Ints = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
@@ -236,7 +261,7 @@ def _leaf(path: str, field: FieldInfo) -> Setting:
     if get_origin(annotation) in (Union, UnionType):
         members = [a for a in get_args(annotation) if a is not type(None)]
         annotation, optional = members[0], len(members) < len(get_args(annotation))
-    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    choices = get_args(annotation) if get_origin(annotation) is Literal else _registered(field)
     kind = str if choices else get_origin(annotation) or annotation
     low, high = _bound(field, "ge", "gt"), _bound(field, "le", "lt")
     return Setting(
@@ -254,6 +279,11 @@ def _leaf(path: str, field: FieldInfo) -> Setting:
         kind=extra.get("kind", ""),
         is_output=bool(extra.get("is_output")),
     )
+
+
+def _registered(field: FieldInfo) -> tuple[str, ...]:
+    """The names that a setting may take, where a registry holds them."""
+    return tuple(name for marker in field.metadata if isinstance(marker, OneOf) for name in marker.names())
 
 
 def _bound(field: FieldInfo, *names: str) -> float | None:

@@ -15,7 +15,7 @@ def test_a_torch_that_cannot_be_imported_is_one_line(monkeypatch: pytest.MonkeyP
 
 
 def test_what_could_be_installed_is_one_line_and_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("haloforge.languages.compiler_version", lambda language: "")
+    monkeypatch.setattr("haloforge.verify.compiler_version", lambda compiler: "")
     monkeypatch.setattr("haloforge.languages.FAST_LINKERS", {})
     (line,) = doctor._compilers()
     assert line.state == "optional"

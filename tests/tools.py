@@ -20,7 +20,7 @@ PACKAGES = {
     "unshare": "util-linux",
     "x86_64-w64-mingw32-g++": "g++-mingw-w64-x86-64-posix",
 }
-COMPILERS = {"c": "gcc", "cpp": "g++", "rust": "rustc", "go": "go"}
+COMMANDS = {"c": "gcc", "cpp": "g++", "rust": "rustc", "go": "go"}
 """The program that verifies each compiled language by default."""
 
 

@@ -2,6 +2,6 @@
 
 from haloforge.answers.assembly import cut_at_stop_tokens, whole_program
 from haloforge.answers.extraction import extract_code
-from haloforge.answers.normal_form import normal_form
+from haloforge.answers.normal_forms import normal_form
 
 __all__ = ["cut_at_stop_tokens", "extract_code", "normal_form", "whole_program"]

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from haloforge.languages import family_of
+from haloforge.languages import Language, language_of
 from haloforge.records import Problem
 
 
@@ -16,9 +16,10 @@ def whole_program(problem: Problem, text: str) -> str:
     starter = problem.starter_code
     if not starter:
         return text
-    if family_of(problem.language) == "python":
+    language = language_of(problem.language)
+    if language.syntax == "python":
         return _python(problem, starter, text)
-    return _braced(problem, starter, text)
+    return _braced(problem, language, starter, text)
 
 
 def cut_at_stop_tokens(problem: Problem, completion: str) -> str:
@@ -74,16 +75,16 @@ def _missing_from(starter: str, text: str, entry_point: str | None) -> str:
     return "\n\n".join(kept)
 
 
-def _braced(problem: Problem, starter: str, text: str) -> str:
+def _braced(problem: Problem, language: Language, starter: str, text: str) -> str:
     tests = problem.tests.code[0] if problem.tests.kind == "program" and problem.tests.code else ""
     closes = tests.lstrip().startswith("}")
-    name, language = problem.entry_point or _last_function(starter), family_of(problem.language)
+    name = problem.entry_point or _last_function(starter)
     if not name or not _begins(language, name, text):
         return starter + cut_at_stop_tokens(problem, text)
     helpers = _helpers(language, starter, text, name)
-    if language == "go":  # where imports are joined later, with those of the tests
+    if language.imports == "joined":  # later, with those of the tests
         return "\n".join([text, *helpers])
-    may_repeat = bool(helpers) and language != "rust"
+    may_repeat = bool(helpers) and language.imports == "repeatable"
     program = "\n".join([*_preamble(starter, "" if may_repeat else text, name), *helpers, text])
     return program.rstrip().removesuffix("}") if closes else program
 
@@ -92,18 +93,18 @@ _CALLERS = r"return|else|if|while|for|switch|case|do|throw|new|delete|co_return"
 _NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\\n])'", re.DOTALL)
 
 
-def _head(language: str, name: str) -> str:
+def _head(language: Language, name: str) -> str:
     """What the definition of a function begins with."""
-    keyword = {"go": r"func\s+", "rust": r"(?:pub\s+)?fn\s+"}.get(language, rf"(?!(?:{_CALLERS})\b)\w[^\n;{{}}()=]*\b")
+    keyword = language.function_keyword or rf"(?!(?:{_CALLERS})\b)\w[^\n;{{}}()=]*\b"
     return rf"^[ \t]*{keyword}({name})\s*[(<\[]"
 
 
-def _begins(language: str, name: str, text: str) -> bool:
+def _begins(language: Language, name: str, text: str) -> bool:
     """Whether the text defines that function, and does not only call it."""
     return re.search(_head(language, re.escape(name)) + r"[^;{]*\{", text, re.MULTILINE) is not None
 
 
-def _helpers(language: str, starter: str, text: str, name: str) -> list[str]:
+def _helpers(language: Language, starter: str, text: str, name: str) -> list[str]:
     """Whole functions of the starter that the text does not define itself, and may call."""
     masked = _NOT_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), starter)
     found, position = [], 0

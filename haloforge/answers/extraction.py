@@ -5,35 +5,16 @@ surrounds code is removed: prose, fences, the unfinished last statement of an an
 """
 
 import ast
+import functools
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from haloforge.languages import Language, language_of
 from haloforge.records import Problem
 
 _FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+#.-]*)")
-_TAGS = {
-    "python": frozenset({"python", "py", "python3", "py3"}),
-    "c": frozenset({"c", "h"}),
-    "cpp": frozenset({"cpp", "c++", "cc", "cxx", "hpp", "c"}),
-    "rust": frozenset({"rust", "rs"}),
-    "go": frozenset({"go", "golang"}),
-}
-_C_START = re.compile(
-    r"\s*(#\s*(include|define|pragma|if)|using\s|namespace\s|template\s*<|typedef\s|struct\s|class\s|enum\s"
-    r"|(static|inline|const|constexpr|extern|unsigned|signed|long|short|int|void|bool|char|double|float|auto"
-    r"|std::\w+|vector\s*<|string|size_t|u?int\d+_t)\b[^.!?]*[({;=])"
-)
-_STARTS = {
-    "python": re.compile(
-        r"(def|class|async def|import|from|for|while|if|try|with)\b|@\w|[A-Za-z_][\w.\[\], ]*\s*=[^=]|print\("
-    ),
-    "c": _C_START,
-    "cpp": _C_START,
-    "rust": re.compile(r"\s*(use|fn|pub|mod|struct|enum|impl|trait|const|static|#!?\[)\b"),
-    "go": re.compile(r"\s*(package|import|func|type|var|const)\b"),
-}
 _CONTINUES = re.compile(r"(else|elif|except|finally)\b|[)\]}]")
 """Lines that are not indented and yet belong to the statement before."""
 
@@ -53,8 +34,9 @@ class _Block:
 def extract_code(text: str, problem: Problem) -> str | None:
     """The program in `text`, or None when nothing there is code. See the module for what is kept and what is cut."""
     text = text[:_LONGEST_TEXT].replace("\r\n", "\n")
-    blocks = _in_language(_blocks(text), problem.language)
-    code = _from_blocks(blocks, problem) if blocks else _from_prose(text, problem)
+    language = language_of(problem.language)
+    blocks = _in_language(_blocks(text), language)
+    code = _from_blocks(blocks, problem, language) if blocks else _from_prose(text, problem, language)
     code = code.lstrip("\n").rstrip() if code else ""
     return code + "\n" if code else None
 
@@ -93,17 +75,16 @@ def _joined(lines: Sequence[str]) -> str:
     return textwrap.dedent("\n".join(lines))
 
 
-def _in_language(blocks: list[_Block], language: str) -> list[_Block]:
+def _in_language(blocks: list[_Block], language: Language) -> list[_Block]:
     """Blocks tagged with the problem's language, else untagged ones, else whatever there is."""
-    tags = _TAGS.get(language, frozenset({language}))
-    matching = [block for block in blocks if block.tag in tags]
+    matching = [block for block in blocks if block.tag in language.fence_names]
     untagged = [block for block in blocks if not block.tag]
     return matching or untagged or blocks
 
 
-def _from_blocks(blocks: list[_Block], problem: Problem) -> str | None:
-    if problem.language != "python":
-        candidates = [block.code if block.is_closed else _without_tail(block.code) for block in blocks]
+def _from_blocks(blocks: list[_Block], problem: Problem, language: Language) -> str | None:
+    if language.syntax != "python":
+        candidates = [block.code if block.is_closed else _without_tail(block.code, language) for block in blocks]
         return _best(candidates, [_names_entry(code, problem) for code in candidates])
     candidates = [
         _with_starter(block.code if block.is_closed else _finished_statements(block.code, problem), problem)
@@ -124,13 +105,15 @@ def _best(candidates: list[str], *wishes: list[bool]) -> str:
     return candidates[-1]
 
 
-def _from_prose(text: str, problem: Problem) -> str | None:
-    start = _STARTS.get(problem.language)
-    if problem.language == "python":
-        return _python_in_prose(text, problem)
+def _from_prose(text: str, problem: Problem, language: Language) -> str | None:
+    if not language.first_line:
+        return None
+    start = re.compile(language.first_line)
+    if language.syntax == "python":
+        return _python_in_prose(text, problem, start)
     lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if start and start.match(line)), None)
-    return None if first is None else _without_tail("\n".join(lines[first:]))
+    first = next((i for i, line in enumerate(lines) if start.match(line)), None)
+    return None if first is None else _without_tail("\n".join(lines[first:]), language)
 
 
 # -- Python --------------------------------------------------------------------------------------------------------
@@ -206,10 +189,10 @@ def _spans(lines: Sequence[str], start: re.Pattern[str]) -> list[str]:
     return ["\n".join(lines[first:end]) for first, end in runs]
 
 
-def _python_in_prose(text: str, problem: Problem) -> str | None:
+def _python_in_prose(text: str, problem: Problem, start: re.Pattern[str]) -> str | None:
     """Code without a fence: the span that defines the entry point, else the longest, with the imports before it."""
     lines = textwrap.dedent(text).split("\n")[:_MOST_LINES]
-    spans = [span for span in _spans(lines, _STARTS["python"]) if _is_program(span)]
+    spans = [span for span in _spans(lines, start) if _is_program(span)]
     continued = _with_starter(_body(text), problem)
     if not any(_defines_entry(span, problem) for span in spans) and _defines_entry(continued, problem):
         return continued
@@ -241,13 +224,11 @@ def _cut_definition(lines: Sequence[str]) -> str | None:
 
 # -- languages with braces -----------------------------------------------------------------------------------------
 
-_TOKENS = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|[{}]', re.DOTALL)
 
-
-def _without_tail(code: str) -> str:
+def _without_tail(code: str, language: Language) -> str:
     """Cut what follows the last top-level closing brace; a program that is cut inside braces stays as it is."""
     depth, end = 0, 0
-    for token in _TOKENS.finditer(code):
+    for token in _tokens(language).finditer(code):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
         if token[0] == "}" and depth <= 0:
             end, depth = token.end(), 0
@@ -255,6 +236,15 @@ def _without_tail(code: str) -> str:
         return code
     tail = re.match(r"\s*;", code[end:])
     return code[: end + (tail.end() if tail else 0)]
+
+
+@functools.cache
+def _tokens(language: Language) -> re.Pattern[str]:
+    """Comments, texts and characters, in which braces do not count, and braces."""
+    line, opening, closing = map(re.escape, (language.line_comment, *language.block_comment))
+    return re.compile(
+        rf'{line}[^\n]*|{opening}.*?(?:{closing}|\Z)|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|[{{}}]', re.DOTALL
+    )
 
 
 def _names_entry(code: str, problem: Problem) -> bool:

@@ -1,12 +1,13 @@
 """How code is judged, and the command that only judges."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import PrivateAttr
 
-from haloforge.settings import Section, StageConfig, Words, setting
+from haloforge.languages import verifiers
+from haloforge.settings import OneOf, Section, StageConfig, Words, setting
 
-VerifierName = Literal["auto", "python", "gcc", "clang", "mingw", "rust", "go", "custom"]
+VerifierName = Annotated[str, OneOf(verifiers)]
 
 
 class VerifySettings(Section):

@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING
 from haloforge.answers import extract_code
 from haloforge.errors import ConfigError
 from haloforge.generate import mbpp_3shot
+from haloforge.languages import language_of
 from haloforge.models import FALLBACK_CHAT_TEMPLATE
 from haloforge.problems.python_source import EXAMPLE_INTRO
 from haloforge.records import Message, Problem
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-LANGUAGE_NAMES: Mapping[str, str] = {
-    "python": "Python",
-    "c": "C",
-    "cpp": "C++",
-    "rust": "Rust",
-    "go": "Go",
-    "java": "Java",
-    "javascript": "JavaScript",
-    "typescript": "TypeScript",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +46,7 @@ def messages(problem: Problem) -> list[Message]:
     """
     if not isinstance(problem.prompt, str):
         return list(problem.prompt)
-    language = LANGUAGE_NAMES.get(problem.language, problem.language)
+    language = language_of(problem.language).display_name
     parts = [_task(problem, language), *_interface(problem)]
     if problem.tests.kind == "stdio":
         parts.append("The program reads from standard input and writes to standard output.")
@@ -72,7 +62,7 @@ def completion_text(problem: Problem, solution: str) -> str:
     code = solution.strip("\n")
     if _continues_starter(problem, code):
         code = problem.starter_code.rstrip("\n") + "\n" + code
-    return f"```{problem.language}\n{code}\n```"
+    return f"```{language_of(problem.language).name}\n{code}\n```"
 
 
 def render(
@@ -117,7 +107,7 @@ def _task(problem: Problem, language: str) -> str:
     starter = problem.starter_code.strip("\n")
     if not starter:
         return problem.statement.strip()
-    block = f"```{problem.language}\n{starter}\n```"
+    block = f"```{language_of(problem.language).name}\n{starter}\n```"
     if problem.meta.get("prompt_is_code"):
         return f"Complete this {language} code:\n\n{block}"
     return f"{problem.statement.strip()}\n\nStart from this code:\n\n{block}"
@@ -135,7 +125,7 @@ def _continues_starter(problem: Problem, code: str) -> bool:
     starter, name = problem.starter_code, problem.entry_point
     if not starter or not name:
         return False
-    if problem.language == "python":
+    if language_of(problem.language).syntax == "python":
         return not _defines(code, name)
     return f"{name}(" not in code
 

@@ -19,6 +19,7 @@ How the verdict on one sample comes about:
     python/       tests in Python: the solution in one process, its tests in another, which makes the verdict
     compiled/     other languages: compile, then run
     custom.py     a command of the user's is the judge
+    toolchains.py which compilers this machine has
     stdio.py      runs a program on each case; comparison.py compares its output, outside the sandbox
     sandbox/      the engine's end of the sandboxed processes, and how strong a sandbox this machine can build
     box/          what runs inside those processes
@@ -28,23 +29,22 @@ Everything that runs model-written code, and every compiler, runs in a sandbox. 
 """
 
 from haloforge.config import VerifySettings
-from haloforge.languages import VERIFIERS, compilers_available
 from haloforge.verify.box.confinement.seccomp import hide_from_debuggers
-from haloforge.verify.compiled.probe import compiler_flaw
+from haloforge.verify.compiled import compiler_flaw
 from haloforge.verify.reward_function import reward_function
 from haloforge.verify.rewards import COMPILES, PASSES, RUNS, reward_of
 from haloforge.verify.sandbox.probe import isolation
+from haloforge.verify.toolchains import compiler_version
 from haloforge.verify.verifier import Verifier, open_verifier
 
 __all__ = [
     "COMPILES",
     "PASSES",
     "RUNS",
-    "VERIFIERS",
     "Verifier",
     "VerifySettings",
     "compiler_flaw",
-    "compilers_available",
+    "compiler_version",
     "hide_from_debuggers",
     "isolation",
     "open_verifier",

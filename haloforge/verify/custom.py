@@ -20,7 +20,7 @@ from typing import Any
 
 from haloforge.config import VerifySettings
 from haloforge.errors import VerifierError
-from haloforge.languages import family_of
+from haloforge.languages import language_of
 from haloforge.records import STATUSES, Problem, Status, TestOutcome, dumps
 from haloforge.verify.box.confinement import landlock
 from haloforge.verify.box.confinement.limits import Limits
@@ -36,7 +36,6 @@ TOOL_MEMORY_MB = 3072
 _TRIAL = Limits(cpu_s=10, wall_s=40, memory_mb=1024)
 _SIGNALS_SCOPED = 6
 """Version of landlock from which a process cannot signal those outside."""
-_SUFFIXES = {"python": ".py", "cpp": ".cpp", "c": ".c", "rust": ".rs", "go": ".go"}
 
 
 def command_level(level: str, *, allow_unsafe: bool) -> str:
@@ -116,7 +115,7 @@ def run_custom(
 
 def _run(box: Zygote, scratch: Path, settings: VerifySettings, problem: Problem, code: str, limits: Limits) -> Ran:
     with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
-        path = Path(folder, "solution" + _SUFFIXES.get(family_of(problem.language), ".txt"))
+        path = Path(folder, "solution" + language_of(problem.language).suffix)
         path.write_text(code, encoding="utf-8", errors="replace")
         request = {
             "argv": [word.replace(PLACEHOLDER, str(path)) for word in prepared(settings.command)],

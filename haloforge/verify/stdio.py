@@ -1,4 +1,4 @@
-"""Whole programs: compile or load, feed each case, compare what they write. Python and compiled languages alike."""
+"""Whole programs, in any language: feed each case, compare what they write."""
 
 import itertools
 import json
@@ -41,36 +41,6 @@ def _checked(judge: Zygote, checker: str, case: Case, written: str, limits: Limi
     return ran.end.code == 0 and said[:1] in (["1"], ["1.0"], ["True"], ["OK"], ["ok"], ["AC"])
 
 
-def run_python(
-    solution: Zygote, code: str, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool
-) -> Outcome:
-    """A Python script judged by what it prints."""
-
-    def start(stdin: bytes) -> Ran:
-        return run(solution, {"mode": "program", "code": code}, limits, stdin)
-
-    return run_cases(start, cases, agree, limits, stop=stop)
-
-
-def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: bool) -> Outcome:
-    """No tests: compiling is the verdict, and running to the end without an error where that is asked for."""
-    ran = run(solution, {"mode": "program" if also_run else "compile", "code": code}, limits)
-    failure, warnings = _before_the_start(ran, limits)
-    if failure is None and also_run:
-        failure = failure_of(ran, limits)
-    status, detail = failure or ("passed", "")
-    return Outcome(
-        status,
-        detail,
-        has_warnings=bool(warnings),
-        diagnostics="\n".join(warnings) or text_of(ran.stderr),
-        cpu_s=ran.end.cpu_s,
-        memory_mb=ran.end.memory_mb,
-        level="ran" if also_run else "compiled",
-        slept=ran.end.by_wall_clock,
-    )
-
-
 def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool) -> Outcome:
     """One run per case. The first failure names the verdict; every run has the whole time limit."""
     outcomes: list[TestOutcome] = []
@@ -81,7 +51,7 @@ def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits,
     diagnostics = ""
     for number, case in enumerate(cases, 1):
         ran = start(case.input.encode())
-        failure, warnings = _before_the_start(ran, limits)
+        failure, warnings = compile_report(ran)
         failure = failure or failure_of(ran, limits) or _difference(case, ran, agree)
         cpu_s, memory_mb, slept = (
             cpu_s + ran.end.cpu_s,
@@ -108,7 +78,7 @@ def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits,
     )
 
 
-def _before_the_start(ran: Ran, limits: Limits) -> tuple[tuple[Status, str] | None, list[str]]:
+def compile_report(ran: Ran) -> tuple[tuple[Status, str] | None, list[str]]:
     """What the box reported about compiling, before the code could say anything; compiled programs report nothing."""
     warnings: list[str] = []
     view = ran.report

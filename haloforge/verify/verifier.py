@@ -15,19 +15,18 @@ from types import TracebackType
 from haloforge.config import VerifySettings
 from haloforge.cores import cores_of, usable_cores
 from haloforge.errors import DataError, VerifierError
-from haloforge.languages import LANGUAGES, VERIFIERS, Language, compiler_path, family_of, language_for, toolchain
+from haloforge.languages import Compiler, compiler_for, language_of, verifiers
 from haloforge.records import Problem, Verdict
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.cache import OutcomeCache, PerProblem, key_of
 from haloforge.verify.comparison import comparison
-from haloforge.verify.compiled.binaries import Binaries
-from haloforge.verify.compiled.golang import unknown_imports
-from haloforge.verify.compiled.probe import compiler_flaw
+from haloforge.verify.compiled import Binaries, compiler_flaw, missing_imports
 from haloforge.verify.custom import check_command, command_level
 from haloforge.verify.outcome import Outcome, verdict_of
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed
+from haloforge.verify.toolchains import compiler_path, toolchain
 from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
 
 MAX_TRIES = 3
@@ -49,8 +48,8 @@ def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verif
     Verdicts of `custom` are not kept: they depend on all that its command reads, which may change. Raises VerifierError
     for an unknown verifier, or where no sandbox can be built.
     """
-    if settings.type not in VERIFIERS:
-        raise VerifierError(f"unknown verifier {settings.type!r}; use one of {', '.join(VERIFIERS)}")
+    if settings.type not in verifiers():
+        raise VerifierError(f"unknown verifier {settings.type!r}; use one of {', '.join(verifiers())}")
     level = chosen_level(allow_unsafe=settings.allow_unsafe)
     if settings.type == "custom":
         level, cache = command_level(level, allow_unsafe=settings.allow_unsafe), None
@@ -261,10 +260,10 @@ def _check(problem: Problem, settings: VerifySettings, level: str) -> None:
     if settings.type == "custom":
         check_command(settings, level, problem)
         return
-    language = language_for(settings.type, problem.language)
+    compiler = compiler_for(settings.type, problem.language)
     kind = problem.tests.kind
-    if language is not None:
-        _check_compiler(language, kind, level)
+    if compiler is not None:
+        _check_compiler(compiler, kind, level)
     if kind == "stdio" and problem.tests.compare != "checker":
         try:
             comparison(problem.tests.compare)
@@ -272,25 +271,25 @@ def _check(problem: Problem, settings: VerifySettings, level: str) -> None:
             raise VerifierError(f"{problem.task_id}: {error}") from error
 
 
-def _check_compiler(language: Language, kind: str, level: str) -> None:
+def _check_compiler(compiler: Compiler, kind: str, level: str) -> None:
     if kind in ("asserts", "check", "pytest"):
-        raise VerifierError(f"tests of kind {kind!r} are Python; {language.name} takes stdio, program or none")
-    if compiler_path(language) is None:
-        raise VerifierError(
-            f"{language.compiler} is not installed; apt-get install {language.package} (Debian, Ubuntu)"
-        )
-    if not language.can_run and kind != "none":
-        raise VerifierError(f"{language.name} only compiles; its problems cannot have tests of kind {kind!r}")
-    if flaw := compiler_flaw(language, level):
-        raise VerifierError(f"{language.name} cannot be used at isolation level {level}: {flaw}")
+        raise VerifierError(f"tests of kind {kind!r} are Python; {compiler.name} takes stdio, program or none")
+    if compiler_path(compiler) is None:
+        raise VerifierError(f"{compiler.command} is not installed; apt-get install {compiler.package} (Debian, Ubuntu)")
+    if not compiler.can_run and kind != "none":
+        raise VerifierError(f"{compiler.name} only compiles; its problems cannot have tests of kind {kind!r}")
+    if flaw := compiler_flaw(compiler, level):
+        raise VerifierError(f"{compiler.name} cannot be used at isolation level {level}: {flaw}")
 
 
 def _check_imports(problem: Problem, settings: VerifySettings) -> None:
-    """Raises VerifierError when Go tests import packages that are not here: then no solution would compile."""
-    if problem.tests.kind != "program" or settings.type == "custom" or family_of(problem.language) != "go":
+    """Raises VerifierError when the tests import what is not here: then no solution would compile."""
+    if problem.tests.kind != "program" or settings.type == "custom":
         return
-    unknown = unknown_imports(LANGUAGES["go"], (problem.starter_code, problem.tests.setup, *problem.tests.code))
-    if unknown:
+    compiler = compiler_for(settings.type, problem.language)
+    missing = missing_imports(compiler, problem) if compiler else set()
+    if missing:
+        language = language_of(problem.language).display_name
         raise VerifierError(
-            f"{problem.task_id}: its tests need {', '.join(sorted(unknown))}, which is not there for Go"
+            f"{problem.task_id}: its tests need {', '.join(sorted(missing))}, which is not there for {language}"
         )

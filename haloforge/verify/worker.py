@@ -4,21 +4,20 @@ import contextlib
 from pathlib import Path
 
 from haloforge.config import VerifySettings
-from haloforge.languages import language_for
+from haloforge.languages import compiler_for
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
 from haloforge.verify.cache import PerProblem
-from haloforge.verify.compiled.binaries import Binaries
-from haloforge.verify.compiled.build import Workshop
-from haloforge.verify.compiled.headers import headers_folder
-from haloforge.verify.compiled.judge import verify_compiled
+from haloforge.verify.compiled import Binaries, Submission, Workshop, verify_compiled
 from haloforge.verify.custom import run_custom, start_box
 from haloforge.verify.outcome import Outcome
+from haloforge.verify.python.programs import compile_python, run_python
 from haloforge.verify.python.suites import Trial, run_joined, run_split, suite_of
+from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.zygote import Zygote
-from haloforge.verify.stdio import agreement, compile_python, run_python
+from haloforge.verify.stdio import agreement
 
 MIN_WALL_S = 10.0
 """Wall time that every sample has, in seconds."""
@@ -43,12 +42,13 @@ class Worker:
         if settings.type == "custom":
             scratch = self._scratch.folder
             return run_custom(self._command_box(scratch), scratch, settings, problem, code, limits)
-        language = language_for(settings.type, problem.language)
+        compiler = compiler_for(settings.type, problem.language)
         stop = settings.stop_at_first_failure
         agree = agreement(tests, lambda: self._zygote("judge"), limits)
-        if language is not None:
+        if compiler is not None:
             workshop = Workshop(self._zygote("launcher"), self._scratch.folder, self._binaries)
-            return verify_compiled(workshop, language, problem, code, limits, agree, settings)
+            submission = Submission(problem, code, limits, agree, settings.run_after_compile, stop)
+            return verify_compiled(workshop, compiler, submission)
         heavy = any(name in text for name in PACKAGES for text in (code, tests.setup, *tests.code, *tests.hidden))
         solution = self._zygote("solution", packages_too=heavy)
         if tests.kind == "none":

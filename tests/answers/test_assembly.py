@@ -1,5 +1,5 @@
 import pytest
-from tools import COMPILERS, needs
+from tools import COMMANDS, needs
 
 from haloforge.answers import whole_program
 from haloforge.problems import load_problems
@@ -86,7 +86,7 @@ HELPED = {
 
 @pytest.mark.parametrize("language", sorted(HELPED))
 def test_a_whole_function_may_call_the_helpers_of_its_prompt(verifier, language):
-    needs(COMPILERS[language])
+    needs(COMMANDS[language])
     prompt, answer, test = HELPED[language]
     tests = Tests("program", setup='import "testing"\n' if language == "go" else "", code=(test,))
     problem = Problem("h", prompt, language=language, entry_point="four", tests=tests, meta={"prompt_is_code": True})
@@ -98,7 +98,7 @@ def test_a_whole_function_may_call_the_helpers_of_its_prompt(verifier, language)
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "count"), [("cpp", 160), ("rust", 150)])
 def test_humanevalpack_references_pass(shared_data, verifier, file, count):
-    needs(COMPILERS[file])
+    needs(COMMANDS[file])
     problems = load_problems(shared_data / f"humanevalpack/humanevalpack-{file}.jsonl")
     verifier.check(problems)
     assert sum(v.passed for v in verifier.verify_many((p, p.solution) for p in problems)) >= count

@@ -5,13 +5,13 @@ from contextlib import closing
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import DataError
 from haloforge.generate.prompts import protocol_named
+from haloforge.languages import default_language
 from haloforge.problems import load_problems
 from haloforge.records import Problem
 from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.judging import default_language
 from haloforge.stages.shared.phases import Facts, once
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
@@ -72,7 +72,7 @@ def check_output(config: BenchmarkConfig) -> None:
 
 def _problems(config: BenchmarkConfig) -> list[Problem]:
     """The first `config.limit` problems of the file. Raises DataError for one that the protocol cannot ask."""
-    problems = load_problems(config.prompts, default_language=default_language(config.verifier))[: config.limit]
+    problems = load_problems(config.prompts, default_language=default_language(config.verifier.type))[: config.limit]
     protocol = protocol_named(config.protocol)
     for problem in problems:
         if why_not := protocol.misfit(problem):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from haloforge.config import ValidateConfig, VerifySettings
 from haloforge.errors import DataError, VerifierError
 from haloforge.files import read_jsonl
+from haloforge.languages import default_language
 from haloforge.problems import adapted
 from haloforge.problems.decontaminate import bundled
 from haloforge.problems.rows import training_row
 from haloforge.records import Problem, Verdict
-from haloforge.stages.shared.judging import default_language
 from haloforge.verify import open_verifier
 
 MAX_SHOWN = 10
@@ -104,7 +104,7 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
     """Examine a file of problems or of training rows. Raises DataError for a file that cannot be opened."""
     rows, errors = _read(path)
     problems, answers = dict[int, Problem](), dict[int, str]()
-    read_problems = adapted(rows, stem=path.name, default_language=default_language(config.verifier))
+    read_problems = adapted(rows, stem=path.name, default_language=default_language(config.verifier.type))
     for (line, row), (_, problem) in zip(rows, read_problems, strict=True):
         answer = _answer(line, row)
         if isinstance(problem, Problem):

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from haloforge.config import RaftConfig, VerifySettings
 from haloforge.errors import VerifierError
-from haloforge.languages import language_for
+from haloforge.languages import compiler_for, default_language
 from haloforge.models import refuse_4bit_without_support
 from haloforge.records import Problem
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.splits import Split, read_split
 from haloforge.stages.raft.training_set import check_replay_file
-from haloforge.stages.shared.judging import default_language
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.store import Report
@@ -28,7 +27,7 @@ def checked_split(config: RaftConfig, run_id: str = "") -> Split:
     for seed_config in configs_of(config):
         refuse_taken_output(seed_config, run_id)
     check_replay_file(config)
-    split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier))
+    split = read_split(config.prompts, config.evaluation, config.seed, default_language(config.verifier.type))
     with open_verifier(config.verifier) as verifier:
         verifier.check([*split.train, *split.held_out])
     check_verifiers(config, split.train)
@@ -71,4 +70,4 @@ def _refuse_forgeable(section: VerifySettings, problems: Sequence[Problem]) -> N
 
 
 def _runs_beside_its_tests(section: VerifySettings, problem: Problem) -> bool:
-    return problem.tests.kind == "program" and language_for(section.type, problem.language) is not None
+    return problem.tests.kind == "program" and compiler_for(section.type, problem.language) is not None

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from haloforge.errors import ForgeError
-from haloforge.generate.prompts import LANGUAGE_NAMES
+from haloforge.languages import LANGUAGES, language_of
 from haloforge.records import Problem
 from haloforge.store import Store
 from haloforge.ui import generation, inventory, space
@@ -18,10 +18,8 @@ from haloforge.ui.panes import new_pane
 from haloforge.ui.playground_request import ASSERTS, COMPILER, PROBLEM, Controls, find_problem, problem_of, request_of
 from haloforge.ui.view import View, number
 from haloforge.ui.widgets import answers
-from haloforge.ui.widgets.code import gradio_language
 from haloforge.ui.widgets.verdict import verdict_box
 
-LANGUAGES = [name for name in LANGUAGE_NAMES if name in ("python", "c", "cpp", "rust", "go")]
 _FILLED = ("model", "second_model", "prompt", "verify_with", "language", "asserts", "file", "task")
 """Controls that get values or choices when the tab is opened."""
 
@@ -83,7 +81,7 @@ def _wire_choices(page: Page, parts: dict[str, Any]) -> None:
         **_QUIET,
     )
     parts["language"].change(
-        lambda language: gr.Code(language=gradio_language(language)), parts["language"], parts["own_code"], **_QUIET
+        lambda language: gr.Code(language=language_of(language).editor), parts["language"], parts["own_code"], **_QUIET
     )
 
 
@@ -111,7 +109,10 @@ def _controls(page: Page, caps: space.Caps) -> dict[str, Any]:
             [ASSERTS, PROBLEM, COMPILER], value=ASSERTS, label="Verify with", elem_id="play-against"
         )
         parts["language"] = gr.Dropdown(
-            [(LANGUAGE_NAMES[n], n) for n in LANGUAGES], value="python", label="Language", elem_id="play-language"
+            [(known.display_name, known.name) for known in LANGUAGES.values() if known.verifier],
+            value="python",
+            label="Language",
+            elem_id="play-language",
         )
     parts["asserts"] = gr.Code(
         label="Asserts", language="python", lines=4, max_lines=12, interactive=True, elem_id="play-asserts"

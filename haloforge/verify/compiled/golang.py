@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from haloforge.files import write_text
-from haloforge.languages import Language, compiler_path, compiler_version
-from haloforge.verify.compiled.headers import headers_folder
-from haloforge.verify.sandbox.kept import made_once
+from haloforge.languages import Compiler
+from haloforge.records import Problem
+from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Sources, Step, last_line_for
+from haloforge.verify.compiled.single_file import before_last_brace
+from haloforge.verify.sandbox.kept import headers_folder, made_once
+from haloforge.verify.toolchains import compiler_path, compiler_version
 
 SOURCE, MAIN, TABLE = "solution.go", "main.go", "importcfg"
 _ASSERT = Path(__file__).with_name("testify_assert.go")
@@ -34,6 +37,34 @@ _SPECIFICATION = re.compile(r'//[^\n]*|/\*.*?\*/|(?:([\w.]+)\s+)?["`]([^"`\n]+)[
 _NOT_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
 _TEST = re.compile(r"^func\s+(Test(?![a-z])\w*)\s*\(\s*\w+\s+\*testing\.T\s*\)", re.MULTILINE)
 _HAS_MAIN = re.compile(r"^func\s+main\s*\(\s*\)", re.MULTILINE)
+
+
+class Go:
+    """See Adapter."""
+
+    def appended(self, compiler: Compiler, tests: str) -> AppendedTests:
+        """Tests for `go test` get a `main` of ours that runs them; others end their own `main` with the last line."""
+        last_line = last_line_for(tests)
+        if main := main_of(tests, last_line):
+            return AppendedTests(tests, last_line, is_harness=True, main=main)
+        statement = f'done.Println("{last_line}")'
+        return AppendedTests(before_last_brace(f'import done "fmt"\n{tests}', statement), last_line)
+
+    def sources(self, compiler: Compiler, problem: Problem, code: str, tests: AppendedTests | None) -> Sources:
+        """The solution with its tests, and the program that runs them. Lines are counted as in the solution itself."""
+        brought = (problem.starter_code, problem.tests.setup)
+        program = program_of(code, brought, tests.code if tests else "")
+        main = {MAIN: tests.main} if tests and tests.main else {}
+        return Sources({SOURCE: program} | main, code.count("\n") + 1)
+
+    def commands(self, compiler: Compiler, folder: str, *, harness: bool, only_check: bool) -> Commands:
+        """Compile, vet, and link where a program is wanted."""
+        commands = _commands(compiler, folder, only_check=only_check)
+        return Commands([Step(tuple(argv), only_advises=argv[0].endswith("/vet")) for argv in commands])
+
+    def missing_imports(self, compiler: Compiler, problem: Problem) -> set[str]:
+        """What the tests import, or call of testify, that is not there to compile against."""
+        return unknown_imports(compiler, (problem.starter_code, problem.tests.setup, *problem.tests.code))
 
 
 class Import(NamedTuple):
@@ -109,20 +140,20 @@ func main() {{
 """
 
 
-def commands(language: Language, folder: str, *, only_check: bool) -> list[list[str]]:
+def _commands(compiler: Compiler, folder: str, *, only_check: bool) -> list[list[str]]:
     """The compiler and linker for the sources in `folder`. Raises OSError when Go has gone since the run began."""
-    prepared = standard_library(language)
+    prepared = standard_library(compiler)
     if prepared is None:
         raise OSError(f"Go's standard library cannot be listed in {headers_folder()}; XDG_CACHE_HOME says where else")
-    table, tools = str(prepared / TABLE), _tools(language)
+    table, tools = str(prepared / TABLE), _tools(compiler)
     has_tests = os.path.exists(f"{folder}/{MAIN}")
     is_program = has_tests or bool(_HAS_MAIN.search(Path(folder, SOURCE).read_text(encoding="utf-8")))
     path = "main" if is_program and not has_tests else "solution"
     first = _compile(tools, folder, path, table, SOURCE)
-    vet = [f"{tools}/vet", _vet_table(folder, _table(language))]
+    vet = [f"{tools}/vet", _vet_table(folder, _table(compiler))]
     if only_check:
         return [first, vet]
-    link = [f"{tools}/link", "-s", "-w", "-o", "solution"]
+    link = [f"{tools}/link", "-s", "-w", "-o", BINARY]
     if not has_tests:
         return [first, vet, [*link, "-importcfg", table, "solution.a"]]
     own = Path(folder, TABLE)
@@ -152,9 +183,9 @@ def _vet_table(folder: str, files: dict[str, str]) -> str:
     return "vet.cfg"
 
 
-def unknown_imports(language: Language, sources: Sequence[str]) -> set[str]:
+def unknown_imports(compiler: Compiler, sources: Sequence[str]) -> set[str]:
     """What these sources import, or call of testify, that is not there to compile against."""
-    known = {"unsafe"} | _table(language).keys()
+    known = {"unsafe"} | _table(compiler).keys()
     imported = {found.path for source in sources for found in parts_of(source).imports}
     if _ASSERT_PATH not in imported:
         return imported - known
@@ -164,41 +195,41 @@ def unknown_imports(language: Language, sources: Sequence[str]) -> set[str]:
 
 
 @functools.cache
-def _table(language: Language) -> dict[str, str]:
+def _table(compiler: Compiler) -> dict[str, str]:
     """For each package that can be imported, the file of what it exports."""
-    prepared = standard_library(language)
+    prepared = standard_library(compiler)
     lines = (prepared / TABLE).read_text().splitlines() if prepared else ()
     return dict(line.removeprefix("packagefile ").split("=", 1) for line in lines)
 
 
 @functools.cache
-def standard_library(language: Language) -> Path | None:
+def standard_library(compiler: Compiler) -> Path | None:
     """The folder with the import table, made now if need be; None where it cannot be made."""
-    if compiler_path(language) is None:
+    if compiler_path(compiler) is None:
         return None
-    content = compiler_version(language), _ASSERT.read_text(), _tools(language)
+    content = compiler_version(compiler), _ASSERT.read_text(), _tools(compiler)
     folder = headers_folder() / f"go-{hashlib.sha256(repr(content).encode()).hexdigest()[:16]}"
-    return made_once(folder, lambda partial: _list(language, partial, folder))
+    return made_once(folder, lambda partial: _list(compiler, partial, folder))
 
 
-def _list(language: Language, partial: Path, folder: Path) -> None:
+def _list(compiler: Compiler, partial: Path, folder: Path) -> None:
     form = "{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}"
-    listed = _go(language, "list", "-export", "-f", form, "std", cache=partial / "cache").splitlines()
+    listed = _go(compiler, "list", "-export", "-f", form, "std", cache=partial / "cache").splitlines()
     write_text(partial / TABLE, "".join(f"{line}\n" for line in sorted(filter(None, listed))))
     archive = partial / "assert.a"
     arguments = ["-p", _ASSERT_PATH, "-importcfg", str(partial / TABLE), "-pack", "-complete", "-o", str(archive)]
-    command = [f"{_tools(language)}/compile", *arguments, str(_ASSERT)]
+    command = [f"{_tools(compiler)}/compile", *arguments, str(_ASSERT)]
     subprocess.run(command, check=True, capture_output=True, timeout=_LIST_LIMIT_S)
     table = f"{(partial / TABLE).read_text()}packagefile {_ASSERT_PATH}={archive}\n"
     write_text(partial / TABLE, table.replace(str(partial), str(folder)))
 
 
 @functools.cache
-def _tools(language: Language) -> str:
-    return _go(language, "env", "GOTOOLDIR").strip()
+def _tools(compiler: Compiler) -> str:
+    return _go(compiler, "env", "GOTOOLDIR").strip()
 
 
-def _go(language: Language, *arguments: str, cache: Path | None = None) -> str:
+def _go(compiler: Compiler, *arguments: str, cache: Path | None = None) -> str:
     """Ask the go command, without network, modules, cgo, or the user's own settings."""
     settings = {"GOPROXY": "off", "GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOENV": "off", "CGO_ENABLED": "0"}
     folders = {
@@ -207,7 +238,7 @@ def _go(language: Language, *arguments: str, cache: Path | None = None) -> str:
         "HOME": "/nonexistent",
         "PATH": "/usr/bin:/bin",
     }
-    command = [str(compiler_path(language)), *arguments]
+    command = [str(compiler_path(compiler)), *arguments]
     environment = settings | folders
     asked = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=_LIST_LIMIT_S, check=True, cwd="/"

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 from haloforge.files import write_text
-from haloforge.languages import Language, compiler_path, compiler_version
-from haloforge.verify.sandbox.kept import kept_folder, made_once
+from haloforge.languages import Compiler
+from haloforge.verify.sandbox.kept import headers_folder, made_once
+from haloforge.verify.toolchains import compiler_path, compiler_version
 
 HEADER = "bits/stdc++.h"
 _PLAIN_START = re.compile(
@@ -17,36 +18,31 @@ _PLAIN_START = re.compile(
 _BUILD_LIMIT_S = 120
 
 
-def headers_folder() -> Path:
-    """Where they are kept; readable in the sandbox of compilers."""
-    return kept_folder("headers")
-
-
-def arguments_for(language: Language, code: str) -> tuple[str, ...]:
+def arguments_for(compiler: Compiler, code: str) -> tuple[str, ...]:
     """Arguments that let this program use the precompiled header; none where it would change what the program means.
 
     That is so when it defines macros or sets pragmas before it includes the library, or does not include all of it.
     """
-    if language.family != "cpp" or not _PLAIN_START.match(code):
+    if not compiler.precompiled_header or not _PLAIN_START.match(code):
         return ()
-    folder = precompiled(language)
+    folder = precompiled(compiler)
     if folder is None:
         return ()
-    if "clang" in language.compiler:
+    if compiler.precompiled_header == "pch":
         return ("-include-pch", f"{folder}/stdc++.pch")
     return (f"-I{folder}", "-include", HEADER)
 
 
 @functools.cache
-def precompiled(language: Language) -> Path | None:
+def precompiled(compiler: Compiler) -> Path | None:
     """The folder for this compiler and these arguments, made now if need be; None where it cannot be made."""
-    compiler, flags = compiler_path(language), tuple(f for f in language.build if f.startswith("-") and f != "-o")
-    if compiler is None:
+    path, flags = compiler_path(compiler), tuple(f for f in compiler.build if f.startswith("-") and f != "-o")
+    if path is None:
         return None
-    digest = hashlib.sha256(repr((compiler, compiler_version(language), flags)).encode()).hexdigest()
-    is_clang = "clang" in language.compiler
+    digest = hashlib.sha256(repr((path, compiler_version(compiler), flags)).encode()).hexdigest()
+    is_clang = compiler.precompiled_header == "pch"
     return made_once(
-        headers_folder() / f"{language.name}-{digest[:16]}", lambda folder: _build(compiler, flags, is_clang, folder)
+        headers_folder() / f"{compiler.name}-{digest[:16]}", lambda folder: _build(path, flags, is_clang, folder)
     )
 
 

@@ -1,9 +1,43 @@
-"""What is special about Rust: plain rustc knows no crates but its own."""
+"""What is special about Rust: crates that are not there, its own test harness, and a compiler that needs to be led."""
 
 import re
+from pathlib import Path
+
+from haloforge.languages import LANGUAGES, Compiler
+from haloforge.records import Problem
+from haloforge.verify.compiled.adapter import AppendedTests, Commands, Sources, Step, last_line_for
+from haloforge.verify.compiled.single_file import SingleFile, arguments_of, before_last_brace, path_of, sources_of
 
 _USE = re.compile(r"^use\s+(?:::)?(\w+)([^;]*);[ \t]*\n", re.MULTILINE)
-_OWN = frozenset({"std", "core", "alloc", "crate", "self", "super", "proc_macro"})
+_BUILT_IN_CRATES = frozenset({"std", "core", "alloc", "crate", "self", "super", "proc_macro"})
+
+
+class Rust(SingleFile):
+    """See Adapter."""
+
+    def appended(self, compiler: Compiler, tests: str) -> AppendedTests:
+        """Tests without a `main` are those of the language's own harness."""
+        if "fn main" not in tests:
+            return AppendedTests(tests, "test result: ok.", is_harness=True)
+        last_line = last_line_for(tests)
+        statement = LANGUAGES[compiler.language].print_statement.format(text=last_line)
+        return AppendedTests(before_last_brace(tests, statement), last_line)
+
+    def sources(self, compiler: Compiler, problem: Problem, code: str, tests: AppendedTests | None) -> Sources:
+        """One file, without `use` lines of crates that are not used and not there."""
+        program = f"{code}\n{tests.code}" if tests else code
+        return sources_of(compiler, without_unused_crates(program), tests)
+
+    def commands(self, compiler: Compiler, folder: str, *, harness: bool, only_check: bool) -> Commands:
+        """One command. The compiler is told where its library lies: without /proc it cannot find out."""
+        path = path_of(compiler)
+        sysroot = Path(path).parent.parent
+        source = Path(folder, compiler.source).read_text(encoding="utf-8")
+        is_library = only_check and not re.search(r"\bfn\s+main\b", source)
+        arguments = arguments_of(compiler, harness=harness, only_check=only_check)
+        library = ("--crate-type=lib",) if is_library else ()
+        step = Step((path, "--sysroot", str(sysroot), *arguments, *library))
+        return Commands([step], {"LD_LIBRARY_PATH": str(sysroot / "lib")})
 
 
 def without_unused_crates(code: str) -> str:
@@ -12,6 +46,7 @@ def without_unused_crates(code: str) -> str:
         crate, path = line[1], line[2]
         names = set(re.findall(r"\w+", path)) - {"self", "as"} or {crate}
         rest = _USE.sub("", code)
-        if crate not in _OWN and not any(re.search(rf"\b{name}\b", rest) for name in {*names, f"mod {crate}"}):
+        is_used = any(re.search(rf"\b{name}\b", rest) for name in {*names, f"mod {crate}"})
+        if crate not in _BUILT_IN_CRATES and not is_used:
             code = code.replace(line[0], "", 1)
     return code

@@ -18,6 +18,11 @@ def kept_folder(name: str) -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "halo-forge" / name
 
 
+def headers_folder() -> Path:
+    """Where precompiled libraries are kept; readable in the sandbox of compilers."""
+    return kept_folder("headers")
+
+
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path | None:
     """`folder`, filled by `make` if it is not there yet; None, with a warning, where it cannot be made.
 

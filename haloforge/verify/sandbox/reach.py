@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from haloforge.languages import toolchain_folders
 from haloforge.verify.box.confinement.landlock import Reach
-from haloforge.verify.compiled.headers import headers_folder
+from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import BOX, PACKAGES
+from haloforge.verify.toolchains import toolchain_folders
 
 FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
 """Out of reach, except `PACKAGES`: a package may contain the very tests that judge a solution."""

@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from haloforge.languages import toolchain_folders
 from haloforge.verify.box.confinement import landlock
-from haloforge.verify.compiled.headers import headers_folder
+from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON, UNSAFE
 from haloforge.verify.sandbox.reach import (
     FOLDERS_OF_PACKAGES,
@@ -21,6 +20,7 @@ from haloforge.verify.sandbox.reach import (
     python_reach,
     tool_reach,
 )
+from haloforge.verify.toolchains import toolchain_folders
 
 NAMESPACES = Path(__file__).with_name("namespaces.py")
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")

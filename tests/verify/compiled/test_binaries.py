@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from tools import COMPILERS, needs
+from tools import COMMANDS, needs
 
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings
@@ -43,7 +43,7 @@ def kept(binaries, tmp_path, content=b"#!program", key=KEY):
 
 @pytest.mark.parametrize("language", sorted(DOUBLES))
 def test_other_tests_of_a_program_do_not_compile_it_again(language, binaries, tmp_path):
-    needs(COMPILERS[language])
+    needs(COMMANDS[language])
     if isolation().name == "noopen":
         pytest.skip("compilers need to open files, which this machine's sandbox forbids")
     worker = Worker(VerifySettings(), isolation().name, binaries)

@@ -1,10 +1,10 @@
 """Compiled languages: each way to end has its status; warnings, precompiled headers, tests in the same program."""
 
 import pytest
-from tools import COMPILERS, needs
+from tools import COMMANDS, needs
 
 from haloforge.errors import VerifierError
-from haloforge.languages import LANGUAGES
+from haloforge.languages import COMPILERS
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
 from haloforge.verify.compiled.headers import arguments_for, precompiled
@@ -113,7 +113,7 @@ def test_only_warnings_about_the_solution_itself_are_counted(verifier, body, rew
     ],
 )
 def test_a_function_alone_compiles_and_its_warnings_count(verifier, language, clean, warned):
-    needs(COMPILERS[language])
+    needs(COMMANDS[language])
     untested = Problem("n", "", language=language)
     assert [verifier.verify(untested, code).reward for code in (clean, warned)] == [0.5, 0.3]
 
@@ -145,7 +145,7 @@ def test_python_asserts_for_another_language_are_refused():
 @pytest.mark.parametrize("name", ["gcc", "clang"])
 def test_the_precompiled_library_is_used_only_where_it_changes_nothing(name):
     needs(PROGRAMS[name, "cpp"])
-    compiler = LANGUAGES[name]
+    compiler = COMPILERS[name]
     plain = "// sum\n#include <cassert>\n#include <bits/stdc++.h>\nint main() {}\n"
     assert arguments_for(compiler, plain)
     assert precompiled(compiler).is_dir()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tools import COMPILERS, needs
+from tools import COMMANDS, needs
 from translated_rows import TRANSLATED
 
 from haloforge.answers import whole_program
@@ -17,7 +17,7 @@ def posed(name, folder):
     original.write_text(json.dumps(answers.row) + "\n")
     prepared.write_text(json.dumps(load_problems(original)[0].to_json()) + "\n")
     (problem,) = load_problems(prepared)
-    needs(COMPILERS[problem.language])
+    needs(COMMANDS[problem.language])
     return problem, answers
 
 

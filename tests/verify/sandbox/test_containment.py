@@ -12,7 +12,7 @@ import pytest
 from cheats import sections
 from places import ROOT
 from processes import sandboxes
-from tools import COMPILERS, needs
+from tools import COMMANDS, needs
 
 from haloforge.verify.sandbox.levels import LEVELS
 from haloforge.verify.sandbox.probe import isolation
@@ -84,7 +84,7 @@ def run_apart(command, *arguments):
 @pytest.mark.parametrize("level", ["ns", "landlock"])
 @pytest.mark.parametrize("language", ["rust", "go"])
 def test_hostile_rust_and_go_are_contained(language, level, nothing_left_behind, monkeypatch):
-    needs(COMPILERS[language])
+    needs(COMMANDS[language])
     monkeypatch.setenv("HF_TOKEN", "halo-forge-hidden-tests")
     programs = {t: p for t, p in sections("hostile_others.txt").items() if t.startswith(f"{language}:")}
     assert len(programs) >= 9

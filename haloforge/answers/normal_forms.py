@@ -1,15 +1,16 @@
-"""When two programs are the same program: a normal form per language, equal for code that differs only in dress."""
+"""When two programs are the same program: a normal form per language, without layout and comments."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 
-_BRACE_LANGUAGES = frozenset({"c", "cpp", "rust", "go"})
+from haloforge.languages import Language, language_of
+
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
-_TOKEN = re.compile(
-    r"""
-    (?P<comment> //[^\n]* | /\*.*?\*/ )
-  | (?P<token> R"(?P<mark>[^\s()\\]{0,16})\(.*?\)(?P=mark)"   # raw string
+_TOKEN = r"""
+    (?P<comment> {line}[^\n]* | {opening}.*?{closing} )
+  | (?P<token> R"(?P<mark>[^\s()\\]{{0,16}})\(.*?\)(?P=mark)"   # raw string
              | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])+'      # string, character
              | `[^`]*`                                        # raw string of Go
              | \d(?:[\w.']|(?<=[eEpP])[+-])*                  # number
@@ -17,9 +18,7 @@ _TOKEN = re.compile(
              | [-+*/%&|^=<>!:.]+                              # run of operators
              | [^\s\w]
     )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
 
 
 def normal_form(code: str, language: str) -> str:
@@ -28,11 +27,18 @@ def normal_form(code: str, language: str) -> str:
     Python goes by its syntax tree without docstrings, C, C++, Rust and Go by their tokens; anything else, and Python
     that does not parse, by its text without surplus whitespace.
     """
-    if language == "python":
+    known = language_of(language)
+    if known.syntax == "python":
         return _python_form(code)
-    if language in _BRACE_LANGUAGES:
-        return " ".join(match["token"] for match in _TOKEN.finditer(code) if match["token"])
+    if known.syntax == "braces":
+        return " ".join(match["token"] for match in _tokens(known).finditer(code) if match["token"])
     return _text_form(code)
+
+
+@functools.cache
+def _tokens(language: Language) -> re.Pattern[str]:
+    line, opening, closing = (re.escape(mark) for mark in (language.line_comment, *language.block_comment))
+    return re.compile(_TOKEN.format(line=line, opening=opening, closing=closing), re.VERBOSE | re.DOTALL)
 
 
 def _text_form(code: str) -> str:

@@ -1,0 +1,40 @@
+"""Python scripts as programs: compiled, run, or judged by what they print."""
+
+from collections.abc import Sequence
+
+from haloforge.records import Case
+from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.outcome import Outcome
+from haloforge.verify.sandbox.streams import Ran, run
+from haloforge.verify.sandbox.zygote import Zygote
+from haloforge.verify.stdio import Agree, compile_report, failure_of, run_cases, text_of
+
+
+def run_python(
+    solution: Zygote, code: str, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool
+) -> Outcome:
+    """A Python script judged by what it prints."""
+
+    def start(stdin: bytes) -> Ran:
+        return run(solution, {"mode": "program", "code": code}, limits, stdin)
+
+    return run_cases(start, cases, agree, limits, stop=stop)
+
+
+def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: bool) -> Outcome:
+    """No tests: compiling is the verdict, and running to the end without an error where that is asked for."""
+    ran = run(solution, {"mode": "program" if also_run else "compile", "code": code}, limits)
+    failure, warnings = compile_report(ran)
+    if failure is None and also_run:
+        failure = failure_of(ran, limits)
+    status, detail = failure or ("passed", "")
+    return Outcome(
+        status,
+        detail,
+        has_warnings=bool(warnings),
+        diagnostics="\n".join(warnings) or text_of(ran.stderr),
+        cpu_s=ran.end.cpu_s,
+        memory_mb=ran.end.memory_mb,
+        level="ran" if also_run else "compiled",
+        slept=ran.end.by_wall_clock,
+    )

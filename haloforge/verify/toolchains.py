@@ -1,0 +1,57 @@
+"""Which compilers and linkers this machine has, where they lie, and which version they are."""
+
+import functools
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from haloforge.languages import COMPILERS, Compiler, compiler_for
+
+_ANSWER_LIMIT_S = 60
+"""Seconds that a compiler may take to say its version or its folder."""
+
+
+@functools.cache
+def compiler_path(compiler: Compiler) -> str | None:
+    """Absolute path of the compiler itself (behind rustup's proxy, for rustc); None where it is missing."""
+    path = shutil.which(compiler.command)
+    if path is None or not compiler.is_behind_proxy:
+        return path
+    asked = subprocess.run(
+        [path, "--print", "sysroot"], capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False
+    )
+    return f"{asked.stdout.strip()}/bin/{compiler.command}" if asked.returncode == 0 else None
+
+
+@functools.cache
+def linker_arguments(compiler: Compiler) -> tuple[str, ...]:
+    """Arguments for the first of the compiler's linkers that is installed."""
+    return next((arguments for program, arguments in compiler.linkers if not program or shutil.which(program)), ())
+
+
+def toolchain_folders() -> tuple[str, ...]:
+    """Folders outside /usr that compilers of this machine live in."""
+    paths = [compiler_path(compiler) for compiler in COMPILERS.values()]
+    homes = {str(Path(path).resolve().parent.parent) for path in paths if path}
+    return tuple(sorted(home for home in homes if home != "/usr" and not home.startswith("/usr/")))
+
+
+@functools.cache
+def compiler_version(compiler: Compiler) -> str:
+    """First line of what the compiler says of itself; empty where it is missing. Part of every cache key."""
+    path = compiler_path(compiler)
+    if path is None:
+        return ""
+    asked = subprocess.run(
+        [path, compiler.version_argument], capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False
+    )
+    return (asked.stdout or asked.stderr).strip().partition("\n")[0]
+
+
+def toolchain(verifier: str, language: str) -> str:
+    """What exactly a verifier runs a language by: an interpreter's or compiler's version and its arguments."""
+    if verifier == "custom":
+        return verifier
+    compiler = compiler_for(verifier, language)
+    return f"{compiler_version(compiler)} {' '.join(compiler.build)}" if compiler else sys.version

@@ -78,6 +78,16 @@ def validate(args: argparse.Namespace) -> int:
     return 0 if report.ok else 1
 
 
+def export(args: argparse.Namespace) -> int:
+    """`data export`."""
+    from haloforge.stages.data.export import export as export_samples
+
+    with Store() as store:
+        count = export_samples(store, store.run(args.run), args.content, Path(args.output), args.format)
+    print(f"{count} rows: {args.output}")
+    return 0
+
+
 def compare(args: argparse.Namespace) -> int:
     """`benchmark compare`."""
     from haloforge.stages import benchmark

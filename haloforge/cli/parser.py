@@ -60,6 +60,19 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
     validate.add_argument("--json", action="store_true", help="print JSON")
     add_settings(validate, ValidateConfig)
     validate.set_defaults(do=commands.validate)
+    export = group.add_parser("export", help="write what a run sampled and verified as a data set")
+    export.add_argument("run", metavar="RUN", help="id of a run that sampled, or its beginning")
+    what = export.add_mutually_exclusive_group()
+    for name, text in (
+        ("kept", "the samples that RAFT kept, as prompt and completion (default)"),
+        ("pairs", "passed against failed samples of the same problem, as prompt, chosen and rejected"),
+        ("all", "every sample with its verdict"),
+    ):
+        what.add_argument(f"--{name}", dest="content", action="store_const", const=name, help=text)
+    export.add_argument("--output", metavar="FILE", required=True, help="file to write; a manifest goes beside it")
+    export.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", metavar="FORMAT",
+                        help="jsonl or parquet (default: jsonl)")  # fmt: skip
+    export.set_defaults(do=commands.export, content="kept")
 
 
 def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:

@@ -7,24 +7,27 @@ all     every sample with its verdict
 Rows of `kept` and `pairs` come from training problems alone: held-out problems must stay unseen.
 """
 
+import itertools
 import os
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from haloforge.answers import normal_form
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors, write_jsonl
 from haloforge.generate.prompts import messages
 from haloforge.problems.manifest import Manifest, write_manifest
 from haloforge.records import Problem, Run
 from haloforge.stages.shared.reproducibility import derived_seed
+from haloforge.stages.shared.scores import program_digest
 from haloforge.store import Store, StoredSample
 
 Content = Literal["kept", "pairs", "all"]
 FORMATS = ("jsonl", "parquet")
+ROWS_PER_GROUP = 10_000
+"""Rows of a parquet file that are in memory at once."""
 
 
 def export(store: Store, run: Run, content: Content, output: Path, format: str = "jsonl") -> int:
@@ -38,23 +41,30 @@ def export(store: Store, run: Run, content: Content, output: Path, format: str =
         raise ConfigError(f"{output} is named like a parquet file; add --format parquet, or name it .jsonl")
     problems = {problem.task_id: problem for problem in store.problems(run.id)}
     dropped: Counter[str] = Counter()
-    rows = list(_ROWS[content](store, run, problems, dropped))
-    if not rows:
+    rows = _ROWS[content](store, run, problems, dropped)
+    first = next(rows, None)
+    if first is None:
         raise DataError(f"run {run.id} has nothing to export as {content}: {_NOTHING[content]}")
-    if format == "parquet":
-        _write_parquet(output, rows)
-    else:
-        write_jsonl(output, rows)
-    write_manifest(output, _manifest(run, content, problems.values(), len(rows), dropped))
-    return len(rows)
+    write = _write_parquet if format == "parquet" else write_jsonl
+    written = write(output, itertools.chain([first], rows))
+    write_manifest(output, _manifest(run, content, problems.values(), written, dropped))
+    return written
+
+
+class _Answer(NamedTuple):
+    """What a pair needs of a sample. Answers are paired in the order of `place`, a random number."""
+
+    place: int
+    text: str
+    reward: float
 
 
 def _kept(store: Store, run: Run, problems: Mapping[str, Problem], dropped: Counter[str]) -> Iterator[dict[str, Any]]:
     """Every kept program once, although it may have been kept in several cycles."""
-    written: set[tuple[str, str]] = set()
-    for stored in store.samples(run.id, purpose="train", kept=True):
+    written: set[tuple[str, bytes]] = set()
+    for stored in store.whole_samples(run.id, purpose="train", kept=True):
         sample, problem = stored.sample, problems[stored.sample.task_id]
-        key = sample.task_id, normal_form(sample.code or "", problem.language)
+        key = sample.task_id, program_digest(sample.code, problem.language)
         if key in written:
             dropped["the same program of the same problem"] += 1
             continue
@@ -64,9 +74,10 @@ def _kept(store: Store, run: Run, problems: Mapping[str, Problem], dropped: Coun
 
 def _pairs(store: Store, run: Run, problems: Mapping[str, Problem], dropped: Counter[str]) -> Iterator[dict[str, Any]]:
     """As many pairs of a problem as it has distinct programs of the rarer kind; who meets whom is drawn by the seed."""
-    passed: dict[str, dict[str, StoredSample]] = defaultdict(dict)
-    failed: dict[str, dict[str, StoredSample]] = defaultdict(dict)
-    for stored in store.samples(run.id, purpose="train"):
+    passed: dict[str, dict[bytes, _Answer]] = defaultdict(dict)
+    failed: dict[str, dict[bytes, _Answer]] = defaultdict(dict)
+    seed = run.config.get("seed", 0)
+    for stored in store.whole_samples(run.id, purpose="train"):
         verdict, sample = stored.verdict, stored.sample
         if verdict is None or verdict.status in ("unscored", "no_code") or sample.finish_reason != "stop":
             dropped["not judged, without code, or cut"] += 1
@@ -74,25 +85,24 @@ def _pairs(store: Store, run: Run, problems: Mapping[str, Problem], dropped: Cou
             dropped["a verdict that could be forged"] += 1
         else:
             side = passed if verdict.passed else failed
-            form = normal_form(sample.code or "", problems[sample.task_id].language)
-            side[sample.task_id].setdefault(form, stored)
-    seed = run.config.get("seed", 0)
+            program = program_digest(sample.code, problems[sample.task_id].language)
+            place = derived_seed(seed, "pairs", stored.cycle, sample.task_id, sample.index)
+            side[sample.task_id].setdefault(program, _Answer(place, sample.text, verdict.reward))
     for task_id in passed:
-        good, bad = (_drawn(side[task_id].values(), seed) for side in (passed, failed))
-        for chosen, rejected in zip(good, bad, strict=False):
+        for chosen, rejected in zip(sorted(passed[task_id].values()), sorted(failed[task_id].values()), strict=False):
             yield {
                 "task_id": task_id,
                 "language": problems[task_id].language,
                 "prompt": _chat(problems[task_id]),
-                "chosen": _answer(chosen.sample.text),
-                "rejected": _answer(rejected.sample.text),
-                "chosen_reward": chosen.verdict.reward if chosen.verdict else 0.0,
-                "rejected_reward": rejected.verdict.reward if rejected.verdict else 0.0,
+                "chosen": _answer(chosen.text),
+                "rejected": _answer(rejected.text),
+                "chosen_reward": chosen.reward,
+                "rejected_reward": rejected.reward,
             }
 
 
 def _every(store: Store, run: Run, problems: Mapping[str, Problem], dropped: Counter[str]) -> Iterator[dict[str, Any]]:
-    for stored in store.samples(run.id):
+    for stored in store.whole_samples(run.id):
         verdict = stored.verdict.to_json() if stored.verdict else {}
         yield _about(stored, problems[stored.sample.task_id]) | {
             "purpose": stored.purpose,
@@ -139,11 +149,8 @@ def _answer(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
 
-def _drawn(samples: Iterable[StoredSample], seed: int) -> list[StoredSample]:
-    return sorted(samples, key=lambda s: derived_seed(seed, "pairs", s.cycle, s.sample.task_id, s.sample.index))
-
-
-def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_parquet(path: Path, rows: Iterator[Mapping[str, Any]]) -> int:
+    """Write the rows in groups, atomically; returns how many."""
     import pyarrow
     from pyarrow import parquet
 
@@ -152,11 +159,39 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         os.close(descriptor)
         try:
-            parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows]), partial)
+            first = [dict(row) for row in itertools.islice(rows, ROWS_PER_GROUP)]
+            count, schema = len(first), _schema(first)
+            with parquet.ParquetWriter(partial, schema) as writer:
+                writer.write_table(pyarrow.Table.from_pylist(first, schema=schema))
+                while group := [dict(row) for row in itertools.islice(rows, ROWS_PER_GROUP)]:
+                    writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
+                    count += len(group)
             os.chmod(partial, 0o644)
             os.replace(partial, path)
+            return count
         finally:
             Path(partial).unlink(missing_ok=True)
+
+
+def _schema(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The types of the columns. One that is empty in these rows may not be in later ones, so its type is given."""
+    import pyarrow
+
+    given = {
+        "reward": pyarrow.float64(),
+        "tests_passed": pyarrow.int64(),
+        "tests_total": pyarrow.int64(),
+        "forgeable": pyarrow.bool_(),
+        "kept": pyarrow.bool_(),
+    }
+    fields = pyarrow.Table.from_pylist([dict(row) for row in rows]).schema
+    is_empty = {field.name: pyarrow.types.is_null(field.type) for field in fields}
+    return pyarrow.schema(
+        [
+            field.with_type(given.get(field.name, pyarrow.string())) if is_empty[field.name] else field
+            for field in fields
+        ]
+    )
 
 
 def _manifest(run: Run, content: str, problems: Iterable[Problem], rows: int, dropped: Mapping[str, int]) -> Manifest:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tiny import save_tiny_model
 
+from haloforge.cli import main
 from haloforge.errors import ConfigError, DataError
 from haloforge.problems.rows import load_training_rows
 from haloforge.records import Problem, Run, Sample, Tests, Verdict
@@ -100,3 +101,28 @@ def test_trl_trains_on_the_file_alone(store: Store, run: Run, tmp_path: Path, co
     )  # fmt: skip
     trainer = trainer_class(str(save_tiny_model(tmp_path / "model")), args=config, train_dataset=rows)
     assert trainer.train().global_step == 1
+
+
+def test_the_command_writes_the_file_and_refuses_an_unknown_run(
+    store: Store, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HALOFORGE_RUNS", str(store.root))
+    assert main(["data", "export", run.id, "--pairs", "--output", str(tmp_path / "pairs.jsonl")]) == 0
+    assert len(rows_of(tmp_path / "pairs.jsonl")) == 2
+    assert main(["data", "export", "nobody", "--output", str(tmp_path / "x.jsonl")]) == 2
+    assert "is not the id of a run" in capsys.readouterr().err
+
+
+def test_a_column_that_is_empty_at_first_may_be_filled_later(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyarrow import parquet
+
+    monkeypatch.setattr("haloforge.stages.data.export.ROWS_PER_GROUP", 1)
+    run = store.create_run("raft", {})
+    store.save_problems(run.id, [PROBLEM])
+    store.save_samples(run.id, 1, "train", [Sample("add", i, "", code) for i, code in enumerate((None, RIGHT[0]))])
+    second = store.samples(run.id)[1]
+    store.save_verdicts([(second.id, Verdict("passed", 1.0, 1, 1))])
+    assert export(store, run, "all", tmp_path / "all.parquet", "parquet") == 2
+    assert [row["status"] for row in parquet.read_table(tmp_path / "all.parquet").to_pylist()] == [None, "passed"]

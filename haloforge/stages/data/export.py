@@ -11,7 +11,7 @@ import itertools
 import os
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -185,13 +185,8 @@ def _schema(rows: Sequence[Mapping[str, Any]]) -> Any:
         "kept": pyarrow.bool_(),
     }
     fields = pyarrow.Table.from_pylist([dict(row) for row in rows]).schema
-    is_empty = {field.name: pyarrow.types.is_null(field.type) for field in fields}
-    return pyarrow.schema(
-        [
-            field.with_type(given.get(field.name, pyarrow.string())) if is_empty[field.name] else field
-            for field in fields
-        ]
-    )
+    types = {f.name: given.get(f.name, pyarrow.string()) if pyarrow.types.is_null(f.type) else f.type for f in fields}
+    return pyarrow.schema(list(types.items()))
 
 
 def _manifest(run: Run, content: str, problems: Iterable[Problem], rows: int, dropped: Mapping[str, int]) -> Manifest:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from tools import needs
 
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
@@ -72,6 +73,7 @@ def test_links_are_not_followed(tmp_path):
 
 
 def test_python_alone_needs_no_folder_and_a_compiler_leaves_none(tmp_path):
+    needs("gcc")
     both = [
         Problem("p", "", tests=Tests("stdio", cases=(Case("", "7\n"),))),
         Problem("c", "", language="c", tests=Tests("stdio", cases=(Case("", "7\n"),))),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from haloforge.generate import SamplingParams
+from haloforge.generate import SampleRequest, SamplingParams
 from haloforge.generate.local import LocalEngine, end_tokens
 from haloforge.generate.prompts import render
 from haloforge.models import LoadedModel, load
@@ -35,7 +35,9 @@ def with_engine(loaded: LoadedModel, work: Work, slots: int) -> int:
     """Useful tokens from the local engine."""
     engine = LocalEngine(loaded, slots=slots)
     try:
-        return sum(s.completion_tokens for s in engine.generate(work.problems, work.samples, work.params, seed=0))
+        return sum(
+            s.completion_tokens for s in engine.generate(SampleRequest(work.problems, work.samples, work.params, 0))
+        )
     finally:
         engine.close()
 

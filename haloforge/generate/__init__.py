@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from haloforge.config import Backend
 from haloforge.errors import ConfigError
-from haloforge.generate.engine import Engine, SamplingParams, never, sample_seed
+from haloforge.generate.engine import Engine, SampleRequest, SamplingParams, never, sample_seed
 from haloforge.generate.prompts import (
     HALO,
     PromptProtocol,
@@ -21,6 +21,7 @@ __all__ = [
     "HALO",
     "Engine",
     "PromptProtocol",
+    "SampleRequest",
     "SamplingParams",
     "completion_text",
     "messages",

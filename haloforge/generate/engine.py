@@ -19,6 +19,17 @@ class SamplingParams:
     stop: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """`n` samples of every problem, with indexes 0 to n-1, except those whose (task id, index) is in `skip`."""
+
+    problems: Sequence[Problem]
+    n: int
+    params: SamplingParams
+    seed: int
+    skip: Collection[tuple[str, int]] = ()
+
+
 def never() -> bool:
     """A `should_stop` that never asks to stop."""
     return False
@@ -29,17 +40,8 @@ class Engine(Protocol):
 
     name: str
 
-    def generate(
-        self,
-        problems: Sequence[Problem],
-        n: int,
-        params: SamplingParams,
-        seed: int,
-        should_stop: Callable[[], bool] = never,
-        skip: Collection[tuple[str, int]] = (),
-    ) -> Iterator[Sample]:
-        """Yield each sample as soon as it is finished, in any order: `n` per problem, with indexes 0 to n-1, but for
-        those whose (task id, index) is in `skip`.
+    def generate(self, request: SampleRequest, should_stop: Callable[[], bool] = never) -> Iterator[Sample]:
+        """Yield each sample of the request as soon as it is finished, in any order.
 
         A completion cut at its limit has the finish reason `length`; one that a server failed to give has `error` and
         no text. Fewer samples come only after `should_stop` said so. Raises BackendError when no request can succeed.

@@ -2,14 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 
 from haloforge.generate.batches import run_batches
 from haloforge.generate.decoding import Decoder, Ending, Row, pick
-from haloforge.generate.engine import SamplingParams, never, sample_seed
+from haloforge.generate.engine import SampleRequest, SamplingParams, never, sample_seed
 from haloforge.generate.packing import pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
 from haloforge.generate.slots import fits, run_slots
@@ -43,22 +43,15 @@ class LocalEngine:
         self.slots = slots
         loaded.model.eval()
 
-    def generate(
-        self,
-        problems: Sequence[Problem],
-        n: int,
-        params: SamplingParams,
-        seed: int,
-        should_stop: Callable[[], bool] = never,
-        skip: Collection[tuple[str, int]] = (),
-    ) -> Iterator[Sample]:
+    def generate(self, request: SampleRequest, should_stop: Callable[[], bool] = never) -> Iterator[Sample]:
         """See Engine. A prompt that leaves the model no room for an answer gives empty samples, cut at `length`."""
+        problems, params, seed = request.problems, request.params, request.seed
         prompts = [tuple(render(self.tokenizer, problem, self.protocol)) for problem in problems]
         rows = [
             self._row(prompt, params, sample_seed(seed, problem.task_id, index), position, index)
             for position, (problem, prompt) in enumerate(zip(problems, prompts, strict=True))
-            for index in range(n)
-            if (problem.task_id, index) not in skip
+            for index in range(request.n)
+            if (problem.task_id, index) not in request.skip
         ]
         ending = self._ending((*params.stop, *stop_strings(self.tokenizer, problems, self.protocol)))
         for row in rows:

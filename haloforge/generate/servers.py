@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from haloforge.errors import BackendError
-from haloforge.generate.engine import SamplingParams, never, sample_seed
+from haloforge.generate.engine import SampleRequest, SamplingParams, never, sample_seed
 from haloforge.generate.prompts import PromptProtocol
 from haloforge.generate.transport import Overloaded, Transport
 from haloforge.records import FinishReason, Message, Problem, Sample
@@ -47,18 +47,10 @@ class ServerEngine:
         self.protocol = protocol
         self.concurrency = concurrency
 
-    def generate(
-        self,
-        problems: Sequence[Problem],
-        n: int,
-        params: SamplingParams,
-        seed: int,
-        should_stop: Callable[[], bool] = never,
-        skip: Collection[tuple[str, int]] = (),
-    ) -> Iterator[Sample]:
+    def generate(self, request: SampleRequest, should_stop: Callable[[], bool] = never) -> Iterator[Sample]:
         """See Engine. `concurrency` requests are in flight at once; the protocol's prefill is not sent."""
-        pairs = [(problem, index) for problem in problems for index in range(n)]
-        wanted = iter([(problem, index) for problem, index in pairs if (problem.task_id, index) not in skip])
+        pairs = [(problem, index) for problem in request.problems for index in range(request.n)]
+        wanted = iter([(problem, index) for problem, index in pairs if (problem.task_id, index) not in request.skip])
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix=f"generate-{self.name}")
         stopping = threading.Event()  # only this thread may call should_stop, which may read a database
         in_flight: set[Future[Sample | None]] = set()
@@ -66,8 +58,8 @@ class ServerEngine:
             while True:
                 while len(in_flight) < self.concurrency and not should_stop() and (item := next(wanted, None)):
                     problem, index = item
-                    its_seed = sample_seed(seed, problem.task_id, index)
-                    in_flight.add(pool.submit(self._sample, problem, index, params, its_seed, stopping))
+                    seed = sample_seed(request.seed, problem.task_id, index)
+                    in_flight.add(pool.submit(self._sample, problem, index, request.params, seed, stopping))
                 if not in_flight:
                     return
                 answered, in_flight = wait(in_flight, timeout=0.5, return_when=FIRST_COMPLETED)

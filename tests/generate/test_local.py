@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import save_tiny_adapter, save_tiny_model, tiny_model, tiny_tokenizer
 
-from haloforge.generate import SamplingParams, open_engine, sample_seed
+from haloforge.generate import SampleRequest, SamplingParams, open_engine, sample_seed
 from haloforge.generate.local import LocalEngine
 from haloforge.generate.prompts import EVALPLUS, render, render_messages
 from haloforge.models import LoadedModel, load
@@ -43,7 +43,7 @@ def loaded_from(model: Any) -> LoadedModel:
 def sampled(
     engine: LocalEngine, n: int, params: SamplingParams, problems: Sequence[Problem] = PROBLEMS
 ) -> list[Sample]:
-    return sorted(engine.generate(problems, n, params, seed=11), key=lambda s: (s.task_id, s.index))
+    return sorted(engine.generate(SampleRequest(problems, n, params, 11)), key=lambda s: (s.task_id, s.index))
 
 
 def continued(model: Any, prompt: Sequence[int], length: int, ends: Sequence[int]) -> tuple[int, ...]:
@@ -130,7 +130,7 @@ def test_the_same_seed_gives_the_same_samples_and_another_does_not(model: Any) -
     engine = LocalEngine(loaded_from(noisy(model)), slots=4)
     first = [s.token_ids for s in sampled(engine, 2, WARM)]
     assert [s.token_ids for s in sampled(engine, 2, WARM)] == first
-    other = sorted(engine.generate(PROBLEMS, 2, WARM, seed=12), key=lambda s: (s.task_id, s.index))
+    other = sorted(engine.generate(SampleRequest(PROBLEMS, 2, WARM, 12)), key=lambda s: (s.task_id, s.index))
     assert [s.token_ids for s in other] != first
 
 
@@ -172,7 +172,7 @@ def test_a_stop_string_ends_and_cuts_the_text(model: Any) -> None:
 def test_samples_that_are_there_already_are_not_made_again() -> None:
     engine = LocalEngine(loaded_from(noisy(tiny_model(tiny_tokenizer()))))
     whole = {(s.task_id, s.index): s.token_ids for s in sampled(engine, 2, WARM)}
-    rest = list(engine.generate(PROBLEMS, 2, WARM, 11, skip={("t/0", 0), ("t/3", 1)}))
+    rest = list(engine.generate(SampleRequest(PROBLEMS, 2, WARM, 11, {("t/0", 0), ("t/3", 1)})))
     assert len(rest) == 8
     assert all(whole[s.task_id, s.index] == s.token_ids for s in rest)
 
@@ -180,7 +180,7 @@ def test_samples_that_are_there_already_are_not_made_again() -> None:
 def test_samples_come_as_they_finish_and_a_stop_is_heard() -> None:
     seen: list[Sample] = []
     engine = LocalEngine(loaded_from(noisy(tiny_model(tiny_tokenizer()))), slots=2)
-    for sample in engine.generate(PROBLEMS, 4, WARM, 0, lambda: len(seen) >= 3):
+    for sample in engine.generate(SampleRequest(PROBLEMS, 4, WARM, 0), lambda: len(seen) >= 3):
         seen.append(sample)
     assert 3 <= len(seen) < 20
 
@@ -211,7 +211,7 @@ def test_an_adapter_is_merged_while_sampling_and_given_back_bit_for_bit(folder: 
     engine = LocalEngine(loaded)
     with torch.inference_mode():
         torch.testing.assert_close(engine.model(ids).logits, expected, atol=1e-5, rtol=1e-5)
-    assert len(list(engine.generate(PROBLEMS, 1, GREEDY, 0))) == len(PROBLEMS)
+    assert len(list(engine.generate(SampleRequest(PROBLEMS, 1, GREEDY, 0)))) == len(PROBLEMS)
     engine.close()
     after = loaded.model.state_dict()
     assert before.keys() == after.keys()
@@ -224,7 +224,7 @@ def test_a_model_can_be_trained_after_its_engine_is_closed(folder: Path) -> None
     adapter = save_tiny_adapter(folder.parent / "trainable", folder)
     loaded = load(str(adapter), trainable=True, device="cpu")
     engine = LocalEngine(loaded)
-    list(engine.generate(PROBLEMS, 1, GREEDY, 0))
+    list(engine.generate(SampleRequest(PROBLEMS, 1, GREEDY, 0)))
     engine.close()
     ids = torch.tensor([[5, 9, 33, 70, 12]])
     loaded.model(input_ids=ids, labels=ids).loss.backward()
@@ -258,7 +258,7 @@ def test_a_protocols_prefill_begins_the_answer(folder: Path) -> None:
 
 def test_an_engine_opens_by_name(folder: Path) -> None:
     engine = open_engine("local", str(folder))
-    assert len(list(engine.generate(PROBLEMS[:1], 1, GREEDY, 0))) == 1
+    assert len(list(engine.generate(SampleRequest(PROBLEMS[:1], 1, GREEDY, 0)))) == 1
     engine.close()
 
 
@@ -273,5 +273,5 @@ def test_greedy_equals_transformers_on_the_embedded_model() -> None:
     loaded = load("smollm2-135m", device="cpu")
     engine = LocalEngine(loaded, slots=2)
     params = SamplingParams(max_new_tokens=20, temperature=0)
-    for sample in engine.generate(PROBLEMS[:3], 1, params, 0):
+    for sample in engine.generate(SampleRequest(PROBLEMS[:3], 1, params, 0)):
         assert sample.token_ids == continued(loaded.model, sample.prompt_ids, 20, (2,))

@@ -10,7 +10,7 @@ import pytest
 from chat_server import Reply, anthropic_reply, openai_reply, serving, sse
 
 from haloforge.errors import BackendError, ConfigError
-from haloforge.generate import SamplingParams, open_engine
+from haloforge.generate import SampleRequest, SamplingParams, open_engine
 from haloforge.generate.anthropic import anthropic_engine
 from haloforge.generate.openai import ollama_engine, openai_engine
 from haloforge.generate.prompts import HALO
@@ -30,7 +30,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def samples_of(engine: ServerEngine, n: int = 1, problems: list[Problem] = PROBLEMS) -> list[Sample]:
     try:
-        return sorted(engine.generate(problems, n, PARAMS, seed=7), key=lambda s: (s.task_id, s.index))
+        return sorted(engine.generate(SampleRequest(problems, n, PARAMS, 7)), key=lambda s: (s.task_id, s.index))
     finally:
         engine.close()
 
@@ -169,7 +169,7 @@ def test_a_stop_ends_with_what_is_there() -> None:
     asked: list[int] = []
     with serving(lambda number, row: openai_reply(FENCED)) as server:
         engine = at(server.url, concurrency=1)
-        for sample in engine.generate(PROBLEMS, 10, PARAMS, 0, lambda: len(asked) >= 2):
+        for sample in engine.generate(SampleRequest(PROBLEMS, 10, PARAMS, 0), lambda: len(asked) >= 2):
             asked.append(sample.index)
         engine.close()
     assert 2 <= len(asked) < 30
@@ -185,7 +185,7 @@ def test_a_stop_does_not_wait_for_the_servers_pause() -> None:
 
     with serving(busy) as server:
         engine = at(server.url)
-        assert list(engine.generate(PROBLEMS, 1, PARAMS, 0, stop.is_set)) == []
+        assert list(engine.generate(SampleRequest(PROBLEMS, 1, PARAMS, 0), stop.is_set)) == []
         engine.close()
 
 
@@ -193,7 +193,7 @@ def test_samples_that_are_there_already_are_not_asked_for() -> None:
     skip = {("t/0", 0), ("t/2", 1)}
     with serving(lambda number, row: openai_reply(FENCED)) as server:
         engine = at(server.url)
-        found = {(s.task_id, s.index) for s in engine.generate(PROBLEMS, 2, PARAMS, 0, skip=skip)}
+        found = {(s.task_id, s.index) for s in engine.generate(SampleRequest(PROBLEMS, 2, PARAMS, 0, skip))}
         engine.close()
     assert found == {(f"t/{p}", i) for p in range(3) for i in range(2)} - skip
     assert len(server.requests) == 4
@@ -299,6 +299,6 @@ def test_anthropics_range_of_temperatures_is_kept_before_asking() -> None:
     with serving(lambda number, row: anthropic_reply(FENCED)) as server:
         engine = claude_at(server.url)
         with pytest.raises(ConfigError, match="from 0 to 1"):
-            list(engine.generate(PROBLEMS, 1, SamplingParams(temperature=1.5), 0))
+            list(engine.generate(SampleRequest(PROBLEMS, 1, SamplingParams(temperature=1.5), 0)))
         engine.close()
     assert server.requests == []

@@ -15,7 +15,7 @@ from typing import Any
 from haloforge.config import GenerateConfig
 from haloforge.errors import BackendError, DataError, Stopped
 from haloforge.files import append_jsonl, read_jsonl, read_text, sha256_of
-from haloforge.generate import HALO, PromptProtocol, open_engine
+from haloforge.generate import HALO, PromptProtocol, SampleRequest, open_engine
 from haloforge.models import resolve
 from haloforge.problems import load_problems
 from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
@@ -103,9 +103,10 @@ def _ask(config: GenerateConfig, problems: Sequence[Problem], done: set[Key], re
         protocol=_protocol(config.system_prompt),
         progress=report.log,
     )
-    failed, tokens, params, skip = 0, 0, sampling_params(config.generation), frozenset(done)
+    failed, tokens, params = 0, 0, sampling_params(config.generation)
+    request = SampleRequest(problems, config.samples, params, config.seed, skip=frozenset(done))
     with closing(engine):
-        for sample in engine.generate(problems, config.samples, params, config.seed, report.stop_asked, skip):
+        for sample in engine.generate(request, report.stop_asked):
             tokens += sample.completion_tokens
             if sample.finish_reason == "error":
                 failed += 1

@@ -12,7 +12,7 @@ from itertools import islice
 
 from haloforge.config import BatchedSampling, SamplingSection
 from haloforge.errors import MachineError, Stopped
-from haloforge.generate import Engine, SamplingParams
+from haloforge.generate import Engine, SampleRequest, SamplingParams
 from haloforge.records import Problem, Purpose, Sample, Verdict
 from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import Report, SampleFilter
@@ -135,7 +135,7 @@ def _generate(pending: "PendingVerdicts", batch: Batch, engine: Engine, done: in
     samples: list[Sample] = []
     by_id = {problem.task_id: problem for problem in batch.problems}
     params, should_stop = pending.work.params, pending.report.stop_asked
-    for sample in engine.generate(batch.problems, batch.n, params, batch.seed, should_stop):
+    for sample in engine.generate(SampleRequest(batch.problems, batch.n, params, batch.seed), should_stop):
         pending.submit(by_id[sample.task_id], sample)
         samples.append(sample)
         pending.progress(_PHASES[pending.work.purpose], done + len(samples))

@@ -8,8 +8,8 @@ from worlds import RIGHT, problems, program
 
 from haloforge.config import BatchedSampling
 from haloforge.errors import MachineError, Stopped
-from haloforge.generate import SamplingParams
-from haloforge.records import Message, Problem, Sample, Verdict
+from haloforge.generate import SampleRequest, SamplingParams
+from haloforge.records import Message, Sample, Verdict
 from haloforge.stages.shared import sampling
 from haloforge.stages.shared.sampling import Work, plan_work, refuse_many_unscored, sample_and_verify, sampling_seconds
 from haloforge.store import Report, Store
@@ -27,22 +27,15 @@ class ScriptedEngine:
         self.asked: list[tuple[str, int, int]] = []
         self.dies_at, self.notice = dies_at, notice
 
-    def generate(
-        self,
-        problems: Sequence[Problem],
-        n: int,
-        params: SamplingParams,
-        seed: int,
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Sample]:
-        for problem in problems:
-            for index in range(n):
-                self.asked.append((problem.task_id, index, seed))
+    def generate(self, request: SampleRequest, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Sample]:
+        for problem in request.problems:
+            for index in range(request.n):
+                self.asked.append((problem.task_id, index, request.seed))
                 if len(self.asked) == self.dies_at:
                     self.notice()
                 if should_stop():
                     return
-                yield Sample(problem.task_id, index, "", problem.solution, seed=seed, completion_tokens=1)
+                yield Sample(problem.task_id, index, "", problem.solution, seed=request.seed, completion_tokens=1)
 
     def stream(
         self, messages: Sequence[Message], params: SamplingParams, seed: int, should_stop: object = None

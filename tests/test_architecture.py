@@ -14,6 +14,7 @@ LAYERS = [
     ["errors"],
     ["records"],
     ["languages"],
+    ["python_source"],
     ["files"],
     ["settings"],
     ["config"],

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from haloforge.files import read_jsonl, write_jsonl
-from haloforge.problems import load_problems
-from haloforge.problems.python_source import EXAMPLE_INTRO, docstring, parse
+from haloforge.problems.load import load_problems
 from haloforge.problems.same_program import nameless_form
+from haloforge.python_source import EXAMPLE_INTRO, docstring, parse
 from haloforge.records import Problem
 
 DROP_GRAM, FLAG_GRAM = 10, 8

@@ -2,7 +2,7 @@
 
 import ast
 
-from haloforge.problems.python_source import parse
+from haloforge.python_source import parse
 
 
 def nameless_form(code: str) -> tuple[str, int]:

@@ -4,7 +4,7 @@ Columns: id, source, question, test_cases (asserts), inferences (other models' s
 """
 
 from haloforge.problems.columns import Row, Unusable, text, texts
-from haloforge.problems.python_source import tested_name, with_example
+from haloforge.python_source import tested_name, with_example
 from haloforge.records import Problem, Tests
 
 

@@ -7,7 +7,7 @@ import ast
 import hashlib
 
 from haloforge.problems.columns import Row, Unusable, optional_text, text
-from haloforge.problems.python_source import normalised, parse
+from haloforge.python_source import normalised, parse
 from haloforge.records import Problem
 
 _CODE = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.For, ast.While, ast.With, ast.Call)

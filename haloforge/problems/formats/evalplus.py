@@ -10,7 +10,7 @@ from dataclasses import replace
 from haloforge.errors import DataError
 from haloforge.problems.columns import Row, number, text, texts, whole_number
 from haloforge.problems.formats import humaneval, mbpp
-from haloforge.problems.python_source import statements
+from haloforge.python_source import statements
 from haloforge.records import Problem, Tests
 
 _LICENSE = "Apache-2.0"

@@ -7,7 +7,7 @@ Columns: task_id, prompt (code that ends inside a function), canonical_solution 
 import re
 
 from haloforge.problems.columns import Row, text
-from haloforge.problems.python_source import defined_names, without_function
+from haloforge.python_source import defined_names, without_function
 from haloforge.records import Problem, Tests
 
 # HumanEval+ checks find_zero with its arguments the wrong way round, so that no answer can pass.

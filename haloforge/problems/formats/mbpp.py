@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from haloforge.errors import DataError
 from haloforge.problems.columns import Row, optional_text, text, texts, whole_number
-from haloforge.problems.python_source import normalised, tested_name, with_example
+from haloforge.python_source import normalised, tested_name, with_example
 from haloforge.records import Problem, Tests
 
 

@@ -4,7 +4,7 @@ Columns: seq_id, instruction, output (chat text), code (the answer's program), e
 """
 
 from haloforge.problems.columns import Row, Unusable, text, texts
-from haloforge.problems.python_source import normalised, with_example
+from haloforge.python_source import normalised, with_example
 from haloforge.records import Problem, Tests
 
 

@@ -9,9 +9,9 @@ from haloforge.errors import DataError, Stopped
 from haloforge.files import sha256_of, write_jsonl
 from haloforge.problems import SOURCES, Source, adapted, decontaminate, hub, scan_problems
 from haloforge.problems.columns import Unusable
+from haloforge.problems.filter import ALL_SPLITS, Sieve
 from haloforge.problems.formats import codeforces
 from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
-from haloforge.problems.sieve import ALL_SPLITS, Sieve
 from haloforge.records import Problem
 from haloforge.stages.data.validate import judge_solutions
 from haloforge.store import Report

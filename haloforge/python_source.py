@@ -1,48 +1,38 @@
-"""What the adapters ask about Python source: who is defined, who is called, how it reads without tabs."""
+"""Facts about Python source text: its syntax tree, the names it defines, its statements. Standard library only."""
 
 import ast
 import builtins
 import re
+import threading
 import warnings
 
-EXAMPLE_INTRO = "Your code should pass this test:"
 _LEADING_WHITESPACE = re.compile(r"^[ \t]+", re.MULTILINE)
-
-
-def with_example(statement: str, assertion: str) -> str:
-    """A prose task with one of its asserts, which is often all that tells the name of the wanted function."""
-    return f"{statement.strip()}\n{EXAMPLE_INTRO}\n{assertion.strip()}"
-
-
-def normalised(code: str) -> str:
-    """LF line ends, spaces for indentation where that changes no text of the program, one newline at the end."""
-    code = code.replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"
-    if "\t" not in code:
-        return code
-    before, spaced = parse(code), _LEADING_WHITESPACE.sub(lambda match: match[0].expandtabs(4), code)
-    after = parse(spaced)
-    return spaced if before and after and ast.dump(before) == ast.dump(after) else code
+_WARNINGS_LOCK = threading.Lock()
+"""`warnings.catch_warnings` changes the filters of the whole process, so only one thread at a time may use it."""
 
 
 def parse(code: str) -> ast.Module | None:
-    """The syntax tree, or None where the text is not Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # foreign code has invalid escapes and the like
+    """The syntax tree; None where the text is not Python. Prints no warnings and may be called from any thread."""
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # code that others wrote often has invalid escape sequences
+        try:
             return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 def defined_names(code: str) -> list[str]:
-    """Functions and classes at the top level, in order."""
+    """Names of the functions and classes at the top level, in order; empty where the text is not Python."""
     tree = parse(code)
     body = tree.body if tree else []
     return [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
 
 
 def tested_name(assertion: str, solution: str | None) -> str | None:
-    """The function that an assert is about: the first called name that the solution defines, or that is no builtin."""
+    """The function that an assert tests: the first called name that the solution defines.
+
+    Without a solution, it is the first called name that is not a builtin. None where there is no such name.
+    """
     tree = parse(assertion)
     if tree is None:
         return None
@@ -54,13 +44,13 @@ def tested_name(assertion: str, solution: str | None) -> str | None:
 
 
 def statements(code: str) -> tuple[str, ...]:
-    """The source of each top-level statement."""
+    """The source of each top-level statement; empty where the text is not Python."""
     tree = parse(code)
     return tuple(ast.get_source_segment(code, node) or "" for node in tree.body) if tree else ()
 
 
 def without_function(code: str, name: str) -> str:
-    """Top-level source without one function: the imports and helpers that a prompt brings along."""
+    """The top-level statements except the function `name`; empty where the text is not Python."""
     tree = parse(code)
     if tree is None:
         return ""
@@ -69,9 +59,22 @@ def without_function(code: str, name: str) -> str:
 
 
 def docstring(code: str, name: str) -> str:
-    """The docstring of a top-level function; empty where there is none."""
+    """The docstring of the top-level function `name`; empty where there is none."""
     tree = parse(code)
     for node in tree.body if tree else ():
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return ast.get_docstring(node) or ""
     return ""
+
+
+def normalised(code: str) -> str:
+    """The code with LF line ends, one newline at the end, and spaces for indentation.
+
+    Tabs stay where their replacement would change the program, for example inside a string over several lines.
+    """
+    code = code.replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"
+    if "\t" not in code:
+        return code
+    before, spaced = parse(code), _LEADING_WHITESPACE.sub(lambda match: match[0].expandtabs(4), code)
+    after = parse(spaced)
+    return spaced if before and after and ast.dump(before) == ast.dump(after) else code

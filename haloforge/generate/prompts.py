@@ -9,7 +9,7 @@ from haloforge.answers import extract_code
 from haloforge.errors import ConfigError
 from haloforge.generate import mbpp_3shot
 from haloforge.models import FALLBACK_CHAT_TEMPLATE
-from haloforge.python_source import EXAMPLE_INTRO
+from haloforge.problems import EXAMPLE_INTRO
 from haloforge.records import Message, Problem
 
 if TYPE_CHECKING:

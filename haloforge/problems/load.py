@@ -1,6 +1,4 @@
-"""Problems: reading their files. Where they come from is in `sources`, how training data is kept clean in
-`decontaminate`, what SFT learns from in `rows`.
-"""
+"""Reads problem files: our own format, the known original formats, and parquet files of the Hub."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,18 +7,15 @@ from pathlib import Path
 from haloforge.errors import DataError
 from haloforge.files import StrPath, file_errors, read_jsonl
 from haloforge.problems.columns import Row
-from haloforge.problems.formats import OWN, Format, sniff
-from haloforge.problems.sources import SOURCES, Source
+from haloforge.problems.formats import OWN, Format, detect_format
 from haloforge.records import Problem
-
-__all__ = ["SOURCES", "Source", "adapted", "load_problems", "scan_problems"]
 
 
 def load_problems(path: StrPath, *, default_language: str = "python") -> list[Problem]:
     """All problems of a file in our own format or in a known original format, in file order.
 
-    `default_language` is that of rows in our own format that name none. Raises DataError with file and line for a row
-    that is no problem, for a task id that stands there twice, and for a file without rows.
+    `default_language` is used for rows in our own format that name no language. Raises DataError, with the file and
+    the line, for a row that is not a problem and for a task id that appears twice; also for a file without rows.
     """
     problems: list[Problem] = []
     first_line: dict[str, int] = {}
@@ -38,25 +33,25 @@ def load_problems(path: StrPath, *, default_language: str = "python") -> list[Pr
 
 
 def scan_problems(path: StrPath, *, default_language: str = "python") -> Iterator[tuple[int, Problem | DataError]]:
-    """Each line's problem, or what is wrong with it. Raises DataError only for a line that is no JSON object.
+    """Each line number with its problem, or with the error that the row has.
 
-    The Hub's own files can be read too: a parquet file's lines are its rows.
+    Raises DataError only for a line that is not a JSON object. In a parquet file, each row counts as a line.
     """
     rows = _parquet_rows(path) if str(path).endswith(".parquet") else read_jsonl(path)
-    return adapted(rows, stem=_stem(path), default_language=default_language)
+    return adapt_rows(rows, stem=_stem(path), default_language=default_language)
 
 
-def adapted(
+def adapt_rows(
     rows: Iterable[tuple[int, Row]], *, stem: str, default_language: str = "python"
 ) -> Iterator[tuple[int, Problem | DataError]]:
-    """Each numbered row's problem, or what is wrong with it. The first row says which format all are in.
+    """Each row number with its problem, or with the error that the row has.
 
-    A row without a task id is called STEM/NUMBER.
+    The first readable row decides the format of all rows. A row without a task id is named STEM/NUMBER.
     """
     format: Format | None = None
     for number, row in rows:
         try:
-            format = format or sniff(row)
+            format = format or detect_format(row)
             problem = format.adapt(row)
         except DataError as error:
             yield number, error

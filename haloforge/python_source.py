@@ -28,7 +28,7 @@ def defined_names(code: str) -> list[str]:
     return [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
 
 
-def tested_name(assertion: str, solution: str | None) -> str | None:
+def entry_point_of(assertion: str, solution: str | None) -> str | None:
     """The function that an assert tests: the first called name that the solution defines.
 
     Without a solution, it is the first called name that is not a builtin. None where there is no such name.

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from haloforge.python_source import defined_names, docstring, normalised, parse, statements, tested_name
+from haloforge.python_source import defined_names, docstring, entry_point_of, normalised, parse, statements
 
 CODE = 'import os\n\n\nclass A:\n    pass\n\n\nasync def b():\n    """Say b."""\n\n\ndef c():\n    """Say c."""\n'
 
@@ -32,9 +32,9 @@ def test_parsing_in_threads_shows_no_warning_and_leaves_the_filters_as_they_were
 
 
 def test_an_assert_tests_the_first_function_that_the_solution_defines() -> None:
-    assert tested_name("assert list(f(1)) == [2]", "def g(): ...\ndef f(): ...\n") == "f"
-    assert tested_name("assert set(f(1)) == {2}", None) == "f"
-    assert tested_name("assert set(f(1)) == {2}", "def other(): ...\n") is None
+    assert entry_point_of("assert list(f(1)) == [2]", "def g(): ...\ndef f(): ...\n") == "f"
+    assert entry_point_of("assert set(f(1)) == {2}", None) == "f"
+    assert entry_point_of("assert set(f(1)) == {2}", "def other(): ...\n") is None
 
 
 def test_tabs_become_spaces_unless_that_changes_the_program() -> None:

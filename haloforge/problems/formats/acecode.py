@@ -5,7 +5,7 @@ Columns: id, source, question, test_cases (asserts), inferences (other models' s
 
 from haloforge.problems.columns import Row, UnusableRow, text, texts
 from haloforge.problems.formats.mbpp import with_example
-from haloforge.python_source import tested_name
+from haloforge.python_source import entry_point_of
 from haloforge.records import Problem, Tests
 
 
@@ -21,7 +21,7 @@ def adapt(row: Row) -> Problem:
         task_id=f"acecode/{text(row, 'id')}",
         prompt=with_example(text(row, "question"), asserts[0]),
         tests=Tests(kind="asserts", code=asserts[:1], hidden=asserts[1:]),
-        entry_point=tested_name(asserts[0], None),
+        entry_point=entry_point_of(asserts[0], None),
         source="acecode",
         split="train",
         license="MIT",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from haloforge.errors import DataError
 from haloforge.problems.columns import Row, optional_text, text, texts, whole_number
-from haloforge.python_source import normalised, tested_name
+from haloforge.python_source import entry_point_of, normalised
 from haloforge.records import Problem, Tests
 
 EXAMPLE_INTRO = "Your code should pass this test:"
@@ -56,7 +56,7 @@ def problem(number: int, statement: str, code: str, asserts: Sequence[str], setu
         task_id=f"Mbpp/{number}",
         prompt=with_example(statement, asserts[0]),
         tests=Tests(kind="asserts", setup=setup, code=(asserts[0],), hidden=tuple(asserts[1:])),
-        entry_point=tested_name(asserts[0], solution),
+        entry_point=entry_point_of(asserts[0], solution),
         solution=solution,
         source="mbpp",
         split=split_of(number),

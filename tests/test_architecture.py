@@ -14,6 +14,7 @@ LAYERS = [
     ["errors"],
     ["records"],
     ["languages"],
+    ["python_source"],
     ["files"],
     ["settings"],
     ["config"],
@@ -32,7 +33,7 @@ LAYERS = [
     ["cli", "ui"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-ROOMS_WITH_A_FACE = ["answers", "config", "store", "verify"]
+ROOMS_WITH_A_FACE = ["answers", "config", "problems", "store", "verify"]
 """Other rooms import these by their `__init__` alone. The faces of models, generate and train would load torch."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted([*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])

@@ -13,7 +13,7 @@ from places import ROOT
 
 from haloforge import config
 from haloforge.cli.parser import build
-from haloforge.problems.sources import SOURCES
+from haloforge.problems import SOURCES
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.search(r"<!-- readme-commands.*?-->\s*```bash\n(.*?)```", README, re.S)

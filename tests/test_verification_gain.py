@@ -7,13 +7,13 @@ from types import ModuleType
 import pytest
 
 from haloforge.errors import ForgeError
-from haloforge.problems import starter
+from haloforge.problems import load_starter
 from haloforge.records import Sample, Verdict
 from haloforge.stages.shared.scores import Tally
 from haloforge.store import Store
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "verification_gain.py"
-PROBLEMS = starter.load("starter-labels")[:2]
+PROBLEMS = load_starter("starter-labels")[:2]
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import ast
 import re
 
 from haloforge.languages import Language, language_of
+from haloforge.python_source import parse
 from haloforge.records import Problem
 
 
@@ -36,15 +37,8 @@ def _python(problem: Problem, starter: str, text: str) -> str:
 
 
 def _defines(text: str, name: str | None) -> bool:
-    tree = _parsed(text)
+    tree = parse(text)
     return tree is not None and name is not None and name in _defined_names(tree)
-
-
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _defined_names(tree: ast.Module) -> set[str]:
@@ -61,7 +55,7 @@ def _defined_names(tree: ast.Module) -> set[str]:
 
 def _missing_from(starter: str, text: str, entry_point: str | None) -> str:
     """The starter's imports and helpers that the text does not define itself."""
-    tree, written = _parsed(starter), _parsed(text)
+    tree, written = parse(starter), parse(text)
     if tree is None or written is None:
         return ""
     have = _defined_names(written)

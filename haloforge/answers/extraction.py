@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from haloforge.languages import Language, language_of
+from haloforge.python_source import parse
 from haloforge.records import Problem
 
 _FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+#.-]*)")
@@ -119,15 +120,8 @@ def _from_prose(text: str, problem: Problem, language: Language) -> str | None:
 # -- Python --------------------------------------------------------------------------------------------------------
 
 
-def _parsed(code: str) -> ast.Module | None:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def _definitions(code: str) -> list[str]:
-    tree = _parsed(code)
+    tree = parse(code)
     if tree is None:
         return re.findall(r"^(?:async )?(?:def|class) (\w+)", code, re.MULTILINE)
     named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -141,7 +135,7 @@ def _defines_entry(code: str, problem: Problem) -> bool:
 
 def _is_program(code: str) -> bool:
     """Parses, and does more than to name values (the output of an example also parses)."""
-    tree = _parsed(code)
+    tree = parse(code)
     return tree is not None and any(
         not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call | ast.Await) for node in tree.body
     )
@@ -154,12 +148,12 @@ def _with_starter(code: str, problem: Problem) -> str:
         return code
     body = code if code.lstrip("\n")[:1].isspace() else textwrap.indent(code, "    ")
     whole = f"{starter.rstrip()}\n{body}"
-    return whole if _parsed(whole) else code
+    return whole if parse(whole) else code
 
 
 def _finished_statements(code: str, problem: Problem) -> str:
     """Cut the unfinished last statement off an answer that was cut; keep it when nothing useful would be left."""
-    if _parsed(code):
+    if parse(code):
         return code
     lines = code.split("\n")
     finished = next((span for span in _spans(lines, re.compile(""))), "")
@@ -179,7 +173,7 @@ def _spans(lines: Sequence[str], start: re.Pattern[str]) -> list[str]:
     at = 0
     while at < len(heads):
         ends = bounds[at + 1 : at + 1 + _MOST_JOINED] if start.match(lines[heads[at]]) else []
-        end = next((end for end in ends if _parsed("\n".join(lines[heads[at] : end]))), None)
+        end = next((end for end in ends if parse("\n".join(lines[heads[at] : end]))), None)
         if end is None:
             at += 1
         else:
@@ -205,7 +199,7 @@ def _python_in_prose(text: str, problem: Problem, start: re.Pattern[str]) -> str
 
 
 def _only_imports(code: str) -> bool:
-    tree = _parsed(code)
+    tree = parse(code)
     return tree is not None and all(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from haloforge.languages import Language, language_of
+from haloforge.python_source import parse
 
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 _TOKEN = r"""
@@ -47,14 +48,16 @@ def _text_form(code: str) -> str:
 
 
 def _python_form(code: str) -> str:
+    tree = parse(code)
+    if tree is None:
+        return _text_form(code)
     try:
-        tree = ast.parse(code)
         for node in ast.walk(tree):
             _drop_docstring(node)
         for function in _outermost_functions(tree):
             _rename_locals(function)
         return ast.dump(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except RecursionError:
         return _text_form(code)
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
-from haloforge.problems.python_source import EXAMPLE_INTRO
+from haloforge.problems import EXAMPLE_INTRO
 from haloforge.records import Problem
 
 END = "[DONE]"

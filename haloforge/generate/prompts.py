@@ -1,6 +1,5 @@
 """What a model is asked and how a right answer looks: the named prompt protocols."""
 
-import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +9,8 @@ from haloforge.errors import ConfigError
 from haloforge.generate import mbpp_3shot
 from haloforge.languages import language_of
 from haloforge.models import FALLBACK_CHAT_TEMPLATE
-from haloforge.problems.python_source import EXAMPLE_INTRO
+from haloforge.problems import EXAMPLE_INTRO
+from haloforge.python_source import defined_names, parse
 from haloforge.records import Message, Problem
 
 if TYPE_CHECKING:
@@ -131,13 +131,7 @@ def _continues_starter(problem: Problem, code: str) -> bool:
 
 
 def _defines(code: str, name: str) -> bool:
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError):
-        return f"def {name}" in code
-    return any(
-        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name for node in body
-    )
+    return name in defined_names(code) if parse(code) else f"def {name}" in code
 
 
 def _evalplus_task(problem: Problem) -> str:

@@ -1,4 +1,4 @@
-"""Typed access to the columns of a row that someone else wrote."""
+"""Checked access to the columns of a row from a file that others wrote."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from haloforge.errors import DataError
 Row = Mapping[str, Any]
 
 
-class Unusable(DataError):
-    """A sound row that is of no use here (interactive, no tests, no answer); the message is the reason."""
+class UnusableRow(DataError):
+    """A correct row that cannot be used here (interactive problem, no tests, no answer); the message is the reason."""
 
 
 def text(row: Row, key: str) -> str:
-    """A column that must hold text. Raises DataError that names it."""
+    """A column that must hold text. Raises DataError that names the column."""
     value = row.get(key)
     if not isinstance(value, str):
         raise DataError(f'"{key}" is missing' if value is None else f'"{key}" is not text')
@@ -21,12 +21,12 @@ def text(row: Row, key: str) -> str:
 
 
 def optional_text(row: Row, key: str) -> str:
-    """A column that may be absent or null; empty then."""
+    """A text column that may be absent or null, which gives the empty text."""
     return "" if row.get(key) is None else text(row, key)
 
 
 def texts(row: Row, key: str) -> tuple[str, ...]:
-    """A column that must hold a list of texts; absent or null is the empty list."""
+    """A column with a list of texts; absent or null gives the empty tuple."""
     value = row.get(key)
     if value is None:
         return ()

@@ -1,39 +1,49 @@
 """Does a training problem come from a benchmark? Prompts, asserts, test cases and solutions are compared as hashes.
 
-The bundled index knows HumanEval, MBPP's test split and MBPP+ by their hashes only, so it works offline and passes no
-benchmark text on. `python -m haloforge.problems.decontaminate FILE...` builds it anew from the original files.
+The bundled index holds HumanEval, MBPP's test split and MBPP+ as hashes only: it works offline and contains no text of
+a benchmark. `build_index` writes it anew from the original files.
 
-A problem is dropped when it is one of their tasks; when its prompt is equal or shares ten words in a row (a prompt
-of fewer than twelve words: when four fifths of its word pairs are the same); when an assert or two test cases are the
-same; or when its solution is the same program but for names and of at least 25 syntax nodes. Eight words in a row and
-smaller programs are common idiom: such problems are kept and counted.
+A problem is dropped in these cases:
+
+- it has the task id of a benchmark task
+- its prompt is equal to a benchmark's, or has ten words in a row in common with it
+- its prompt and the benchmark's have fewer than twelve words, and share four fifths of their word pairs
+- an assert is the same, or two test cases are
+- its solution is the same program under other names, with at least 25 syntax nodes
+
+Eight words in a row and smaller equal programs are common in unrelated problems: these are kept and counted.
 """
 
 import ast
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from haloforge.files import read_jsonl, write_jsonl
-from haloforge.problems import load_problems
-from haloforge.problems.python_source import EXAMPLE_INTRO, docstring, parse
+from haloforge.files import read_jsonl
+from haloforge.problems.formats.mbpp import EXAMPLE_INTRO
 from haloforge.problems.same_program import nameless_form
+from haloforge.python_source import docstring, parse
 from haloforge.records import Problem
 
-DROP_GRAM, FLAG_GRAM = 10, 8
-SHORT_PROMPT = 12
-SHORT_SIMILARITY = 0.8
-SMALL_PROGRAM = 25
-_INDEX = Path(__file__).with_name("benchmark_index.json.gz")
+DROP_WORDS = 10
+"""A problem is dropped when its prompt has this many words in a row in common with a benchmark's prompt."""
+FLAG_WORDS = 8
+"""A problem is kept but counted when it has this many words in a row in common."""
+SHORT_PROMPT_WORDS = 12
+"""Prompts with fewer words are compared by their pairs of neighbouring words."""
+MIN_PAIR_SIMILARITY = 0.8
+"""Two short prompts are nearly the same from this Jaccard similarity of their word pairs on (0 to 1)."""
+MIN_PROGRAM_NODES = 25
+"""An equal program with fewer syntax nodes is kept but counted."""
+BUNDLED_INDEX = Path(__file__).with_name("benchmark_index.json.gz")
 
 _WORD = re.compile(r"[a-z0-9]+")
-_ORDER = re.compile(
+_TASK_OPENING = re.compile(
     r"^(please )?(write|create|implement|define) (a|an) (python |c )?(function|program|method)( to| that| which)?\b"
 )
 _ASSERT = re.compile(r"^\s*assert .*", re.MULTILINE)
@@ -43,7 +53,7 @@ _EXAMPLE = re.compile(
 
 
 class Hit(NamedTuple):
-    """One reason to think that a problem comes from a benchmark task, and whether it is enough to drop the problem."""
+    """A rule that matched, the benchmark task that it matched, and whether that is enough to drop the problem."""
 
     rule: str
     task_id: str
@@ -51,8 +61,11 @@ class Hit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
-    """What is compared of one problem, hashed. `pairs` only for short prompts; `program` only with its size."""
+class Fingerprint:
+    """The hashes by which one problem is compared. Its fields are the columns of the index file.
+
+    A prompt of `SHORT_PROMPT_WORDS` or more has no `pairs`. `program_size` is in syntax nodes.
+    """
 
     task_id: str
     prompt: str
@@ -65,10 +78,10 @@ class Traces:
     program_size: int
 
 
-class Index:
-    """The hashes of some benchmarks' problems, and which task each came from."""
+class BenchmarkIndex:
+    """Hashes of the problems of benchmarks, each with the task that it comes from."""
 
-    def __init__(self, traces: Iterable[Traces]) -> None:
+    def __init__(self, fingerprints: Iterable[Fingerprint]) -> None:
         self.tasks: set[str] = set()
         self._prompts: dict[str, str] = {}
         self._drop_grams: dict[str, str] = {}
@@ -77,104 +90,104 @@ class Index:
         self._asserts: dict[str, str] = {}
         self._cases: dict[str, set[str]] = {}
         self._programs: dict[str, str] = {}
-        for trace in traces:
-            self._add(trace)
+        for fingerprint in fingerprints:
+            self._add(fingerprint)
 
     @staticmethod
-    def from_problems(problems: Iterable[Problem]) -> "Index":
+    def from_problems(problems: Iterable[Problem]) -> "BenchmarkIndex":
         """An index of these problems."""
-        return Index(map(traces_of, problems))
+        return BenchmarkIndex(map(fingerprint_of, problems))
 
     def check(self, problem: Problem) -> list[Hit]:
-        """At most one hit per rule, the ones that are enough to drop first."""
-        trace = traces_of(problem)
-        return sorted(self._hits(problem.task_id, trace), key=lambda hit: not hit.drop)
+        """The rules that matched, with one task each; those that are enough to drop the problem come first."""
+        fingerprint = fingerprint_of(problem)
+        return sorted(self._hits(problem.task_id, fingerprint), key=lambda hit: not hit.drop)
 
-    def _add(self, trace: Traces) -> None:
-        task = trace.task_id
+    def _add(self, fingerprint: Fingerprint) -> None:
+        task = fingerprint.task_id
         self.tasks.add(task)
-        if trace.prompt:
-            self._prompts.setdefault(trace.prompt, task)
-        if trace.pairs:
-            self._short.append((frozenset(trace.pairs), task))
-        if trace.program:
-            self._programs.setdefault(trace.program, task)
+        if fingerprint.prompt:
+            self._prompts.setdefault(fingerprint.prompt, task)
+        if fingerprint.pairs:
+            self._short.append((frozenset(fingerprint.pairs), task))
+        if fingerprint.program:
+            self._programs.setdefault(fingerprint.program, task)
         for hashes, table in (
-            (trace.drop_grams, self._drop_grams),
-            (trace.flag_grams, self._flag_grams),
-            (trace.asserts, self._asserts),
+            (fingerprint.drop_grams, self._drop_grams),
+            (fingerprint.flag_grams, self._flag_grams),
+            (fingerprint.asserts, self._asserts),
         ):
             for value in hashes:
                 table.setdefault(value, task)
-        for value in trace.cases:
+        for value in fingerprint.cases:
             self._cases.setdefault(value, set()).add(task)
 
-    def _hits(self, task_id: str, trace: Traces) -> Iterator[Hit]:
+    def _hits(self, task_id: str, fingerprint: Fingerprint) -> Iterator[Hit]:
         if task_id in self.tasks:
             yield Hit("one of its tasks", task_id, True)
-        yield from self._prompt_hits(trace)
-        if task := _first(trace.asserts, self._asserts):
+        yield from self._prompt_hits(fingerprint)
+        if task := _first(fingerprint.asserts, self._asserts):
             yield Hit("shares an assert", task, True)
-        shared = Counter(task for case in trace.cases for task in self._cases.get(case, ()))
+        shared = Counter(task for case in fingerprint.cases for task in self._cases.get(case, ()))
         if shared and (most := shared.most_common(1)[0])[1] >= 2:
             yield Hit("shares test cases", most[0], True)
-        if task := self._programs.get(trace.program, ""):
-            yield Hit("same program", task, trace.program_size >= SMALL_PROGRAM)
+        if task := self._programs.get(fingerprint.program, ""):
+            yield Hit("same program", task, fingerprint.program_size >= MIN_PROGRAM_NODES)
 
-    def _prompt_hits(self, trace: Traces) -> Iterator[Hit]:
-        if task := self._prompts.get(trace.prompt, ""):
+    def _prompt_hits(self, fingerprint: Fingerprint) -> Iterator[Hit]:
+        if task := self._prompts.get(fingerprint.prompt, ""):
             yield Hit("same prompt", task, True)
-        elif task := _first(trace.drop_grams, self._drop_grams):
-            yield Hit(f"shares {DROP_GRAM} words in a row", task, True)
-        elif task := self._nearly_same(trace):
+        elif task := _first(fingerprint.drop_grams, self._drop_grams):
+            yield Hit(f"shares {DROP_WORDS} words in a row", task, True)
+        elif task := self._nearly_same(fingerprint):
             yield Hit("nearly the same short prompt", task, True)
-        elif task := _first(trace.flag_grams, self._flag_grams):
-            yield Hit(f"shares {FLAG_GRAM} words in a row", task, False)
+        elif task := _first(fingerprint.flag_grams, self._flag_grams):
+            yield Hit(f"shares {FLAG_WORDS} words in a row", task, False)
 
-    def _nearly_same(self, trace: Traces) -> str:
-        pairs = frozenset(trace.pairs)
-        near = (task for other, task in self._short if pairs and _jaccard(pairs, other) >= SHORT_SIMILARITY)
+    def _nearly_same(self, fingerprint: Fingerprint) -> str:
+        pairs = frozenset(fingerprint.pairs)
+        near = (task for other, task in self._short if pairs and _jaccard(pairs, other) >= MIN_PAIR_SIMILARITY)
         return next(near, "")
 
 
 @cache
-def bundled() -> Index:
+def bundled_index() -> BenchmarkIndex:
     """The index that comes with the package."""
-    return read_index(_INDEX)
+    return read_index(BUNDLED_INDEX)
 
 
-def read_index(path: Path) -> Index:
-    """The index that `build` wrote."""
-    ((_, index),) = read_jsonl(path)
-    return Index(map(_traces, index["traces"]))
+def read_index(path: Path) -> BenchmarkIndex:
+    """An index file that `build_index` wrote."""
+    ((_, content),) = read_jsonl(path)
+    return BenchmarkIndex(map(_fingerprint, content["traces"]))
 
 
-def _traces(row: dict[str, Any]) -> Traces:
+def _fingerprint(row: dict[str, Any]) -> Fingerprint:
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return Traces(**values)
+    return Fingerprint(**values)
 
 
-def traces_of(problem: Problem) -> Traces:
-    """Everything that is compared of a problem."""
+def fingerprint_of(problem: Problem) -> Fingerprint:
+    """The hashes of everything by which a problem is compared."""
     words = _words(problem)
-    form, size = ("", 0)
+    program, size = "", 0
     if problem.language == "python" and problem.solution:
-        form, size = nameless_form(problem.solution)
-    return Traces(
+        program, size = nameless_form(problem.solution)
+    return Fingerprint(
         task_id=problem.task_id,
         prompt=_hash(" ".join(words)) if words else "",
-        drop_grams=_grams(words, DROP_GRAM),
-        flag_grams=_grams(words, FLAG_GRAM),
-        pairs=_grams(words, 2) if len(words) < SHORT_PROMPT else (),
+        drop_grams=_grams(words, DROP_WORDS),
+        flag_grams=_grams(words, FLAG_WORDS),
+        pairs=_grams(words, 2) if len(words) < SHORT_PROMPT_WORDS else (),
         asserts=tuple(sorted({_hash(text) for text in _asserts(problem)})),
         cases=tuple(sorted({_hash(f"{c.input.split()} -> {c.output.split()}") for c in problem.tests.cases})),
-        program=_hash(form) if form else "",
+        program=_hash(program) if program else "",
         program_size=size,
     )
 
 
 def _words(problem: Problem) -> list[str]:
-    """The prompt's prose in lower case, without examples and without the order to write a function."""
+    """The words of the prompt in lower case, without examples and without an opening such as "write a function to"."""
     if isinstance(problem.prompt, str):
         text = problem.prompt
     else:
@@ -182,7 +195,7 @@ def _words(problem: Problem) -> list[str]:
     if problem.starter_code and problem.language == "python" and problem.entry_point:
         text = docstring(problem.starter_code, problem.entry_point) or text
     text = " ".join(_WORD.findall(_EXAMPLE.sub("\n", text).lower()))
-    return _ORDER.sub("", text).split()
+    return _TASK_OPENING.sub("", text).split()
 
 
 def _grams(words: Sequence[str], length: int) -> tuple[str, ...]:
@@ -190,7 +203,7 @@ def _grams(words: Sequence[str], length: int) -> tuple[str, ...]:
 
 
 def _asserts(problem: Problem) -> Iterator[str]:
-    """Each assert that calls something, in one spelling, with the tested function under its own name."""
+    """Each assert that calls a function, as `ast.unparse` spells it; `candidate` is replaced by the entry point."""
     tests = problem.tests
     if tests.kind == "asserts":
         sources: Iterable[str] = (*tests.code, *tests.hidden)
@@ -214,25 +227,5 @@ def _first(hashes: Iterable[str], table: dict[str, str]) -> str:
     return next((table[value] for value in hashes if value in table), "")
 
 
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other)
-
-
-def build(files: Sequence[Path], output: Path = _INDEX) -> int:
-    """Write an index of the benchmark tasks in original files; returns how many there are.
-
-    A task that one file calls test is taken from every file: MBPP+ tests part of MBPP's train split, in other words.
-    """
-    problems = [problem for file in files for problem in load_problems(file)]
-    tasks = {problem.task_id for problem in problems if problem.split == "test"}
-    traces = {traces_of(problem): None for problem in problems if problem.task_id in tasks}
-    write_jsonl(output, [{"traces": [asdict(trace) for trace in traces]}])
-    return len(tasks)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(
-            "give the benchmarks' original files: HumanEval.jsonl.gz mbpp.jsonl sanitized-mbpp.json MbppPlus.jsonl.gz"
-        )
-    print(f"{build([Path(name) for name in sys.argv[1:]])} tasks in {_INDEX}")
+def _jaccard(left: frozenset[str], right: frozenset[str]) -> float:
+    return len(left & right) / len(left | right)

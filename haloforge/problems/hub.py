@@ -1,4 +1,4 @@
-"""Rows of a Hub dataset, streamed. The only place that imports `datasets`; code of a dataset is never run."""
+"""Streams the rows of Hub datasets. The only module that imports `datasets`; it never runs code of a dataset."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,19 +8,20 @@ from haloforge.errors import DataError
 from haloforge.problems.sources import Source
 
 TIMEOUT_S = 20
+"""How long one question about a dataset may take."""
 
 
 def newest_revision(source: Source) -> str:
-    """The commit that will be read: the pinned one, or the newest. Raises DataError, offline within seconds."""
+    """The commit to read: the source's pinned one, or the newest. Raises DataError, within seconds when offline."""
     from huggingface_hub import HfApi
 
     with _hub_errors(source.hub):
-        found = HfApi().dataset_info(source.hub, revision=source.revision, timeout=TIMEOUT_S)
-    return source.revision or found.sha or ""
+        info = HfApi().dataset_info(source.hub, revision=source.revision, timeout=TIMEOUT_S)
+    return source.revision or info.sha or ""
 
 
-def rows(source: Source, split: str, language: str | None, revision: str | None) -> Iterator[dict[str, Any]]:
-    """The rows of one of our splits, in the dataset's own columns and order."""
+def dataset_rows(source: Source, split: str, language: str | None, revision: str | None) -> Iterator[dict[str, Any]]:
+    """The rows of a split (one of our split names), in the dataset's own columns and order."""
     config = source.config(language)
     if source.data_files:
         path = f"hf://datasets/{source.hub}@{revision}/{source.data_files.format(config=config)}"
@@ -31,8 +32,8 @@ def rows(source: Source, split: str, language: str | None, revision: str | None)
     )
 
 
-def answers(source: Source) -> Iterator[dict[str, Any]]:
-    """The rows of the dataset with solutions to a source's problems; nothing for a source that has none."""
+def solution_rows(source: Source) -> Iterator[dict[str, Any]]:
+    """The rows of the second dataset, which holds solutions to the source's problems; empty where there is none."""
     if source.answers is None:
         return iter(())
     hub, config = source.answers
@@ -49,7 +50,7 @@ def _stream(hub: str, path: str, **options: Any) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _hub_errors(hub: str) -> Iterator[None]:
-    """What the network and the Hub can answer, as one sentence that says what else to do."""
+    """Turns errors of the network and of the Hub into a DataError that says what the user can do instead."""
     from datasets.exceptions import DatasetsError
     from huggingface_hub.errors import HTTPError
 

@@ -1,4 +1,4 @@
-"""What a data file is made of: NAME.manifest.json beside NAME.jsonl."""
+"""The manifest of a data file, NAME.manifest.json beside NAME.jsonl: where its rows come from."""
 
 import json
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ SCHEMA = "halo-forge/manifest/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Where the rows of a file come from, and what became of those that are not in it."""
+    """Where the rows of a file come from, and how many were dropped for which reason."""
 
     dataset: str
     source: str
-    """Hub id, file, or what generated the rows."""
+    """Address of the Hub dataset, path of the file, or what generated the rows."""
     revision: str = ""
     """Commit of a Hub dataset."""
     source_sha256: str = ""
-    """Hash of the file that was read."""
+    """Hash of the file that the rows were read from; empty where there was none."""
     license: str = ""
     noncommercial: bool = False
     split: str = ""
@@ -35,9 +35,9 @@ class Manifest:
     rows_in: int = 0
     rows_out: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """Why rows were left out, and how many for each reason."""
+    """Reason -> how many rows were dropped for it."""
     contamination: Mapping[str, int] = field(default_factory=dict)
-    """Which rules found rows of benchmarks, kept ones included."""
+    """Rule of `decontaminate` -> how many rows it matched, including rows that were kept."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +51,7 @@ def manifest_path(output: StrPath) -> Path:
 def write_manifest(output: StrPath, manifest: Manifest) -> Path:
     """Write the manifest of a finished file, with the file's own hash, the tool's version and the time."""
     path = manifest_path(output)
-    written = {
+    content = {
         "schema": SCHEMA,
         "file": Path(output).name,
         "sha256": sha256_of(output),
@@ -59,12 +59,12 @@ def write_manifest(output: StrPath, manifest: Manifest) -> Path:
         "created_by": f"halo-forge {__version__}",
         **asdict(manifest),
     }
-    write_text(path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return path
 
 
 def refuse_benchmark(data_file: StrPath) -> None:
-    """Raises DataError for a file that was prepared from a benchmark's test split: nobody may train on that."""
+    """Raises DataError for a file whose manifest says that it is a benchmark's test split: it is not for training."""
     manifest = read_manifest(data_file) if Path(data_file).is_file() else None
     if manifest and manifest["is_benchmark_test"]:
         raise DataError(
@@ -74,7 +74,10 @@ def refuse_benchmark(data_file: StrPath) -> None:
 
 
 def read_manifest(output: StrPath) -> dict[str, Any] | None:
-    """The manifest of a data file; None where there is none, or where the file has changed since it was written."""
+    """The manifest of a data file; None where there is none, or where the data file has changed since.
+
+    Raises DataError for a manifest that is not JSON.
+    """
     path = manifest_path(output)
     if not path.is_file():
         return None
@@ -82,5 +85,5 @@ def read_manifest(output: StrPath) -> dict[str, Any] | None:
         manifest = json.loads(read_text(path))
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON ({error}); prepare the data again, or delete it") from error
-    is_its_own = isinstance(manifest, dict) and manifest.get("sha256") == sha256_of(output)
-    return manifest if is_its_own else None
+    is_current = isinstance(manifest, dict) and manifest.get("sha256") == sha256_of(output)
+    return manifest if is_current else None

@@ -1,4 +1,4 @@
-"""What SFT learns from: solved problems, chats, prompt and answer, plain text. No row is left out in silence."""
+"""Training rows for SFT: solved problems, chats, prompt/answer pairs, plain text. Each skipped row has a reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 from haloforge.errors import DataError
 from haloforge.files import StrPath, read_jsonl
 from haloforge.problems.columns import Row, optional_text, text
-from haloforge.problems.formats import OWN, sniff
+from haloforge.problems.formats import OWN, detect_format
 from haloforge.records import Message, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRow:
-    """One row to learn from: chat `messages` that end with the assistant's, or `text`, or a solved `problem`.
+    """One training row: chat `messages` that end with the assistant's, or plain `text`, or a solved `problem`.
 
-    Exactly one of the three is there. A problem is put into words, its solution in a fence, by whoever knows the chat
-    prompt.
+    Exactly one of the three is set. `train` turns a problem into a chat, because it knows the prompt protocol.
     """
 
     messages: tuple[Message, ...] | None = None
@@ -26,12 +25,12 @@ class TrainingRow:
 
     @property
     def name(self) -> str:
-        """How to speak of it: its line, and its task where it has one."""
+        """How messages to the user name the row: its line, and its task id where it has one."""
         return f"line {self.line} ({self.problem.task_id})" if self.problem else f"line {self.line}"
 
 
-class Skipped(NamedTuple):
-    """A row that cannot be learnt from, and why."""
+class SkippedRow(NamedTuple):
+    """The line of a row that cannot be used for training, and the reason."""
 
     line: int
     reason: str
@@ -39,20 +38,20 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
-    """The usable rows of a file, in order, and the others."""
+    """The usable rows of a file and the skipped ones, both in file order."""
 
     rows: tuple[TrainingRow, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedRow, ...]
 
 
 def load_training_rows(path: StrPath) -> TrainingRows:
-    """Every row of a file. Raises DataError for a line that is no JSON object, and when no row can be learnt from."""
+    """All rows of a file. Raises DataError for a line that is not a JSON object, and where no row is usable."""
     rows, skipped = [], []
     for line, row in read_jsonl(path):
         try:
             rows.append(training_row(line, row))
         except DataError as error:
-            skipped.append(Skipped(line, str(error)))
+            skipped.append(SkippedRow(line, str(error)))
     if not rows:
         first = f" (line {skipped[0].line}: {skipped[0].reason})" if skipped else ""
         raise DataError(f"{path} holds nothing to learn from{first}")
@@ -60,7 +59,7 @@ def load_training_rows(path: StrPath) -> TrainingRows:
 
 
 def training_row(line: int, row: Row) -> TrainingRow:
-    """One row in any of the known forms. Raises DataError that says why it cannot be learnt from."""
+    """One row in any of the known forms. Raises DataError with the reason why it cannot be used for training."""
     if "messages" in row:
         return TrainingRow(line=line, messages=_chat(_messages(row, "messages")))
     for question, answer in (("prompt", "completion"), ("prompt", "response"), ("instruction", "output")):
@@ -74,13 +73,13 @@ def training_row(line: int, row: Row) -> TrainingRow:
 
 
 def _is_pair(row: Row, question: str, answer: str) -> bool:
-    """True for a question and its answer, and nothing that makes a problem of it."""
-    known = {"solution", "tests", "code", "title"}
-    return question in row and answer in row and not row.keys() & known
+    """True for a row with these two columns and without those that belong to a problem."""
+    problem_columns = {"solution", "tests", "code", "title"}
+    return question in row and answer in row and not row.keys() & problem_columns
 
 
 def _solved(row: Row, line: int) -> Problem:
-    format = sniff(row)
+    format = detect_format(row)
     problem = format.adapt(row)
     if not (problem.solution or "").strip():
         raise DataError("the problem has no solution")

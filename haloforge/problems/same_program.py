@@ -1,27 +1,27 @@
-"""Python programs that are the same but for names, comments, docstrings, annotations and imports."""
+"""Recognises Python programs that differ only in names, comments, docstrings, annotations and imports."""
 
 import ast
 
-from haloforge.problems.python_source import parse
+from haloforge.python_source import parse
 
 
 def nameless_form(code: str) -> tuple[str, int]:
-    """A text that such programs share, and how many syntax nodes it has; ("", 0) for what is not Python."""
+    """A text that is equal for such programs, and its number of syntax nodes; ("", 0) where `code` is not Python."""
     tree = parse(code)
     if tree is None:
         return "", 0
-    _Undressing().visit(tree)
+    _RemoveDetails().visit(tree)
     try:
-        bound = {name for node in ast.walk(tree) for name in _bound(node)}
-        _Renaming(bound).visit(tree)
+        own_names = {name for node in ast.walk(tree) for name in _names_bound_by(node)}
+        _NumberNames(own_names).visit(tree)
         size = sum(not isinstance(node, ast.expr_context) for node in ast.walk(tree))
         return ast.dump(tree, annotate_fields=False), size
     except RecursionError:
         return "", 0
 
 
-def _bound(node: ast.AST) -> list[str]:
-    """Names that the program gives: functions, classes, parameters, variables."""
+def _names_bound_by(node: ast.AST) -> list[str]:
+    """The name of a function, class, parameter, variable or caught exception that the node introduces."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return [node.name]
@@ -34,11 +34,11 @@ def _bound(node: ast.AST) -> list[str]:
     return []
 
 
-class _Undressing(ast.NodeTransformer):
-    """Drops what has no part in the algorithm."""
+class _RemoveDetails(ast.NodeTransformer):
+    """Removes imports, docstrings and annotations."""
 
     def visit(self, node: ast.AST) -> ast.AST | None:
-        """The node without its types, or None to drop it."""
+        """The node without its annotations; None removes it."""
         if isinstance(node, ast.Import | ast.ImportFrom):
             return None
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -52,17 +52,17 @@ class _Undressing(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-class _Renaming(ast.NodeTransformer):
-    """Numbers the program's own names in order of appearance."""
+class _NumberNames(ast.NodeTransformer):
+    """Renames the program's own names to v0, v1 and so on, in order of appearance."""
 
-    def __init__(self, bound: set[str]) -> None:
-        self.bound = bound
-        self.numbers: dict[str, str] = {}
+    def __init__(self, own_names: set[str]) -> None:
+        self.own_names = own_names
+        self.new_names: dict[str, str] = {}
 
     def visit(self, node: ast.AST) -> ast.AST:
-        """The node under its number."""
+        """The node under its new name."""
         for field in ("id", "arg", "name"):
             name = vars(node).get(field)
-            if name in self.bound and not isinstance(node, ast.alias):
-                setattr(node, field, self.numbers.setdefault(name, f"v{len(self.numbers)}"))
+            if name in self.own_names and not isinstance(node, ast.alias):
+                setattr(node, field, self.new_names.setdefault(name, f"v{len(self.new_names)}"))
         return self.generic_visit(node)

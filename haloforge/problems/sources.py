@@ -1,4 +1,4 @@
-"""The registry of datasets: what each is, where it lives, and what it may be used for. Facts only, no code."""
+"""The registry of datasets: what each one is, where it is stored, and what it may be used for."""
 
 from dataclasses import dataclass, field
 
@@ -15,34 +15,34 @@ class Source:
     languages: tuple[str, ...] = ("python",)
     splits: dict[str, str] = field(default_factory=lambda: {"train": "train"})
     purposes: tuple[str, ...] = ("sft", "raft")
-    """Out of sft (has solutions), raft (has tests) and benchmark (is one: its test split must not be trained on)."""
+    """Any of: sft (has solutions), raft (has tests), benchmark (its test split must not be used for training)."""
     hub: str = ""
-    """Hub id; empty for the sets that come with the package."""
+    """Hub id; empty for the sets in the package."""
     revision: str | None = None
-    """A commit to hold on to; otherwise the newest, which the manifest records."""
+    """The pinned commit; None reads the newest. The manifest records which one was read."""
     configs: dict[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
-    """Fetch only these columns, where the others are heavy."""
+    """Download only these columns, where the others are large; empty downloads all."""
     data_files: str = ""
-    """Path inside the repository of JSON Lines to read, where the Hub has no tables; {config} is its configuration."""
+    """Path of a JSON Lines file in the repository, for a dataset without tables; {config} is the configuration."""
     answers: tuple[str, str] | None = None
     """Hub id and configuration of a second dataset, with solutions to these problems."""
     answer_rows: int = 0
-    """About how many rows that one has."""
+    """About how many rows that second dataset has."""
     noncommercial: bool = False
 
     @property
     def is_benchmark(self) -> bool:
-        """True when its test split is what models are published on."""
+        """True for a dataset whose test split is a public benchmark."""
         return "benchmark" in self.purposes
 
     @property
     def is_bundled(self) -> bool:
-        """True when it needs no network."""
+        """True for a set in the package, which needs no network."""
         return not self.hub
 
     def config(self, language: str | None) -> str | None:
-        """The Hub's configuration for a language, by default for the first."""
+        """The Hub's configuration for a language (None: the first language); None where there is none."""
         return self.configs.get(language or self.languages[0])
 
 

@@ -10,8 +10,7 @@ from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, refuse_4bit_without_support, resolve
-from haloforge.problems.manifest import refuse_benchmark
-from haloforge.problems.rows import Skipped, TrainingRow, load_training_rows
+from haloforge.problems import SkippedRow, TrainingRow, load_training_rows, refuse_benchmark
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
 from haloforge.store import Report
@@ -109,7 +108,7 @@ class Rows(NamedTuple):
     """
 
     split: Split
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedRow, ...]
     in_both: int = 0
 
 
@@ -142,7 +141,7 @@ def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:
 
 
 def _describe(
-    config: SftConfig, report: Report, learned: Encoded, held_out: Encoded, skipped: tuple[Skipped, ...]
+    config: SftConfig, report: Report, learned: Encoded, held_out: Encoded, skipped: tuple[SkippedRow, ...]
 ) -> None:
     """Log what is learned from and what is left out. Raises DataError when nothing is left."""
     path, longest = config.data.train_file, config.data.max_seq_length

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haloforge.errors import DataError
 from haloforge.generate import prompts
-from haloforge.problems.rows import TrainingRow
+from haloforge.problems import TrainingRow
 from haloforge.records import Message
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from pathlib import Path
 from haloforge.config import model_folder_of
 from haloforge.errors import DataError
 from haloforge.models import EMBEDDED, find_checkpoints
-from haloforge.problems import SOURCES, load_problems
-from haloforge.problems.manifest import manifest_path
+from haloforge.problems import SOURCES, load_problems, load_starter, manifest_path
 from haloforge.records import Problem
 from haloforge.store import Store
 
@@ -65,9 +64,7 @@ def read_problems(name: str, root: Path | None = None) -> Sequence[Problem]:
 
 @lru_cache(maxsize=2)
 def _bundled(name: str) -> Sequence[Problem]:
-    from haloforge.problems import starter
-
-    return list(starter.load(name))
+    return list(load_starter(name))
 
 
 @lru_cache(maxsize=4)

@@ -10,8 +10,7 @@ from haloforge.errors import ConfigError
 from haloforge.files import read_jsonl
 from haloforge.generate.prompts import EVALPLUS, HALO, completion_text, messages, protocol_named, render, stop_strings
 from haloforge.models import FALLBACK_CHAT_TEMPLATE
-from haloforge.problems import load_problems
-from haloforge.problems.python_source import with_example
+from haloforge.problems import load_problems, with_example
 from haloforge.records import Case, Problem, Tests
 
 ADD = "def add(a, b):\n    return a + b\n"

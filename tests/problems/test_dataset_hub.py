@@ -10,7 +10,7 @@ import original_rows
 import pytest
 
 from haloforge.errors import DataError
-from haloforge.problems import SOURCES, adapted, hub
+from haloforge.problems import SOURCES, adapt_rows, hub
 
 
 @pytest.fixture
@@ -30,21 +30,21 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_split_of_a_configuration_is_streamed_and_adapted(folder: Path) -> None:
     source = replace(SOURCES["mbpp"], hub=str(folder))
-    rows = hub.rows(source, "train", None, None)
-    ((_, problem),) = adapted(enumerate(rows, start=1), stem="mbpp")
+    rows = hub.dataset_rows(source, "train", None, None)
+    ((_, problem),) = adapt_rows(enumerate(rows, start=1), stem="mbpp")
     assert not isinstance(problem, DataError)
     assert (problem.task_id, problem.split) == ("Mbpp/700", "train")
 
 
 def test_only_the_wanted_columns_are_fetched(folder: Path) -> None:
     source = replace(SOURCES["mbpp"], hub=str(folder), columns=("task_id", "text"))
-    assert [set(row) for row in hub.rows(source, "test", "python", None)] == [{"task_id", "text"}]
+    assert [set(row) for row in hub.dataset_rows(source, "test", "python", None)] == [{"task_id", "text"}]
 
 
 def test_a_configuration_that_is_not_there_is_one_sentence(folder: Path) -> None:
     source = replace(SOURCES["mbpp"], hub=str(folder), configs={"python": "half"})
     with pytest.raises(DataError, match="cannot be read from the Hub .* --from FILE") as refused:
-        list(hub.rows(source, "train", None, None))
+        list(hub.dataset_rows(source, "train", None, None))
     assert "\n" not in str(refused.value)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from haloforge.problems import decontaminate
-from haloforge.problems.decontaminate import Hit, Index
+from haloforge.problems import build_index, decontaminate
+from haloforge.problems.decontaminate import BenchmarkIndex, Hit
 from haloforge.problems.same_program import nameless_form
 from haloforge.records import Case, Problem, Tests
 
@@ -38,7 +38,7 @@ BENCHMARK = [
     ),
     Problem("Bench/5", "Write a function to tell whether a text reads the same backwards."),
 ]
-INDEX = Index.from_problems(BENCHMARK)
+INDEX = BenchmarkIndex.from_problems(BENCHMARK)
 CLEAN = Problem(
     "mine/1",
     "Count the vowels of a text.",
@@ -67,7 +67,7 @@ def test_a_task_of_the_benchmark_is_found_by_its_id() -> None:
         "find the distance from the origin to the farthest\nof the given points in the plane\n>>> far([(1, 1)])\n1.4",
     ],
 )
-def test_the_same_prompt_is_found_in_other_dress(prompt: str) -> None:
+def test_the_same_prompt_is_found_in_another_spelling(prompt: str) -> None:
     assert rules(replace(CLEAN, prompt=prompt)) == [("same prompt", True)]
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_python_has_no_nameless_form() -> None:
 
 
 def test_the_bundled_index_knows_its_benchmarks_by_hashes_alone() -> None:
-    tasks = decontaminate.bundled().tasks
+    tasks = decontaminate.bundled_index().tasks
     assert {"HumanEval/0", "HumanEval/163", "Mbpp/11", "Mbpp/510"} <= tasks
     assert sum(task.startswith("HumanEval/") for task in tasks) == 164
     packed = Path(decontaminate.__file__).with_name("benchmark_index.json.gz").read_bytes()
@@ -146,7 +146,7 @@ def test_a_built_index_finds_what_it_was_built_from(tmp_path: Path) -> None:
     from haloforge.files import write_jsonl
 
     write_jsonl(tmp_path / "b.jsonl", [replace(BENCHMARK[0], split="test").to_json(), BENCHMARK[1].to_json()])
-    assert decontaminate.build([tmp_path / "b.jsonl"], tmp_path / "i.json.gz") == 1
+    assert build_index.build([tmp_path / "b.jsonl"], tmp_path / "i.json.gz") == 1
     index = decontaminate.read_index(tmp_path / "i.json.gz")
     assert [hit.rule for hit in index.check(BENCHMARK[0])][:2] == ["one of its tasks", "same prompt"]
     assert index.check(BENCHMARK[1]) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from haloforge.problems import load_problems
-from haloforge.problems.decontaminate import Index, bundled
+from haloforge.problems.decontaminate import BenchmarkIndex, bundled_index
 from haloforge.problems.rows import load_training_rows
 
 FILES = {
@@ -54,7 +54,7 @@ def test_every_row_with_a_reference_can_be_learnt_from(shared_data: Path, name: 
 
 def test_mbpp_s_train_split_leaks_into_its_test_split_as_far_as_is_known(shared_data: Path) -> None:
     problems = load_problems(shared_data / "mbpp/mbpp.jsonl")
-    index = Index.from_problems(p for p in problems if p.split == "test")
+    index = BenchmarkIndex.from_problems(p for p in problems if p.split == "test")
     hits = Counter(hit.rule for p in problems if p.split == "train" for hit in index.check(p))
     assert hits["same program"] == 14
     assert hits["same prompt"] + hits["shares 10 words in a row"] == 14
@@ -67,4 +67,4 @@ def test_the_bundled_index_drops_every_benchmark_problem(shared_data: Path) -> N
         "mbppplus/MbppPlus-OriginFmt.jsonl.gz",
     ):
         for problem in load_problems(shared_data / name):
-            assert bundled().check(problem)[0].rule == "one of its tasks"
+            assert bundled_index().check(problem)[0].rule == "one of its tasks"

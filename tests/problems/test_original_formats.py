@@ -9,7 +9,7 @@ import pytest
 
 from haloforge.errors import DataError
 from haloforge.problems import load_problems
-from haloforge.problems.columns import Unusable
+from haloforge.problems.columns import UnusableRow
 from haloforge.problems.formats import codeforces
 from haloforge.records import Case, Problem
 
@@ -155,7 +155,7 @@ def test_a_codeforces_problem_is_told_whole_and_judged_by_its_official_tests(tmp
     ],
 )
 def test_what_a_plain_program_cannot_be_judged_on_is_named(change: rows.Row, reason: str) -> None:
-    with pytest.raises(Unusable, match=reason):
+    with pytest.raises(UnusableRow, match=reason):
         codeforces.adapt({**rows.CODEFORCES, **change})
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from haloforge.errors import DataError
 from haloforge.files import write_jsonl
-from haloforge.problems import adapted, load_problems
+from haloforge.problems import adapt_rows, load_problems
 from haloforge.records import Case, Problem, Tests
 
 PROBLEMS = [
@@ -137,5 +137,5 @@ def test_what_is_null_in_the_tests_is_at_its_default(tmp_path: Path) -> None:
     row=st.sampled_from(({}, *original_rows.ALL)), change=st.dictionaries(st.sampled_from(_NAMES), _JSON, max_size=4)
 )
 def test_no_row_whatever_it_holds_is_more_than_a_data_error(row: dict[str, Any], change: dict[str, Any]) -> None:
-    ((_, found),) = adapted([(1, {**row, **change})], stem="x")
+    ((_, found),) = adapt_rows([(1, {**row, **change})], stem="x")
     assert isinstance(found, Problem | DataError)

@@ -9,39 +9,39 @@ import pytest
 from tools import needs
 
 from haloforge.errors import DataError
-from haloforge.problems.starter import NAMES, SHOWN, load
+from haloforge.problems.starter import SHOWN_ASSERTS, STARTER_SETS, load_starter
 from haloforge.records import Problem
 from haloforge.verify import VerifySettings, open_verifier
 
-ALL = [problem for name in NAMES for problem in load(name)]
+ALL = [problem for name in STARTER_SETS for problem in load_starter(name)]
 CHECKED = [problem for problem in ALL if problem.tests.compare == "checker"]
 
 
 def test_starter_easy_has_120_python_operations_and_40_cpp_programs() -> None:
-    python, cpp = load("starter-easy", language="python"), load("starter-easy", language="cpp")
+    python, cpp = load_starter("starter-easy", language="python"), load_starter("starter-easy", language="cpp")
     assert len({problem.family for problem in python}) >= 120 and len(cpp) >= 40
     assert all(problem.tests.kind == "asserts" for problem in python)
     assert all(problem.tests.kind == "stdio" for problem in cpp)
 
 
 def test_starter_easy_holds_out_enough_to_see_a_gain() -> None:
-    assert len(load("starter-easy", split="test", language="python")) >= 50
-    assert len(load("starter-easy", split="test", language="cpp")) >= 14
+    assert len(load_starter("starter-easy", split="test", language="python")) >= 50
+    assert len(load_starter("starter-easy", split="test", language="cpp")) >= 14
 
 
 def test_starter_labels_has_at_least_100_operations_of_which_it_holds_out_enough_to_see_a_gain() -> None:
-    labels = load("starter-labels")
+    labels = load_starter("starter-labels")
     assert len({problem.family for problem in labels}) == len(labels) >= 100
-    assert len(load("starter-labels", split="test")) >= 40
+    assert len(load_starter("starter-labels", split="test")) >= 40
     formulas = [problem.statement.rpartition(" followed by ")[2] for problem in labels]
     assert len(set(formulas)) == len(formulas)
 
 
 def test_starter_goes_from_easy_to_hard_in_both_languages_and_styles() -> None:
-    problems = load("starter")
+    problems = load_starter("starter")
     assert Counter(problem.language for problem in problems) == {"python": 40, "cpp": 20}
     assert Counter(problem.meta["level"] for problem in problems) == {"easy": 30, "medium": 20, "hard": 10}
-    assert min(Counter(problem.tests.kind for problem in load("starter", language="python")).values()) >= 15
+    assert min(Counter(problem.tests.kind for problem in load_starter("starter", language="python")).values()) >= 15
     compared = Counter(problem.tests.compare.partition(":")[0] for problem in problems)
     assert compared["checker"] >= 3 and compared["float"] >= 2
 
@@ -72,13 +72,13 @@ def test_no_test_stands_there_twice() -> None:
     assert [problem.task_id for problem in ALL if len(set(inputs(problem))) < len(inputs(problem))] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STARTER_SETS)
 def test_prompts_name_the_function_and_show_as_many_asserts_as_the_set_says(name: str) -> None:
-    for problem in load(name):
+    for problem in load_starter(name):
         if problem.tests.kind == "asserts":
             shown = [line for line in (*problem.tests.code, *problem.tests.hidden) if line in problem.statement]
             assert f"{problem.entry_point}(" in problem.statement
-            assert shown == list(problem.tests.code[: SHOWN[name]])
+            assert shown == list(problem.tests.code[: SHOWN_ASSERTS[name]])
 
 
 def test_prompts_show_the_visible_cases_and_no_other() -> None:
@@ -112,7 +112,7 @@ def test_every_problem_survives_the_way_through_a_file() -> None:
 
 def test_an_unknown_set_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(DataError, match="use starter or starter-easy or starter-labels"):
-        load("starter-hard")
+        load_starter("starter-hard")
 
 
 @pytest.mark.parametrize("language", ["python", pytest.param("cpp", marks=pytest.mark.slow)])

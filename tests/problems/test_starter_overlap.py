@@ -5,24 +5,24 @@ from pathlib import Path
 import pytest
 
 from haloforge.problems import load_problems
-from haloforge.problems.decontaminate import Index, bundled
-from haloforge.problems.starter import NAMES, load
+from haloforge.problems.decontaminate import BenchmarkIndex, bundled_index
+from haloforge.problems.starter import STARTER_SETS, load_starter
 
-ALL = [problem for name in NAMES for problem in load(name)]
+ALL = [problem for name in STARTER_SETS for problem in load_starter(name)]
 BENCHMARKS = ("humaneval/HumanEval.jsonl.gz", "humanevalpack/humanevalpack-cpp.jsonl", "mbpp/mbpp.jsonl")
 
 
-def overlaps(index: Index) -> list[str]:
+def overlaps(index: BenchmarkIndex) -> list[str]:
     return [f"{problem.task_id}: {hit.rule} with {hit.task_id}" for problem in ALL for hit in index.check(problem)]
 
 
 def test_nothing_overlaps_the_bundled_index() -> None:
-    assert overlaps(bundled()) == []
+    assert overlaps(bundled_index()) == []
 
 
 @pytest.mark.parametrize("path", BENCHMARKS)
 def test_nothing_overlaps_the_original_files(shared_data: Path, path: str) -> None:
-    assert overlaps(Index.from_problems(load_problems(shared_data / path))) == []
+    assert overlaps(BenchmarkIndex.from_problems(load_problems(shared_data / path))) == []
 
 
 def test_no_requested_function_has_a_benchmark_name(shared_data: Path) -> None:
@@ -32,6 +32,6 @@ def test_no_requested_function_has_a_benchmark_name(shared_data: Path) -> None:
 
 
 def test_no_held_out_problem_would_be_dropped_beside_the_training_problems() -> None:
-    trained = Index.from_problems(problem for problem in ALL if problem.split == "train")
+    trained = BenchmarkIndex.from_problems(problem for problem in ALL if problem.split == "train")
     hits = [(problem.task_id, hit) for problem in ALL if problem.split == "test" for hit in trained.check(problem)]
     assert [(task, hit.rule, hit.task_id) for task, hit in hits if hit.drop] == []

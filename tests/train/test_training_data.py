@@ -9,7 +9,7 @@ from tiny import tiny_tokenizer
 
 from haloforge.errors import DataError
 from haloforge.generate.prompts import render
-from haloforge.problems.rows import TrainingRow
+from haloforge.problems import TrainingRow
 from haloforge.records import Problem
 from haloforge.train.examples import IGNORED, Example, encode, encode_row, split_by_family
 

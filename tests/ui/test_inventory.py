@@ -6,7 +6,7 @@ import pytest
 from seeded import make_run, problem
 
 from haloforge.files import write_jsonl
-from haloforge.problems.manifest import Manifest, write_manifest
+from haloforge.problems import Manifest, write_manifest
 from haloforge.records import Problem
 from haloforge.store import Store
 from haloforge.ui import inventory

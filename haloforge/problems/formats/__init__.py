@@ -1,4 +1,4 @@
-"""Which adapter reads a row: a file's format is known by the columns of its first row."""
+"""The known file formats. The columns of a file's first row tell which format it has."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from haloforge.records import Problem
 
 
 class Format(NamedTuple):
-    """A file format: its name, the columns that every row has, and what makes a problem of a row."""
+    """A file format: its name, the columns that every row has, and the function that turns a row into a problem."""
 
     name: str
     columns: frozenset[str]
@@ -64,14 +64,14 @@ FORMATS = (
 )
 
 
-def sniff(row: Row) -> Format:
-    """The format with the most columns that the row has. Raises DataError where no format fits."""
+def detect_format(row: Row) -> Format:
+    """The format whose columns are all in the row, the one with most columns. Raises DataError where none fits."""
     if isinstance(row.get("tests"), dict):
         return OWN
-    fitting = [format for format in FORMATS if format.columns <= row.keys()]
-    if not fitting:
+    matching = [format for format in FORMATS if format.columns <= row.keys()]
+    if not matching:
         columns = ", ".join(map(repr, list(row)[:6])) or "none"
         raise DataError(
             f'the columns are {columns}; a problem needs at least "prompt", best with "task_id" and "tests"'
         )
-    return max(fitting, key=lambda format: len(format.columns))
+    return max(matching, key=lambda format: len(format.columns))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from haloforge.errors import DataError
-from haloforge.problems.columns import Row, Unusable, optional_text, positive_number, text
+from haloforge.problems.columns import Row, UnusableRow, optional_text, positive_number, text
 from haloforge.records import Case, Problem, Tests
 
 LICENSE = "CC-BY-4.0"
@@ -33,21 +33,21 @@ def check(input_text, output_text, expected_text):
         sys.argv = before
     return said.getvalue().strip() in ("1", "1.0")
 """
-"""The dataset's checkers are scripts that get three file names and print 1 for a right answer."""
+"""The dataset's checkers are scripts that receive three file names and print 1 for a right answer."""
 
 TASK = "Write a C++17 program that reads standard input and writes standard output."
 _FENCE = re.compile(r"```(?:cpp|c\+\+|C\+\+)[^\n]*\n(.*?)```", re.DOTALL)
 
 
 def adapt(row: Row) -> Problem:
-    """One problem with its official tests. Raises Unusable for what a plain program cannot be judged on."""
+    """One problem with its official tests. Raises UnusableRow where standard input and output cannot judge it."""
     if optional_text(row, "interaction_format").strip():
-        raise Unusable("interactive problem")
+        raise UnusableRow("interactive problem")
     if row.get("input_mode") == "file":
-        raise Unusable("reads a file instead of standard input")
+        raise UnusableRow("reads a file instead of standard input")
     cases = _cases(row, "official_tests")
     if not cases:
-        raise Unusable("no official tests")
+        raise UnusableRow("no official tests")
     checker, megabytes = optional_text(row, "generated_checker"), positive_number(row, "memory_limit")
     return Problem(
         task_id=f"codeforces/{text(row, 'id')}",
@@ -71,7 +71,7 @@ def adapt(row: Row) -> Problem:
 
 
 def adapt_sample(row: Row) -> Problem:
-    """One row of a prompt/response sample: no tests, so compiling is the verdict."""
+    """One row of a prompt/response sample. It has no tests: the verdict says whether the answer compiles."""
     return Problem(
         task_id="",
         prompt=f"{text(row, 'prompt')}\n\n{TASK}",
@@ -85,29 +85,29 @@ def adapt_sample(row: Row) -> Problem:
 
 
 def answer(row: Row) -> str | None:
-    """The C++ program at the end of a reasoning trace; None for a trace that was cut off or holds none."""
+    """The last C++ program after the reasoning; None where the text was cut off or has no such program."""
     if row.get("finish_reason") == "length":
         return None
-    reasoning, thought, rest = text(row, "generation").rpartition("</think>")
-    if not thought and "<think>" in rest:
+    _, end_of_reasoning, final_answer = text(row, "generation").rpartition("</think>")
+    if not end_of_reasoning and "<think>" in final_answer:
         return None
-    programs = _FENCE.findall(rest)
+    programs = _FENCE.findall(final_answer)
     return programs[-1].strip("\n") + "\n" if programs else None
 
 
 def with_answers(problems: Sequence[Problem], rows: Iterable[Row]) -> Iterator[Problem]:
-    """The problems, each with the first usable answer to it; reads no further than the last one found."""
-    wanted = {problem.task_id for problem in problems}
-    found: dict[str, str] = {}
+    """Each problem with its first usable answer as the solution; stops reading when every problem has one."""
+    unanswered = {problem.task_id for problem in problems}
+    solutions: dict[str, str] = {}
     for row in rows:
         task_id = f"codeforces/{row.get('id')}"
-        if task_id in wanted and (program := answer(row)):
-            found[task_id] = program
-            wanted.remove(task_id)
-        if not wanted:
+        if task_id in unanswered and (program := answer(row)):
+            solutions[task_id] = program
+            unanswered.remove(task_id)
+        if not unanswered:
             break
     for problem in problems:
-        yield replace(problem, solution=found.get(problem.task_id))
+        yield replace(problem, solution=solutions.get(problem.task_id))
 
 
 def _cases(row: Row, key: str) -> tuple[Case, ...]:

@@ -1,7 +1,7 @@
 """evalplus (Liu et al. 2023): its native files of HumanEval+ and MBPP+, and MBPP+ in MBPP's columns.
 
-Native files hold inputs only; what the answer should be is whatever the reference answers. "Passing plus" means the
-base tests and the plus inputs both.
+Native files hold inputs only: the expected output is what the reference solution returns. To pass "plus", an answer
+must pass the base tests and all plus inputs.
 """
 
 import textwrap
@@ -10,7 +10,7 @@ from dataclasses import replace
 from haloforge.errors import DataError
 from haloforge.problems.columns import Row, number, text, texts, whole_number
 from haloforge.problems.formats import humaneval, mbpp
-from haloforge.problems.python_source import statements
+from haloforge.python_source import statements
 from haloforge.records import Problem, Tests
 
 _LICENSE = "Apache-2.0"
@@ -43,16 +43,16 @@ def check(candidate):
         {judgement}
 """
 _COMPARED = "expected = _reference(*deepcopy(arguments))\n        assert out == expected or _is_close(out, expected)"
-_IS_ZERO = "assert abs(poly(*arguments, out)) <= _atol"  # find_zero may find any zero
+_IS_ZERO = "assert abs(poly(*arguments, out)) <= _atol"  # find_zero may return any zero
 
 
 def adapt_humaneval(row: Row) -> Problem:
-    """One row of the native HumanEval+ file: the check asks the reference for every plus input."""
+    """One row of the native HumanEval+ file: the check runs the reference solution on every plus input."""
     entry_point, inputs = text(row, "entry_point"), row.get("plus_input")
     if not isinstance(inputs, list):
         raise DataError('"plus_input" is not a list')
     check = _NATIVE_CHECK.format(
-        base_test=humaneval.standing_alone(text(row, "test"), text(row, "prompt"), entry_point),
+        base_test=humaneval.self_contained_test(text(row, "test"), text(row, "prompt"), entry_point),
         atol=number(row, "atol") or 0.0,
         inputs=inputs,
         solution=text(row, "prompt") + text(row, "canonical_solution"),
@@ -63,7 +63,7 @@ def adapt_humaneval(row: Row) -> Problem:
 
 
 def adapt_mbpp(row: Row) -> Problem:
-    """One row of MBPP+ in MBPP's columns: `test` calls the function by its name, in a loop at the end."""
+    """One row of MBPP+ in MBPP's columns. Its `test` ends with a loop over inputs that calls the function by name."""
     code, asserts = text(row, "code"), texts(row, "test_list")
     base = mbpp.problem(whole_number(row, "task_id"), text(row, "prompt"), code, asserts)
     data, loop, body = text(row, "test").rpartition("\nfor ")
@@ -76,15 +76,14 @@ def adapt_mbpp(row: Row) -> Problem:
 
 
 def adapt_mbpp_native(row: Row) -> Problem:
-    """One row of the native MBPP+ file, with its base asserts only, and named so.
+    """One row of the native MBPP+ file with its base asserts only, which the problem's `source` says.
 
-    Its plus inputs are JSON in which tuples and sets have become lists; the file in MBPP's columns has them whole.
+    The plus inputs are left out: JSON turned their tuples and sets into lists. The file in MBPP's columns has them.
     """
     lines = statements(text(row, "assertion"))
     asserts = tuple(line for line in lines if line.startswith("assert"))
-    setup = "\n".join(
-        ["import math", *(line for line in lines if line not in asserts)]
-    )  # 120 uses math, imports nothing
+    imports = ["import math"]  # task 120 uses math without importing it
+    setup = "\n".join([*imports, *(line for line in lines if line not in asserts)])
     task_number = whole_number({"task_id": text(row, "task_id").rpartition("/")[2]}, "task_id")
     base = mbpp.problem(task_number, _prose(text(row, "prompt")), text(row, "canonical_solution"), asserts, setup)
     return replace(
@@ -97,6 +96,6 @@ def adapt_mbpp_native(row: Row) -> Problem:
 
 
 def _prose(prompt: str) -> str:
-    """The task out of a prompt that is a docstring of the task and one assert."""
+    """The task's text, from a prompt that is a docstring with the task and one assert."""
     lines = prompt.strip().strip('"').strip().splitlines()
     return "\n".join(line for line in lines if not line.startswith("assert "))

@@ -12,7 +12,7 @@ from haloforge.records import Problem, Tests
 _LANGUAGES = {"CPP": "cpp", "Go": "go", "Java": "java", "JavaScript": "javascript", "Python": "python", "Rust": "rust"}
 
 _GO_PACKAGES = ("bytes", "crypto/md5", "fmt", "math", "math/rand", "regexp", "sort", "strconv", "strings", "time")
-"""What its harness lets a solution in Go use, which has no place for an import of its own."""
+"""Packages that the original harness imports for every Go solution, because a solution cannot import by itself."""
 
 
 def adapt(row: Row) -> Problem:
@@ -37,7 +37,7 @@ def adapt(row: Row) -> Problem:
 
 
 def _missing_includes(row: Row) -> str:
-    """C++ prompts lack headers that their own references and tests use; the declaration has them."""
+    """C++ prompts lack some headers that the reference solution and the tests use; the declaration has them."""
     prompt = text(row, "prompt")
     lines = (line.strip() for line in text(row, "declaration").splitlines())
     return "".join(f"{line}\n" for line in lines if line.startswith("#include") and line not in prompt)

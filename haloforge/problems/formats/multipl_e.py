@@ -1,7 +1,7 @@
 """MultiPL-E (Cassano et al. 2022): HumanEval and MBPP translated to many languages; no reference solutions.
 
 Columns: name, language, prompt (code that ends inside a function), tests (appended to the completion), stop_tokens.
-In C++ the completion stops before the closing brace of the function and the tests begin with it.
+In C++ a completion ends before the closing brace of the function; the tests begin with that brace.
 """
 
 import re
@@ -10,13 +10,13 @@ from haloforge.problems.columns import Row, text, texts
 from haloforge.records import Problem, Tests
 
 LANGUAGES = {"go_test.go": "go", "rs": "rust", "js": "javascript", "ts": "typescript", "py": "python", "sh": "bash"}
-_TESTED = re.compile(r"\bcandidate\s*:?=\s*(\w+)")
+_ENTRY_POINT = re.compile(r"\bcandidate\s*:?=\s*(\w+)")
 
 
 def adapt(row: Row) -> Problem:
     """One row of any of its languages."""
     tests = text(row, "tests")
-    tested = _TESTED.search(tests)
+    tested = _ENTRY_POINT.search(tests)
     return Problem(
         task_id=text(row, "name"),
         prompt=text(row, "prompt"),

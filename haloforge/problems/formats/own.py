@@ -1,4 +1,4 @@
-"""Our own problem format, and rows that have little more than a prompt."""
+"""Our own problem format, and any other row with a prompt."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,15 @@ from haloforge.errors import DataError
 from haloforge.problems.columns import Row, optional_text, positive_number, text
 from haloforge.records import Problem
 
-_TEXTS = ("language", "entry_point", "solution", "source", "split", "license")
+_TEXT_COLUMNS = ("language", "entry_point", "solution", "source", "split", "license")
 
 
 def adapt(row: Row) -> Problem:
-    """A problem row; without "task_id" the loader names it by its line, without "tests" compiling is the verdict."""
-    for key in _TEXTS:
+    """A problem row.
+
+    Without "task_id" the loader names it by its line. Without "tests" the code only has to compile. Raises DataError.
+    """
+    for key in _TEXT_COLUMNS:
         optional_text(row, key)
     if not isinstance(row.get("task_id", ""), str | int):
         raise DataError('"task_id" is not text')

@@ -8,6 +8,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from haloforge.python_source import parse
 from haloforge.records import Problem
 from haloforge.stages.shared.phases import Facts
 from haloforge.store import StoredProgram
@@ -38,11 +39,8 @@ def from_findings(findings: Facts) -> Mapping[str, int]:
 
 def with_alias(code: str, name: str) -> str | None:
     """Python code whose first function has a second name; None where the name is taken or there is no function."""
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    functions = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    tree = parse(code)
+    functions = [node.name for node in (tree.body if tree else []) if isinstance(node, ast.FunctionDef)]
     return f"{code}\n{name} = {functions[0]}\n" if functions and name not in functions else None
 
 

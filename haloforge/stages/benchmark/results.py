@@ -14,7 +14,7 @@ from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import sha256_of, write_jsonl, write_text
 from haloforge.models import resolve
-from haloforge.problems.manifest import read_manifest
+from haloforge.problems import read_manifest
 from haloforge.records import Problem, Verdict
 from haloforge.stages.benchmark.aliasing import from_findings
 from haloforge.stages.benchmark.compare import read_result

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors, write_jsonl
 from haloforge.generate.prompts import messages
-from haloforge.problems.manifest import Manifest, write_manifest
+from haloforge.problems import Manifest, write_manifest
 from haloforge.records import Problem, Run
 from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.stages.shared.scores import program_digest

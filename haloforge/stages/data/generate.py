@@ -17,8 +17,7 @@ from haloforge.errors import BackendError, DataError, Stopped
 from haloforge.files import append_jsonl, read_jsonl, read_text, sha256_of
 from haloforge.generate import HALO, PromptProtocol, SampleRequest, open_engine
 from haloforge.models import resolve
-from haloforge.problems import load_problems
-from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
+from haloforge.problems import Manifest, load_problems, manifest_path, write_manifest
 from haloforge.records import Problem, Sample
 from haloforge.stages.shared.phases import Facts, measured
 from haloforge.stages.shared.sampling import sampling_params

@@ -7,11 +7,24 @@ from typing import TypeVar
 from haloforge.config import PrepareConfig, VerifySettings
 from haloforge.errors import DataError, Stopped
 from haloforge.files import sha256_of, write_jsonl
-from haloforge.problems import SOURCES, Source, adapted, decontaminate, hub, scan_problems
-from haloforge.problems.columns import Unusable
-from haloforge.problems.formats import codeforces
-from haloforge.problems.manifest import Manifest, manifest_path, write_manifest
-from haloforge.problems.sieve import ALL_SPLITS, Sieve
+from haloforge.problems import (
+    ALL_SPLITS,
+    SOURCES,
+    Manifest,
+    ProblemFilter,
+    Source,
+    UnusableRow,
+    adapt_rows,
+    bundled_index,
+    dataset_rows,
+    load_starter,
+    manifest_path,
+    newest_revision,
+    scan_problems,
+    solution_rows,
+    with_answers,
+    write_manifest,
+)
 from haloforge.records import Problem
 from haloforge.stages.data.validate import judge_solutions
 from haloforge.store import Report
@@ -31,7 +44,7 @@ def dry_run(config: PrepareConfig) -> list[str]:
     if source.noncommercial:
         lines.append(f"its licence, {source.license}, forbids commercial use")
     if for_training:
-        known = len(decontaminate.bundled().tasks)
+        known = len(bundled_index().tasks)
         lines.append(f"drop what comes from HumanEval, MBPP's test split or MBPP+ ({known} tasks)")
     if config.check_solutions:
         lines.append("run every reference solution against its own tests and drop the problems that fail")
@@ -42,22 +55,26 @@ def run(config: PrepareConfig, report: Report) -> None:
     """Write the problem file and its manifest; an old file stays when no row is left. Raises DataError, Stopped."""
     source = SOURCES[config.dataset]
     split, for_training = _split(config, source)
-    revision = hub.newest_revision(source) if source.hub and not config.from_file else ""
-    index = decontaminate.bundled() if for_training else None
-    sieve = Sieve(None if source.is_bundled else source.name, split, config.language, index)
-    _fill(sieve, config, _rows(config, source, split, revision), report)
+    revision = newest_revision(source) if source.hub and not config.from_file else ""
+    index = bundled_index() if for_training else None
+    problem_filter = ProblemFilter(None if source.is_bundled else source.name, split, config.language, index)
+    _fill(problem_filter, config, _rows(config, source, split, revision), report)
     if source.answers and not config.from_file:
-        rows = _watched(hub.answers(source), report, "read answers", source.answer_rows)
-        sieve.kept = list(codeforces.with_answers(sieve.kept, rows))
+        rows = _watched(solution_rows(source), report, "read answers", source.answer_rows)
+        problem_filter.kept = list(with_answers(problem_filter.kept, rows))
     if config.check_solutions:
-        _drop_failing(sieve, report)
-    if not sieve.kept:
-        raise DataError(f"no problem of {source.name} is left, of {sieve.read:,} read ({sieve.reasons()})")
-    write_jsonl(config.output, (problem.to_json() for problem in sieve.kept))
-    manifest = write_manifest(config.output, _manifest(config, source, split, revision, sieve, for_training))
-    report.artifact("problems", config.output, rows=len(sieve.kept))
+        _drop_failing(problem_filter, report)
+    if not problem_filter.kept:
+        raise DataError(
+            f"no problem of {source.name} is left, of {problem_filter.read:,} read ({problem_filter.reasons()})"
+        )
+    write_jsonl(config.output, (problem.to_json() for problem in problem_filter.kept))
+    manifest = write_manifest(config.output, _manifest(config, source, split, revision, problem_filter, for_training))
+    report.artifact("problems", config.output, rows=len(problem_filter.kept))
     report.artifact("manifest", manifest)
-    report.log(f"{len(sieve.kept):,} problems of {sieve.read:,} rows; left out: {sieve.reasons()}")
+    report.log(
+        f"{len(problem_filter.kept):,} problems of {problem_filter.read:,} rows; left out: {problem_filter.reasons()}"
+    )
 
 
 def _split(config: PrepareConfig, source: Source) -> tuple[str, bool]:
@@ -91,29 +108,27 @@ def _rows(config: PrepareConfig, source: Source, split: str, revision: str) -> _
     if config.from_file:
         return scan_problems(config.from_file)
     if source.is_bundled:
-        from haloforge.problems import starter
-
-        return iter(list(enumerate(starter.load(source.name), start=1)))
+        return iter(list(enumerate(load_starter(source.name), start=1)))
     wanted = list(source.splits) if split == ALL_SPLITS else [split]
-    rows = (row for name in wanted for row in hub.rows(source, name, config.language, revision))
-    return adapted(enumerate(rows, start=1), stem=source.name)
+    rows = (row for name in wanted for row in dataset_rows(source, name, config.language, revision))
+    return adapt_rows(enumerate(rows, start=1), stem=source.name)
 
 
-def _fill(sieve: Sieve, config: PrepareConfig, rows: _Rows, report: Report) -> None:
+def _fill(problem_filter: ProblemFilter, config: PrepareConfig, rows: _Rows, report: Report) -> None:
     """Read until the rows or the limit end; a row without use is counted. Raises DataError for a damaged row."""
     source = SOURCES[config.dataset]
     where = f"{config.from_file} line" if config.from_file else f"{source.hub or source.name} row"
     for number, problem in _watched(rows, report, "read", config.limit or source.rows):
         try:
-            if isinstance(problem, Unusable):
-                sieve.reject(str(problem))
+            if isinstance(problem, UnusableRow):
+                problem_filter.reject(str(problem))
             elif isinstance(problem, DataError):
                 raise problem
             else:
-                sieve.add(problem)
+                problem_filter.add(problem)
         except DataError as error:
             raise DataError(f"{where} {number}: {error}") from error
-        if len(sieve.kept) == config.limit:
+        if len(problem_filter.kept) == config.limit:
             break
 
 
@@ -126,21 +141,21 @@ def _watched(rows: Iterable[_T], report: Report, phase: str, total: int) -> Iter
         yield row
 
 
-def _drop_failing(sieve: Sieve, report: Report) -> None:
+def _drop_failing(problem_filter: ProblemFilter, report: Report) -> None:
     kept = []
-    judged = judge_solutions(sieve.kept, VerifySettings())
-    for problem, verdict in _watched(judged, report, "check solutions", len(sieve.kept)):
+    judged = judge_solutions(problem_filter.kept, VerifySettings())
+    for problem, verdict in _watched(judged, report, "check solutions", len(problem_filter.kept)):
         if verdict is None or verdict.passed:
             kept.append(problem)
         else:
-            sieve.dropped[f"its solution does not pass its tests: {verdict.status}"] += 1
-    sieve.kept = kept
+            problem_filter.dropped[f"its solution does not pass its tests: {verdict.status}"] += 1
+    problem_filter.kept = kept
 
 
 def _manifest(
-    config: PrepareConfig, source: Source, split: str, revision: str, sieve: Sieve, for_training: bool
+    config: PrepareConfig, source: Source, split: str, revision: str, problem_filter: ProblemFilter, for_training: bool
 ) -> Manifest:
-    tests = sum(problem.split == "test" for problem in sieve.kept)
+    tests = sum(problem.split == "test" for problem in problem_filter.kept)
     return Manifest(
         dataset=source.name,
         source=_origin(config, source),
@@ -152,9 +167,9 @@ def _manifest(
         language=config.language or "",
         for_training=for_training,
         is_benchmark_test=source.is_benchmark and tests > 0,
-        rows_in=sieve.read,
-        rows_out=len(sieve.kept),
-        dropped=dict(sieve.dropped),
-        contamination=dict(sieve.contamination),
+        rows_in=problem_filter.read,
+        rows_out=len(problem_filter.kept),
+        dropped=dict(problem_filter.dropped),
+        contamination=dict(problem_filter.contamination),
         details={"answers": source.answers[0]} if source.answers and not config.from_file else {},
     )

@@ -10,9 +10,7 @@ from haloforge.config import ValidateConfig, VerifySettings
 from haloforge.errors import DataError, VerifierError
 from haloforge.files import read_jsonl
 from haloforge.languages import default_language
-from haloforge.problems import adapted
-from haloforge.problems.decontaminate import bundled
-from haloforge.problems.rows import training_row
+from haloforge.problems import adapt_rows, bundled_index, training_row
 from haloforge.records import Problem, Verdict
 from haloforge.verify import open_verifier
 
@@ -104,7 +102,7 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
     """Examine a file of problems or of training rows. Raises DataError for a file that cannot be opened."""
     rows, errors = _read(path)
     problems, answers = dict[int, Problem](), dict[int, str]()
-    read_problems = adapted(rows, stem=path.name, default_language=default_language(config.verifier.type))
+    read_problems = adapt_rows(rows, stem=path.name, default_language=default_language(config.verifier.type))
     for (line, row), (_, problem) in zip(rows, read_problems, strict=True):
         answer = _answer(line, row)
         if isinstance(problem, Problem):
@@ -226,7 +224,7 @@ def _repeated(values: Iterable[tuple[int, str]]) -> list[Finding]:
 def _contamination(problems: dict[int, Problem]) -> list[Finding]:
     findings = []
     for line, problem in problems.items():
-        hits = [hit for hit in bundled().check(problem) if hit.drop]
+        hits = [hit for hit in bundled_index().check(problem) if hit.drop]
         if hits:
             rules = ", ".join(f"{hit.rule} ({hit.task_id})" for hit in hits)
             findings.append(Finding(line, f"{problem.task_id}: {rules}"))

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from haloforge.config import EvaluationSection
 from haloforge.errors import DataError
-from haloforge.problems import load_problems
-from haloforge.problems.manifest import refuse_benchmark
+from haloforge.problems import load_problems, refuse_benchmark
 from haloforge.records import Problem
 from haloforge.stages.shared.reproducibility import derived_seed
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from haloforge.answers import extract_code
 from haloforge.errors import DataError, ModelError, RunError
 from haloforge.models import read_metadata, resolve
-from haloforge.problems.decontaminate import Index, bundled
-from haloforge.problems.rows import TrainingRow, load_training_rows
+from haloforge.problems import BenchmarkIndex, TrainingRow, bundled_index, load_training_rows
 from haloforge.records import Checkpoint, Problem, Run
 from haloforge.store import Store
 
@@ -41,7 +40,7 @@ class Provenance:
 def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Provenance:
     """Compare everything that the model was trained on, as far as it is recorded, with a benchmark's problems."""
     runs = _training_runs(resolve(model))
-    index = Index.from_problems(benchmark if runs else ())
+    index = BenchmarkIndex.from_problems(benchmark if runs else ())
     rules: defaultdict[str, Counter[str]] = defaultdict(Counter)
     checked, unknown = [], []
     for run_id in runs:
@@ -62,7 +61,7 @@ def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Proven
 
 def contamination_warning(problems: Sequence[Problem]) -> str:
     """Which of the problems to train on are known from public benchmarks, in one sentence; empty for none."""
-    index = bundled()
+    index = bundled_index()
     tasks = {hit.task_id: None for problem in problems for hit in index.check(problem) if hit.drop}
     if not tasks:
         return ""

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from haloforge.errors import ForgeError
-from haloforge.problems import SOURCES
-from haloforge.problems.manifest import read_manifest
+from haloforge.problems import SOURCES, read_manifest
 from haloforge.records import Problem, Tests
 from haloforge.store import Store
 from haloforge.ui import inventory

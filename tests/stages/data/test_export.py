@@ -8,7 +8,7 @@ from tiny import save_tiny_model
 
 from haloforge.cli import main
 from haloforge.errors import ConfigError, DataError
-from haloforge.problems.rows import load_training_rows
+from haloforge.problems import load_training_rows
 from haloforge.records import Problem, Run, Sample, Tests, Verdict
 from haloforge.stages.data.export import export
 from haloforge.store import Store

@@ -13,8 +13,7 @@ from tiny import save_tiny_model
 from haloforge.config import GenerateConfig
 from haloforge.errors import BackendError, DataError, ModelError, Stopped
 from haloforge.files import read_jsonl, write_jsonl
-from haloforge.problems.manifest import read_manifest
-from haloforge.problems.rows import load_training_rows
+from haloforge.problems import load_training_rows, read_manifest
 from haloforge.records import Problem, Tests
 from haloforge.stages.data import generate
 from haloforge.stages.shared.costs import costs

@@ -6,8 +6,7 @@ import pytest
 from haloforge.config import PrepareConfig, RaftConfig, SftConfig
 from haloforge.errors import DataError, Stopped
 from haloforge.files import write_jsonl
-from haloforge.problems import load_problems
-from haloforge.problems.manifest import read_manifest
+from haloforge.problems import load_problems, read_manifest
 from haloforge.stages import raft, sft
 from haloforge.stages.data import prepare
 from haloforge.store import Report, Store

@@ -12,7 +12,7 @@ from worlds import problems
 from haloforge.config import RaftConfig, RaftLoop
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import write_jsonl
-from haloforge.problems.manifest import Manifest, write_manifest
+from haloforge.problems import Manifest, write_manifest
 from haloforge.stages.raft.selection import Candidate, select
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.raft.training_set import check_replay_file, replay_samples, training_weights

@@ -8,7 +8,7 @@ from seeded import problem
 
 from haloforge.errors import DataError
 from haloforge.files import write_jsonl
-from haloforge.problems.manifest import Manifest, write_manifest
+from haloforge.problems import Manifest, write_manifest
 from haloforge.records import Case, Problem, Tests
 from haloforge.store import Store
 from haloforge.ui import inventory

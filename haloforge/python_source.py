@@ -1,0 +1,80 @@
+"""Facts about Python source text: its syntax tree, the names it defines, its statements. Standard library only."""
+
+import ast
+import builtins
+import re
+import threading
+import warnings
+
+_LEADING_WHITESPACE = re.compile(r"^[ \t]+", re.MULTILINE)
+_WARNINGS_LOCK = threading.Lock()
+"""`warnings.catch_warnings` changes the filters of the whole process, so only one thread at a time may use it."""
+
+
+def parse(code: str) -> ast.Module | None:
+    """The syntax tree; None where the text is not Python. Prints no warnings and may be called from any thread."""
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # code that others wrote often has invalid escape sequences
+        try:
+            return ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def defined_names(code: str) -> list[str]:
+    """Names of the functions and classes at the top level, in order; empty where the text is not Python."""
+    tree = parse(code)
+    body = tree.body if tree else []
+    return [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+
+
+def entry_point_of(assertion: str, solution: str | None) -> str | None:
+    """The function that an assert tests: the first called name that the solution defines.
+
+    Without a solution, it is the first called name that is not a builtin. None where there is no such name.
+    """
+    tree = parse(assertion)
+    if tree is None:
+        return None
+    called = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    if solution is None:
+        return next((name for name in called if name not in vars(builtins)), None)
+    defined = set(defined_names(solution))
+    return next((name for name in called if name in defined), None)
+
+
+def statements(code: str) -> tuple[str, ...]:
+    """The source of each top-level statement; empty where the text is not Python."""
+    tree = parse(code)
+    return tuple(ast.get_source_segment(code, node) or "" for node in tree.body) if tree else ()
+
+
+def without_function(code: str, name: str) -> str:
+    """The top-level statements except the function `name`; empty where the text is not Python."""
+    tree = parse(code)
+    if tree is None:
+        return ""
+    kept = [n for n in tree.body if not (isinstance(n, ast.FunctionDef) and n.name == name)]
+    return "\n\n".join(ast.get_source_segment(code, node) or "" for node in kept)
+
+
+def docstring(code: str, name: str) -> str:
+    """The docstring of the top-level function `name`; empty where there is none."""
+    tree = parse(code)
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return ast.get_docstring(node) or ""
+    return ""
+
+
+def normalised(code: str) -> str:
+    """The code with LF line ends, one newline at the end, and spaces for indentation.
+
+    Tabs stay where their replacement would change the program, for example inside a string over several lines.
+    """
+    code = code.replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"
+    if "\t" not in code:
+        return code
+    before, spaced = parse(code), _LEADING_WHITESPACE.sub(lambda match: match[0].expandtabs(4), code)
+    after = parse(spaced)
+    return spaced if before and after and ast.dump(before) == ast.dump(after) else code

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from tools import needs
+
 from haloforge.cores import cores_of, cpu_quota, usable_cores
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
@@ -31,6 +33,7 @@ def test_workers_have_a_core_each_where_there_is_one_for_everybody() -> None:
 
 
 def test_a_compiler_may_use_every_core_and_the_caller_keeps_its_own() -> None:
+    needs("gcc")
     before = os.sched_getaffinity(0)
     code = "#include <sched.h>\n#include <stdio.h>\nint main(void) { cpu_set_t s; sched_getaffinity(0, sizeof s, &s); "
     code += 'printf("%d\\n", CPU_COUNT(&s)); return 0; }'

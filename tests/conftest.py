@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from places import ROOT
 
 from haloforge.store import Store
 from haloforge.verify import Verifier, VerifySettings, open_verifier
+
+settings.register_profile("no clock", deadline=None)  # on a busy machine any example may take long
+settings.load_profile("no clock")
 
 
 @pytest.fixture

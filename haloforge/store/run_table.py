@@ -17,10 +17,13 @@ def create_run(
     db: Connection, stage: str, config: Mapping[str, Any], *, parent: str | None = None, name: str = ""
 ) -> Run:
     """A new queued run. Its id names stage and time and is unique."""
-    run_id = f"{stage}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
     sql = """insert into runs (id, stage, name, status, config, created, parent, cwd)
-             values (?, ?, ?, 'queued', ?, ?, ?, ?)"""
-    db.write([(sql, (run_id, stage, name, json.dumps(config), time.time(), parent, os.getcwd()))])
+             values (?, ?, ?, 'queued', ?, ?, ?, ?) on conflict (id) do nothing"""
+    while True:  # of many runs in the same second two may draw the same end of their ids
+        run_id = f"{stage}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+        row = (run_id, stage, name, json.dumps(config), time.time(), parent, os.getcwd())
+        if db.write([(sql, row)]) == 1:
+            break
     return run(db, run_id)
 
 

@@ -141,3 +141,12 @@ def test_the_first_progress_of_a_phase_is_stored_however_soon_it_comes(store: St
     for done, total in ((8, 8), (0, 36), (1, 36), (36, 36)):
         report.progress("sample", done, total)
     assert [e.data["done"] for e in store.events(report.run_id, kind="progress")] == [8, 0, 36]
+
+
+def test_two_runs_never_share_an_id_even_when_chance_would_have_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter([b"aa", b"aa", b"bb"])
+    monkeypatch.setattr("os.urandom", lambda size: next(drawn))
+    monkeypatch.setattr("time.strftime", lambda form: "20260101-000000")
+    assert store.create_run("raft", {}).id != store.create_run("raft", {}).id

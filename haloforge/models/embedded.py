@@ -113,7 +113,3 @@ def _restore_digits(tokenizer: "PreTrainedTokenizerBase") -> None:
             pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=True),
         ]
     )
-
-
-if __name__ == "__main__":
-    print(f"embedded model: {embedded_folder(print)}")

@@ -53,17 +53,24 @@ def state_of(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
-def claim(folder: Path, fingerprint: Mapping[str, Any]) -> None:
-    """Record what the checkpoints of `folder` are trained on. Raises RunError when that was something else."""
+def claim(folder: Path, fingerprint: Mapping[str, Any]) -> bool:
+    """Record what the checkpoints of `folder` are trained on. Raises RunError when that was something else.
+
+    Settings with other names were written by another version, which trained by other rules perhaps: its checkpoints
+    are removed, and False is returned.
+    """
     path = folder / _FINGERPRINT
-    if not path.exists():
-        write_text(path, json.dumps(fingerprint, indent=2))
-    before = json.loads(read_text(path))
+    before = json.loads(read_text(path)) if path.exists() else fingerprint
+    is_other_version = before["settings"].keys() != fingerprint["settings"].keys()
     changed = [name for name in fingerprint if before.get(name) != fingerprint[name]]
-    if changed:
+    if is_other_version and changed == ["settings"]:
+        discard(folder)
+    elif changed:
         raise RunError(
             f"the {' and '.join(changed)} changed since this run began to train, so it cannot go on; start a new run"
         )
+    write_text(path, json.dumps(fingerprint, indent=2))
+    return not is_other_version
 
 
 def refuse_taken(target: Path, run_id: str, *, overwrite: bool) -> None:

@@ -46,7 +46,8 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
     if result is None:
         began = time.monotonic()
         training.work.mkdir(parents=True, exist_ok=True)
-        checkpoints.claim(training.work, _fingerprint(training, data))
+        if not checkpoints.claim(training.work, _fingerprint(training, data)):
+            report.log("another version of halo-forge began this training; it starts again")
         checkpoints.remove_incomplete(training.work)
         last = checkpoints.last_checkpoint(training.work)
         if last is None or not _is_over(last, training.settings):

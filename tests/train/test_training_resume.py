@@ -1,5 +1,6 @@
 """A training that is stopped, killed or called again ends with the weights of one that was left alone."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -115,6 +116,34 @@ def test_other_samples_are_never_mixed_in(model: str, report: Report, store: Sto
         train(model, samples(), tmp_path, report)
     with pytest.raises(RunError, match="the training data changed"):
         train(model, samples(seed=1), tmp_path, report)
+
+
+def test_a_training_begun_by_another_version_starts_again(
+    model: str, report: Report, store: Store, tmp_path: Path
+) -> None:
+    other = Report(store, store.create_run("raft", {}).id)
+    train(model, samples(), tmp_path / "unbroken", other)
+
+    store.update_run(report.run_id, stop="now")
+    with pytest.raises(Stopped):
+        train(model, samples(), tmp_path / "begun", report)
+    store.update_run(report.run_id, stop="")
+    path = report.folder / "training-cycle-1" / "fingerprint.json"
+    fingerprint = json.loads(path.read_text())
+    fingerprint["settings"]["patience"] = fingerprint["settings"].pop("learning_rate")
+    path.write_text(json.dumps(fingerprint))
+    train(model, samples(), tmp_path / "begun", report)
+
+    assert any("another version" in e.data["text"] for e in store.events(report.run_id, kind="log"))
+    assert_same_weights(tmp_path / "unbroken", tmp_path / "begun")
+
+
+def test_other_settings_are_never_mixed_in(model: str, report: Report, store: Store, tmp_path: Path) -> None:
+    store.update_run(report.run_id, stop="now")
+    with pytest.raises(Stopped):
+        train(model, samples(), tmp_path, report)
+    with pytest.raises(RunError, match="the settings changed"):
+        train(model, samples(), tmp_path, report, epochs=7)
 
 
 def test_a_cycle_goes_on_with_the_adapter_of_the_one_before(model: str, report: Report, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ class RaftLoop(Section):
     """At most this many samples of one problem are trained on in a cycle."""
     strategy: Literal["top_percent", "all_passing", "best_of_n"] = setting("top_percent", advanced=True)
     """top_percent: keep_top_percent of each problem's eligible samples; all_passing: all; best_of_n: the best one."""
+    tie_break: Literal["diverse", "random", "shortest"] = setting("diverse", advanced=True)
+    """Of equally good samples. diverse: programs unlike each other, of every length; random: drawn; shortest: brief."""
     keep_partial: bool = setting(False, advanced=True)
     """Also keep samples that fail some tests but reach the threshold."""
     keep_solved: float = setting(1.0, gt=0, le=1, advanced=True)

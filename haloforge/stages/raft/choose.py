@@ -3,10 +3,11 @@
 from collections import Counter
 
 from haloforge.config import RaftLoop
+from haloforge.stages.raft.candidates import Candidate, candidates_of
 from haloforge.stages.raft.controls import reaches, select_as_asked
 from haloforge.stages.raft.cycle_plan import CyclePlan
 from haloforge.stages.raft.health import headroom
-from haloforge.stages.raft.selection import Candidate, candidates_of, pool
+from haloforge.stages.raft.selection import pool
 from haloforge.stages.raft.steps import Setup
 from haloforge.stages.raft.training_set import read_train_samples, training_weights
 from haloforge.stages.shared.phases import Facts, once

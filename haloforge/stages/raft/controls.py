@@ -37,13 +37,17 @@ def reaches(sample: SampleSummary, settings: RaftLoop) -> bool:
 
 def shuffle_verdicts(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
     """The same candidates, each with the verdict of a random one; does not depend on their order."""
-    ordered = sorted(candidates, key=lambda candidate: random_number(candidate.sample, seed))
-    verdicts = [candidate.sample.verdict for candidate in ordered]
+    dealt = deal_verdicts([candidate.sample for candidate in candidates], seed)
+    return [replace(candidate, sample=sample) for candidate, sample in zip(candidates, dealt, strict=True)]
+
+
+def deal_verdicts(samples: Sequence[SampleSummary], seed: int) -> list[SampleSummary]:
+    """The same samples of a cycle, which must be all of it, each with the verdict of a random one."""
+    ordered = sorted(samples, key=lambda sample: random_number(sample, seed))
+    verdicts = [sample.verdict for sample in ordered]
     random.Random(derived_seed(seed, "shuffled rewards")).shuffle(verdicts)
-    dealt = {candidate.id: verdict for candidate, verdict in zip(ordered, verdicts, strict=True)}
-    return [
-        replace(candidate, sample=replace(candidate.sample, verdict=dealt[candidate.id])) for candidate in candidates
-    ]
+    dealt = {sample.id: verdict for sample, verdict in zip(ordered, verdicts, strict=True)}
+    return [replace(sample, verdict=dealt[sample.id]) for sample in samples]
 
 
 def unverified(

@@ -21,23 +21,24 @@ Values = dict[str, float | None]
 def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, Any]:
     """Emit the metrics of a cycle and log what it changed.
 
-    Returns how many cycles ago the best was, and which held-out problems were gained and lost since the start.
+    Returns how many evaluated cycles came after the best, and which held-out problems were gained and lost in all.
     """
     values = cycle_metrics(report, config, split, cycle)
     if values:
         report.metric("cycle", cycle, values)
         verdicts = report.store.verdicts(report.run_id, cycle=cycle)
         raise_alarms(report, cycle, verdicts, _first_with_verifier_of(config, cycle))
-    evaluated = evaluations(report, split.held_out, cycle, config.seed)
+    evaluated = evaluations(report, split.held_out, cycle, config)
     if not evaluated:
         return {"cycles_since_best": 0, "gained": [], "lost": []}
     base, last = evaluated[0], evaluated[-1]
     gained, lost = gained_and_lost(last, base)
     if last.cycle == cycle:
-        for line in (claim_text(last, base), change_text(evaluated, config.seed), _problems_text(gained, lost)):
+        for line in (claim_text(last, base), change_text(evaluated, config), _problems_text(gained, lost)):
             if line:
                 report.log(line)
-    return {"cycles_since_best": cycle - best_of(evaluated).cycle, "gained": gained, "lost": lost}
+    since_best = sum(evaluation.cycle > best_of(evaluated).cycle for evaluation in evaluated)
+    return {"cycles_since_best": since_best, "gained": gained, "lost": lost}
 
 
 def cycle_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) -> Values:

@@ -1,6 +1,6 @@
 """What is said of a cycle at its end: its numbers for charts and tables, what it gained and lost, and alarms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from haloforge.config import RaftConfig
@@ -8,12 +8,13 @@ from haloforge.records import Purpose
 from haloforge.stages.raft.cycle_plan import plan_cycle
 from haloforge.stages.raft.evaluation import best_of, change_text, claim_text, evaluations, gained_and_lost
 from haloforge.stages.raft.health import raise_alarms, solve_shares
+from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.sampling import sampling_seconds
 from haloforge.stages.shared.scores import count_distinct, pass_at, sample_metrics, tally
 from haloforge.statistics import Estimate
-from haloforge.store import Report, SampleSummary
+from haloforge.store import Report, SampleSummary, StoredProgram
 
 Values = dict[str, float | None]
 
@@ -62,11 +63,17 @@ def cycle_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) 
 
 def _sample_metrics(
     report: Report, split: Split, cycle: int, purpose: Purpose, samples: Sequence[SampleSummary]
-) -> dict[str, float]:
+) -> Values:
     store, run_id, problems = report.store, report.run_id, {p.task_id: p for p in [*split.train, *split.held_out]}
-    passing = store.programs(run_id, cycle=cycle, purpose=purpose, status="passed")
     nats = store.nats(run_id, cycle=cycle, purpose=purpose)
-    return sample_metrics(samples, count_distinct(passing, problems), nats)
+
+    def passing() -> Iterable[StoredProgram]:
+        return store.programs(run_id, cycle=cycle, purpose=purpose, status="passed")
+
+    return {
+        **sample_metrics(samples, count_distinct(passing(), problems), nats),
+        "one_answer_share": one_answer_share(passing(), problems),
+    }
 
 
 def _training(report: Report, config: RaftConfig, split: Split, cycle: int, samples: Sequence[SampleSummary]) -> Values:
@@ -81,6 +88,7 @@ def _training(report: Report, config: RaftConfig, split: Split, cycle: int, samp
         "mixed_share": solve_shares([t for t in tally(split.train, samples) if t.scored])["mixed"],
         "kept": kept,
         "kept_share": kept / len(samples),
+        "kept_length_ratio": kept_length_ratio((s, bool(s.kept)) for s in samples),
         "learning_rate": plan_cycle(report, config, split, cycle).learning_rate,
         "seconds_sample": seconds_sample,
         "seconds_verify": sum(v.cpu_s for v in scored),

@@ -1,9 +1,14 @@
 """What a model looks like that learns to say ever less: measures of a cycle's answers, for `health` to watch."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from haloforge.store import SampleSummary
+from haloforge.records import Problem
+from haloforge.stages.shared.scores import program_digest
+from haloforge.store import SampleSummary, StoredProgram
+
+MIN_FAMILIES = 10
+"""Problem families that must be solved before one program for many of them means anything."""
 
 
 def kept_length_ratio(samples: Iterable[tuple[SampleSummary, bool]]) -> float | None:
@@ -22,3 +27,16 @@ def kept_length_ratio(samples: Iterable[tuple[SampleSummary, bool]]) -> float | 
     comparable = [sample for sample in kept if sample.task_id in passing]
     usual = sum(sum(passing[s.task_id]) / len(passing[s.task_id]) for s in comparable)
     return sum(s.completion_tokens for s in comparable) / usual if usual else None
+
+
+def one_answer_share(passing: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> float | None:
+    """Share of the solved problem families that the commonest program passes on; None for less than MIN_FAMILIES.
+
+    Variants of one problem are one family, so that an answer to all of them is none of this.
+    """
+    families: dict[bytes, set[str]] = defaultdict(set)
+    for sample, code in ((program.sample, program.code) for program in passing):
+        problem = problems[sample.task_id]
+        families[program_digest(code, problem.language)].add(problem.family)
+    solved = set().union(*families.values())
+    return max(map(len, families.values())) / len(solved) if len(solved) >= MIN_FAMILIES else None

@@ -217,6 +217,9 @@ def is_declaration_only(sample: StoredSample) -> bool:
     return bool(_DECLARATIONS.fullmatch(_without_comments(sample)))
 
 
+KINDS = (is_whole, is_comment_only, is_declaration_only)
+
+
 def _without_comments(sample: StoredSample) -> str:
     return _COMMENT.sub("", sample.sample.code or "")
 
@@ -224,8 +227,8 @@ def _without_comments(sample: StoredSample) -> str:
 def _row(store: Store, run_id: str, cycle: int) -> Row:
     answers = store.samples(run_id, cycle=cycle, purpose="eval")
     passed = [s for s in answers if s.verdict and s.verdict.passed]
-    shares = [sum(map(test, answers)) / len(answers) for test in (is_whole, is_comment_only, is_declaration_only)]
-    row = Row(cycle, *shares, len(passed) / len(answers))
+    whole, comment, declaration = (sum(map(test, answers)) / len(answers) for test in KINDS)
+    row = Row(cycle, whole, comment, declaration, len(passed) / len(answers))
     if not cycle:
         return row
     sampled = store.samples(run_id, cycle=cycle, purpose="train")

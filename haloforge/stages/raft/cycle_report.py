@@ -8,7 +8,7 @@ from haloforge.records import Purpose
 from haloforge.stages.raft.cycle_plan import plan_cycle
 from haloforge.stages.raft.evaluation import best_of, change_text, claim_text, evaluations, gained_and_lost
 from haloforge.stages.raft.health import raise_alarms, solve_shares
-from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share
+from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share, substance_metrics
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.sampling import sampling_seconds
@@ -67,12 +67,13 @@ def _sample_metrics(
     store, run_id, problems = report.store, report.run_id, {p.task_id: p for p in [*split.train, *split.held_out]}
     nats = store.nats(run_id, cycle=cycle, purpose=purpose)
 
-    def passing() -> Iterable[StoredProgram]:
-        return store.programs(run_id, cycle=cycle, purpose=purpose, status="passed")
+    def programs(**which: Any) -> Iterable[StoredProgram]:
+        return store.programs(run_id, cycle=cycle, purpose=purpose, **which)
 
     return {
-        **sample_metrics(samples, count_distinct(passing(), problems), nats),
-        "one_answer_share": one_answer_share(passing(), problems),
+        **sample_metrics(samples, count_distinct(programs(status="passed"), problems), nats),
+        **substance_metrics(programs(), problems),
+        "one_answer_share": one_answer_share(programs(status="passed"), problems),
     }
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from haloforge.records import Problem
+from haloforge.stages.raft.substance import statements_and_calls
 from haloforge.stages.shared.scores import program_digest
 from haloforge.store import SampleSummary, StoredProgram
 
@@ -27,6 +28,17 @@ def kept_length_ratio(samples: Iterable[tuple[SampleSummary, bool]]) -> float | 
     comparable = [sample for sample in kept if sample.task_id in passing]
     usual = sum(sum(passing[s.task_id]) / len(passing[s.task_id]) for s in comparable)
     return sum(s.completion_tokens for s in comparable) / usual if usual else None
+
+
+def substance_metrics(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> dict[str, float]:
+    """Statements and calls per answer, and the share of answers without any; empty for no answers.
+
+    An answer that holds no code, or code that does not parse, has none of them.
+    """
+    counts = [statements_and_calls(p.code or "", problems[p.sample.task_id].language) for p in programs]
+    if not counts:
+        return {}
+    return {"substance": sum(counts) / len(counts), "near_empty_share": counts.count(0) / len(counts)}
 
 
 def one_answer_share(passing: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> float | None:

@@ -4,7 +4,7 @@ import pytest
 from stored_samples import judged, program
 
 from haloforge.records import Problem
-from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share
+from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share, substance_metrics
 from haloforge.store import StoredProgram
 
 PROBLEMS = {f"p{i}": Problem(f"p{i}", "Do it.", meta={"family": f"family {i // 2}"}) for i in range(40)}
@@ -13,6 +13,12 @@ PROBLEMS = {f"p{i}": Problem(f"p{i}", "Do it.", meta={"family": f"family {i // 2
 def passing(*codes: str) -> list[StoredProgram]:
     """One passing sample of each of the problems p0, p2, p4, ..., all of different families."""
     return [program(i, PROBLEMS[f"p{2 * i}"], code) for i, code in enumerate(codes)]
+
+
+def test_the_substance_of_answers_is_a_mean_over_all_of_them() -> None:
+    codes = ("def f(x):\n    return abs(x)\n", "# TODO", "x = 1", "def f(")
+    assert substance_metrics(passing(*codes), PROBLEMS) == {"substance": 0.75, "near_empty_share": 0.5}
+    assert substance_metrics([], PROBLEMS) == {}
 
 
 def test_one_program_that_passes_on_many_problems_is_counted_once_a_family() -> None:

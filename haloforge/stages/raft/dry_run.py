@@ -37,6 +37,7 @@ def dry_run(config: RaftConfig) -> list[str]:
         *([detects_line(held_out, config.evaluation.samples_per_prompt)] if held_out else []),
         f"cycles    {loop.num_cycles}, each samples {_or(sampled)} completions, keeps at most "
         f"{_or(kept)} and tries the held-out problems with {evaluated}",
+        *([_ends_line(loop.patience)] if loop.patience and held_out else []),
         *(f"cycle {n:<3} {_entry_text(entry)}" for n, entry in enumerate(config.cycles, start=1) if entry),
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
         *([f"seeds     all of this {seeds} times, into folders seed_N of the output"] if config.seeds else []),
@@ -48,6 +49,10 @@ def _most_kept(config: RaftConfig, cycle: int) -> int:
     """Samples of one problem that the cycle keeps where all are good and distinct; from the second on it may retry."""
     loop = config.of_cycle(cycle).raft
     return most_kept(loop.samples_per_prompt * (loop.retry_unsolved if cycle > 1 else 1), loop)
+
+
+def _ends_line(patience: int) -> str:
+    return f"ends      early after {patience} {'cycle' if patience == 1 else 'cycles'} without a better held-out score"
 
 
 def _or(numbers: Sequence[int]) -> str:

@@ -227,7 +227,13 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     lines = raft.dry_run(raft_config(taught, tmp_path))
     assert "problems  5 problems in 5 families (python) to train on" in lines
     assert "held out  3 problems in 3 families (python)" in lines
+    assert not [line for line in lines if line.startswith("ends")]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
+
+
+def test_a_dry_run_says_when_the_run_would_end_early(taught: Path, tmp_path: Path) -> None:
+    lines = raft.dry_run(raft_config(taught, tmp_path, **{"raft.patience": 1}))
+    assert "ends      early after 1 cycle without a better held-out score" in lines
 
 
 def test_a_dry_run_says_how_many_samples_the_strategy_can_keep(taught: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tools import needs
 from haloforge.records import Sample, Verdict
 from haloforge.store import StoredSample
 
+SMALL = {"raft.samples_per_prompt": 6, "evaluation.samples_per_prompt": 6, "training.epochs": 2}
 SCRIPT = ROOT / "benchmarks" / "hollowing.py"
 
 
@@ -28,7 +29,7 @@ def rows(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[A
     """The table of four cycles from a model that answers with a comment alone now and then."""
     needs("g++")
     folder = tmp_path_factory.mktemp("hollowing")
-    measured: list[Any] = script.measure(folder, count=24, **{"evaluation.samples_per_prompt": 6})
+    measured: list[Any] = script.measure(folder, script.Size(problems=20, numbers=2, steps=300), **SMALL)
     return measured
 
 

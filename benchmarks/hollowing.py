@@ -147,7 +147,7 @@ def teach(folder: Path, problems: Sequence[Problem], steps: int, seed: int) -> P
     kinds = numbers.choices(list(SHARES), list(SHARES.values()), k=len(problems) * 12)
     asked = [problems[i % len(problems)] for i in range(len(kinds))]
     texts = [(p, completion_text(p, answer(p.statement, k, numbers))) for p, k in zip(asked, kinds, strict=True)]
-    tokenizer = _tokenizer([m["content"] for p in problems for m in messages(p)] + [text for _, text in texts])
+    tokenizer = _tokenizer([p.statement for p in problems] + [text for _, text in texts])
     rows = [_row_to_learn(tokenizer, p, text) for p, text in texts]
     model = _model(tokenizer, seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)

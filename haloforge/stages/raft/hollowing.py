@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from haloforge.answers import substance
 from haloforge.records import Problem
-from haloforge.stages.raft.substance import statements_and_calls
 from haloforge.stages.shared.scores import program_digest
 from haloforge.store import SampleSummary, StoredProgram
 
@@ -31,14 +31,17 @@ def kept_length_ratio(samples: Iterable[tuple[SampleSummary, bool]]) -> float | 
 
 
 def substance_metrics(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> dict[str, float]:
-    """Statements and calls per answer, and the share of answers without any; empty for no answers.
+    """Statements and calls per answer, and the share of answers that do nothing at all; empty for no answers.
 
-    An answer that holds no code, or code that does not parse, has none of them.
+    An answer that holds no code, or Python that does not parse, does nothing.
     """
-    counts = [statements_and_calls(p.code or "", problems[p.sample.task_id].language) for p in programs]
-    if not counts:
+    measured = [substance(p.code or "", problems[p.sample.task_id].language) for p in programs]
+    if not measured:
         return {}
-    return {"substance": sum(counts) / len(counts), "near_empty_share": counts.count(0) / len(counts)}
+    return {
+        "substance": sum(m.statements + m.calls for m in measured) / len(measured),
+        "near_empty_share": sum(m.is_hollow for m in measured) / len(measured),
+    }
 
 
 def one_answer_share(passing: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> float | None:

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from haloforge.answers import substance
 from haloforge.records import Problem
-from haloforge.stages.raft.substance import statements_and_calls
 from haloforge.stages.shared.scores import program_digest
 from haloforge.store import SampleSummary, StoredProgram
 
@@ -35,7 +35,8 @@ def substance_metrics(programs: Iterable[StoredProgram], problems: Mapping[str, 
 
     An answer that holds no code, or code that does not parse, has none of them.
     """
-    counts = [statements_and_calls(p.code or "", problems[p.sample.task_id].language) for p in programs]
+    measured = (substance(p.code or "", problems[p.sample.task_id].language) for p in programs)
+    counts = [each.statements + each.calls for each in measured]
     if not counts:
         return {}
     return {"substance": sum(counts) / len(counts), "near_empty_share": counts.count(0) / len(counts)}

@@ -17,7 +17,7 @@ def passing(*codes: str) -> list[StoredProgram]:
 
 def test_the_substance_of_answers_is_a_mean_over_all_of_them() -> None:
     codes = ("def f(x):\n    return abs(x)\n", "# TODO", "x = 1", "def f(")
-    assert substance_metrics(passing(*codes), PROBLEMS) == {"substance": 0.75, "near_empty_share": 0.5}
+    assert substance_metrics(passing(*codes), PROBLEMS) == {"substance": 0.5, "near_empty_share": 0.75}
     assert substance_metrics([], PROBLEMS) == {}
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from arithmetic import matmul_flops, training_flops_per_token
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback
@@ -71,8 +72,9 @@ def main() -> None:
         "SFTTrainer, stored activations": lambda folder: with_trl(rows, folder, recomputes=False),
         "halo-forge": lambda folder: with_ours(examples, folder),
     }
-    flops = matmul_flops_per_cpu_second()
-    limit = flops / flops_per_token(examples)
+    flops = matmul_flops(torch.device("cpu"), torch.float32, MATRIX, per_cpu_second=True)
+    model = load(MODEL, device="cpu").model
+    limit = flops / training_flops_per_token(model, LoraSection().r, learned_share(examples))
     print(f"{len(rows)} rows; a {MATRIX} x {MATRIX} product runs at {flops / 1e9:.1f} GFLOP per CPU second")
     print(f"{'':34} {'tokens':>7} {'wall s':>7} {'CPU s':>7} {'tok/CPU-s':>9} {'of limit':>8}")
     found: dict[str, Speed] = {}
@@ -86,13 +88,13 @@ def main() -> None:
     ours = found["halo-forge"]
     for name, speed in found.items():
         if speed is not ours:
-            cpu, wall = (ours.tokens / a * b / speed.tokens for a, b in zip(ours[1:], speed[1:], strict=True))
-            print(f"halo-forge against {name}: {cpu:.2f} x per wall second, {wall:.2f} x per CPU second")
+            wall, cpu = (ours.tokens / a * b / speed.tokens for a, b in zip(ours[1:], speed[1:], strict=True))
+            print(f"halo-forge against {name}: {wall:.2f} x per wall second, {cpu:.2f} x per CPU second")
 
 
 def training_rows(count: int) -> list[TrainingRow]:
     """Bundled problems with their solutions, the same for everyone."""
-    problems = load_starter("starter", language="python") + load_starter("starter-easy", language="python")
+    problems = load_starter("starter-easy", language="python")
     return [TrainingRow(problem=problem) for problem in problems if problem.solution][:count]
 
 
@@ -150,27 +152,10 @@ def timed(trainer: Any, tokens: int) -> Speed:
     return Speed(tokens, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def matmul_flops_per_cpu_second() -> float:
-    """The best of some products of large matrices in fp32."""
-    left, right = torch.rand(MATRIX, MATRIX), torch.rand(MATRIX, MATRIX)
-    best = float("inf")
-    for _ in range(8):
-        cpu = time.process_time()
-        left @ right
-        best = min(best, time.process_time() - cpu)
-    return 2 * MATRIX**3 / best
-
-
-def flops_per_token(examples: Sequence[Example]) -> float:
-    """The arithmetic of a training step per token that is read; see the formula above."""
-    model = load(MODEL, device="cpu").model
-    head = model.get_output_embeddings()
-    layers = [part for part in model.modules() if isinstance(part, torch.nn.Linear) and part is not head]
-    adapted = sum(layer.weight.numel() for layer in layers)
-    adapter = sum(LoraSection().r * (layer.in_features + layer.out_features) for layer in layers)
+def learned_share(examples: Sequence[Example]) -> float:
+    """Learned tokens over read tokens."""
     read = sum(len(example.input_ids) for example in examples)
-    learned = sum(label != IGNORED for example in examples for label in example.labels)
-    return 4 * adapted + 6 * adapter + learned / read * 4 * head.weight.numel()
+    return sum(label != IGNORED for example in examples for label in example.labels) / read
 
 
 if __name__ == "__main__":

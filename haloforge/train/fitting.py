@@ -108,7 +108,9 @@ def _train(training: Training, data: _Data, report: Reporter, last: Path | None)
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     if skipped := trainer.overflowed_steps():
-        report.log(f"{skipped} steps overflowed in float16 and changed nothing; then the loss scale was low enough")
+        report.log(
+            f"at least {skipped} steps overflowed in float16 and changed nothing, until the loss scale was low enough"
+        )
     if reporting.stopped_by_user:
         raise Stopped
 

@@ -65,7 +65,7 @@ class ForgeTrainer(SFTTrainer):
         return total if num_items_in_batch is None else total * self.accelerator.num_processes
 
     def overflowed_steps(self) -> int:
-        """Optimizer steps that the scaler of a float16 training left out; each has halved the scale, from 2^16 on."""
+        """At least so many optimizer steps the scaler of a float16 training left out: each halved the scale of 2^16."""
         scaler = self.accelerator.scaler
         return 0 if scaler is None else max(0, round(math.log2(_FIRST_SCALE / scaler.get_scale())))
 

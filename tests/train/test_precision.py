@@ -109,3 +109,18 @@ def test_a_scaled_step_in_float16_follows_the_gradient_of_float32(tmp_path: Path
     before = [p.clone() for p in trained]
     scaler.step(optimizer)
     assert any(not torch.equal(a, b) for a, b in zip(before, trained, strict=True))
+
+
+def test_steps_that_overflowed_are_counted(tmp_path: Path) -> None:
+    trainer = trainer_on(torch.float16, torch.float32, tmp_path)
+    assert trainer.overflowed_steps() == 0, "there is no scaler"
+    trainer.accelerator.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    parameter = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    for gradient in (torch.inf, torch.nan, 1.0):
+        scaler.scale(parameter.sum()).backward()
+        parameter.grad = torch.full((1,), gradient)
+        scaler.step(optimizer)
+        scaler.update()
+    assert trainer.overflowed_steps() == 2
+    assert 0 < parameter < 1, "only the last step counted"

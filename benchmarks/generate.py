@@ -18,7 +18,7 @@ from haloforge.generate import SampleRequest, SamplingParams
 from haloforge.generate.local import LocalEngine, end_tokens
 from haloforge.generate.prompts import render
 from haloforge.models import LoadedModel, load
-from haloforge.problems import load_starter
+from haloforge.problems.starter import load_starter
 from haloforge.records import Problem
 
 

@@ -36,13 +36,13 @@ def training_flops_per_token(model: Any, rank: int, learned_share: float) -> flo
     head, layers = _head_and_layers(model)
     adapted = sum(layer.weight.numel() for layer in layers)
     adapter = sum(rank * (layer.in_features + layer.out_features) for layer in layers)
-    return 4 * adapted + 6 * adapter + learned_share * 4 * head.weight.numel()
+    return float(4 * adapted + 6 * adapter + learned_share * 4 * head.weight.numel())
 
 
 def sampling_flops_per_token(model: Any) -> float:
     """Of one new token: 2 x the weights of the linear layers and of the output head; attention is not counted."""
     head, layers = _head_and_layers(model)
-    return 2 * sum(layer.weight.numel() for layer in [*layers, head])
+    return 2.0 * sum(int(layer.weight.numel()) for layer in [*layers, head])
 
 
 def _head_and_layers(model: Any) -> tuple[torch.nn.Linear, list[torch.nn.Linear]]:

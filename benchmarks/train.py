@@ -133,7 +133,7 @@ def with_ours(examples: Sequence[Example], folder: Path) -> Speed:
     numbers = Precision("float32", has_scaler=False)
     trainer = ForgeTrainer(
         model=loaded.model,
-        args=trainer_arguments(training, len(examples), precision=numbers, has_gpu=False, evaluates=False),
+        args=trainer_arguments(training, len(examples), numbers=numbers, has_gpu=False, evaluates=False),
         loss="raft",
         groups_lengths=settings.group_by_length,
         train_dataset=Dataset.from_list([dict(example.to_row()) for example in examples]),

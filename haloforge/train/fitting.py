@@ -94,7 +94,7 @@ def _train(training: Training, data: _Data, report: Reporter, last: Path | None)
     trainer = ForgeTrainer(
         model=loaded.model,
         args=trainer_arguments(
-            training, len(data.train), precision=numbers, has_gpu=device.has_gpu, evaluates=bool(data.held_out)
+            training, len(data.train), numbers=numbers, has_gpu=device.has_gpu, evaluates=bool(data.held_out)
         ),
         loss=settings.loss,
         groups_lengths=settings.group_by_length,
@@ -120,7 +120,7 @@ def _dataset(rows: Sequence[Row]) -> Dataset:
 
 
 def trainer_arguments(
-    training: Training, rows: int, *, precision: Precision, has_gpu: bool, evaluates: bool
+    training: Training, rows: int, *, numbers: Precision, has_gpu: bool, evaluates: bool
 ) -> SFTConfig:
     """The Trainer's arguments for `rows` training rows."""
     settings = training.settings
@@ -136,8 +136,8 @@ def trainer_arguments(
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         use_cpu=not has_gpu,
-        bf16=precision.base == "bfloat16",
-        fp16=precision.has_scaler,
+        bf16=numbers.base == "bfloat16",
+        fp16=numbers.has_scaler,
         optim="adamw_bnb_8bit" if settings.optimizer == "adamw_8bit" else "adamw_torch_fused",
         activation_checkpointing=settings.gradient_checkpointing and has_gpu,
         dataloader_pin_memory=has_gpu,

@@ -123,7 +123,7 @@ def test_activations_are_checkpointed_on_a_gpu_where_that_is_asked_for(
 ) -> None:
     task = training(model, report, tmp_path, gradient_checkpointing=asked)
     arguments = trainer_arguments(
-        task, len(TRAIN), precision=Precision("float32", has_scaler=False), has_gpu=has_gpu, evaluates=False
+        task, len(TRAIN), numbers=Precision("float32", has_scaler=False), has_gpu=has_gpu, evaluates=False
     )
     assert arguments.activation_checkpointing is (asked and has_gpu)
 

@@ -49,7 +49,7 @@ def test_the_machine_is_asked_what_it_has(monkeypatch: pytest.MonkeyPatch) -> No
 def test_float16_and_8_bit_adam_are_asked_of_the_trainer(model: str, report: Any, tmp_path: Path) -> None:
     task = training_samples.cycle(model, report, tmp_path, optimizer="adamw_8bit")
     arguments = trainer_arguments(
-        task, 24, precision=Precision("float16", has_scaler=True), has_gpu=False, evaluates=False
+        task, 24, numbers=Precision("float16", has_scaler=True), has_gpu=False, evaluates=False
     )
     assert (arguments.fp16, arguments.bf16, arguments.optim) == (True, False, "adamw_bnb_8bit")
 

@@ -1,12 +1,13 @@
 """One RAFT cycle here against the same work done phase after phase with the usual parts, in one run on one machine.
 
-    python benchmarks/cycle.py [--problems 8] [--held-out 4] [--samples 4] [--tokens 128]
+    python benchmarks/cycle.py [--problems 8] [--held-out 4] [--samples 4] [--tokens 128] [--threads 2]
 
 The work: score the held-out problems, sample the training problems, verify, keep every distinct program that passes,
 train a LoRA adapter on what was kept, score the held-out problems again. The model is the embedded one in fp32, the
 problems are the first of the bundled starter-labels. The usual parts are `model.generate` in batches of 8, one
 `python -I` process per verification (two at a time) and TRL's SFTTrainer with every row padded to 2,048 tokens and its
 other defaults. Each way is a process of its own; its CPU seconds include every process that it started and waited for.
+On a machine that others use too give --threads 1: two threads wait for each other in a loop, which counts as CPU time.
 
 The two draw other samples, so they keep other numbers of rows. The last line asks what the usual parts would have
 needed for as many rows as were kept here.
@@ -26,9 +27,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from haloforge.config import RaftConfig
 from haloforge.files import write_jsonl
 from haloforge.generate import HALO, messages, render
+from haloforge.generate.local import end_tokens
 from haloforge.models import LoadedModel, load
 from haloforge.problems import load_starter
 from haloforge.records import Problem
@@ -84,7 +88,7 @@ class Answer:
 def main() -> None:
     """Run both ways and print the table; with `--way`, do one and print its cost as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("problems", 8), ("held-out", 4), ("samples", 4), ("tokens", 128)):
+    for name, default in (("problems", 8), ("held-out", 4), ("samples", 4), ("tokens", 128), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -94,6 +98,7 @@ def main() -> None:
         return
     train, held_out = (load_starter("starter-labels", split=split, language="python") for split in ("train", "test"))
     work = Work(train[: options.problems], held_out[: options.held_out], options.samples, options.tokens)
+    torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         cost = (by_usual_parts if options.way == WAYS[0] else by_halo_forge)(work, Path(folder))
     print(json.dumps(asdict(cost)))
@@ -162,8 +167,6 @@ def by_halo_forge(work: Work, folder: Path) -> Cost:
 
 def by_usual_parts(work: Work, folder: Path) -> Cost:
     """The same work, one phase after the other."""
-    import torch
-
     torch.manual_seed(0)
     cost, loaded = Cost(), load(MODEL, device="cpu")
     scored(loaded, work, work.held_out, cost)
@@ -193,10 +196,6 @@ def scored(loaded: LoadedModel, work: Work, problems: Sequence[Problem], cost: C
 
 def sample(loaded: LoadedModel, work: Work, problems: Sequence[Problem]) -> list[Answer]:
     """`model.generate` in left-padded batches of 8."""
-    import torch
-
-    from haloforge.generate.local import end_tokens
-
     ends, tokenizer = sorted(end_tokens(loaded)), loaded.tokenizer
     rows = [(problem, list(render(tokenizer, problem))) for problem in problems for _ in range(work.samples)]
     answers = []

@@ -5,7 +5,8 @@
 The embedded model in fp32 learns the same bundled rows with the same LoRA adapter (rank 16, every linear layer), eight
 rows per optimizer step: with TRL's defaults (a batch of 8, recomputed activations), with TRL and stored activations,
 and here (batches of 2 rows of like length, four to a step). Tokens are those of the rows, without padding; loading is
-not timed. CPU seconds are those of this process.
+not timed. CPU seconds are those of this process. On a machine that others use too give --threads 1: two threads wait
+for each other in a loop, which counts as CPU time.
 
 The limit is the speed of a large matrix product, per CPU second, divided by the arithmetic that a token needs:
 
@@ -16,6 +17,8 @@ gradient of their own, which full fine-tuning pays two more for. Attention, norm
 """
 
 import argparse
+import gc
+import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,13 +33,14 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from haloforge.config import LoraSection, SftTraining
-from haloforge.models import load
+from haloforge.models import load, load_tokenizer
 from haloforge.problems import TrainingRow, load_starter
 from haloforge.train import Example, Training, encode
 from haloforge.train.adapters import new_adapter
 from haloforge.train.examples import IGNORED, conversation
 from haloforge.train.fitting import trainer_arguments
 from haloforge.train.precision import Precision
+from haloforge.train.row_order import LikeLengths
 from haloforge.train.trainer import Collator, ForgeTrainer
 
 MODEL = "smollm2-135m"
@@ -65,8 +69,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    rows = training_rows(options.rows)
-    examples = encode(rows, load(MODEL, device="cpu").tokenizer, 2048).examples
+    everything = encode(training_rows(), load_tokenizer(MODEL), 2048).examples
+    for size in (2, 8):
+        print(padding_text([len(example.input_ids) for example in everything], size))
+    rows, examples = training_rows()[: options.rows], everything[: options.rows]
     ways: dict[str, Callable[[Path], Speed]] = {
         "SFTTrainer, defaults": lambda folder: with_trl(rows, folder, recomputes=True),
         "SFTTrainer, stored activations": lambda folder: with_trl(rows, folder, recomputes=False),
@@ -83,6 +89,7 @@ def main() -> None:
         for name, run in order if repeat % 2 == 0 else reversed(order):
             with tempfile.TemporaryDirectory() as folder:
                 found[name] = run(Path(folder))
+            gc.collect()  # the model of one way is gone before the next is loaded
             print(found[name].text(name, limit), flush=True)
     print(f"{'limit of the arithmetic':34} {'':7} {'':7} {'':7} {limit:9.1f}")
     ours = found["halo-forge"]
@@ -92,10 +99,25 @@ def main() -> None:
             print(f"halo-forge against {name}: {wall:.2f} x per wall second, {cpu:.2f} x per CPU second")
 
 
-def training_rows(count: int) -> list[TrainingRow]:
+def training_rows() -> list[TrainingRow]:
     """Bundled problems with their solutions, the same for everyone."""
     problems = load_starter("starter-easy", language="python")
-    return [TrainingRow(problem=problem) for problem in problems if problem.solution][:count]
+    return [TrainingRow(problem=problem) for problem in problems if problem.solution]
+
+
+def padding_text(lengths: Sequence[int], size: int) -> str:
+    """How much of batches of `size` rows is padding: in random order (the mean of ten), and by length as here."""
+    places = range(len(lengths))
+    shuffled = [padding(lengths, random.Random(seed).sample(places, len(places)), size) for seed in range(10)]
+    grouped = padding(lengths, list(LikeLengths(lengths, size, seed=0)), size)
+    mean = sum(shuffled) / len(shuffled)
+    return f"{len(lengths)} rows in batches of {size}: {mean:.1%} padding in random order, {grouped:.1%} by length"
+
+
+def padding(lengths: Sequence[int], order: Sequence[int], size: int) -> float:
+    """The share of padding when the rows are read in this order."""
+    batches = [[lengths[place] for place in order[at : at + size]] for at in range(0, len(order), size)]
+    return 1 - sum(lengths) / sum(len(batch) * max(batch) for batch in batches)
 
 
 def with_trl(rows: Sequence[TrainingRow], folder: Path, *, recomputes: bool) -> Speed:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from haloforge.config import RaftConfig, VerifySettings
-from haloforge.errors import VerifierError
+from haloforge.errors import ConfigError, VerifierError
 from haloforge.languages import compiler_for, default_language
-from haloforge.models import refuse_4bit_without_support
+from haloforge.models import refuse_without_bitsandbytes
 from haloforge.records import Problem
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
@@ -15,6 +15,7 @@ from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.scores import untested_warning
 from haloforge.store import Report
+from haloforge.train import refuse_unsupported
 from haloforge.verify import open_verifier
 
 _ACCEPTED = (
@@ -28,8 +29,11 @@ def checked_split(config: RaftConfig, run_id: str = "") -> Split:
 
     `run_id` is the run that may go on with the cycles it finds in its output. Raises ForgeError.
     """
-    if config.lora.load_in_4bit:
-        refuse_4bit_without_support()
+    refuse_unsupported(config.sft_checkpoint, config.training, config.lora)
+    if config.raft.sweep and config.lora.use_dora:
+        raise ConfigError("raft.sweep scales the adapter by one factor, which lora.use_dora has not; give one of them")
+    if config.generation.load_in_4bit:
+        refuse_without_bitsandbytes("generation.load_in_4bit", "leave it out to sample from the whole weights")
     for seed_config in configs_of(config):
         refuse_taken_output(seed_config, run_id)
     check_replay_file(config)

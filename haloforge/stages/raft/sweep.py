@@ -42,6 +42,9 @@ def sweep(
         return
     winner, n = best_of(trained), config.evaluation.samples_per_prompt
     full, untested = Path(checkpoint(config, winner.cycle)), untested_share(problems, config.verifier)
+    if json.loads(read_text(full / _CONFIG)).get("use_dora"):
+        report.log("raft.sweep is left out: the run started from a DoRA adapter, whose strength is not one factor")
+        return
     for percent in STRENGTHS:
         folder = full.with_name(f"strength_{percent}")
         scale_adapter(full, percent / 100, folder)

@@ -154,7 +154,7 @@ def _reward_without_gain(history: Mapping[int, Values], cycle: int, since: int) 
     gain = _change(history, "eval_pass@1", 0, cycle)
     if reward is None or gain is None or reward < MIN_RISE or gain > 0:
         return ""
-    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out pass@1 by {gain:+.3f} in all"
+    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out score by {gain:+.3f} in all"
 
 
 def _no_signal(now: Values) -> str:

@@ -57,3 +57,8 @@ class BenchmarkConfig(StageConfig):
                 f"give --samples {max(max(self.k), 1)} or more, or a k between 1 and {self.samples}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        self.generation.refuse_greedy_copies({"samples": self.samples})
+        return self

@@ -1,5 +1,7 @@
 """Groups of settings that several stages have."""
 
+from collections.abc import Mapping
+
 from haloforge.settings import Section, setting
 
 
@@ -34,6 +36,15 @@ class SamplingSection(Section):
     """Sample from the smallest set of tokens with this much probability."""
     cache_memory: float | None = setting(None, gt=0, le=4096, advanced=True)
     """GiB for keys and values of unfinished completions (local models); by default a fixed share of the memory."""
+
+    def refuse_greedy_copies(self, samples: Mapping[str, int]) -> None:
+        """Raises ValueError when more than one greedy sample is asked for; `samples` by the name of the setting."""
+        for name, count in samples.items():
+            if self.temperature == 0 and count > 1:
+                raise ValueError(
+                    f"generation.temperature 0 gives the same completion every time, so {name} {count} would be copies "
+                    f"of one: give {name} 1, or a temperature such as 0.7"
+                )
 
 
 class BatchedSampling(SamplingSection):

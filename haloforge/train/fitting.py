@@ -15,7 +15,6 @@ from transformers import PrinterCallback
 from trl import SFTConfig
 
 from haloforge.config import LoraSection
-from haloforge.cores import usable_cores
 from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
 from haloforge.models import Metadata, load, read_metadata, resolve
@@ -70,19 +69,9 @@ def _refuse_without_logprobs(settings: TrainingSettings, examples: _Trainable) -
         raise ConfigError(f"the loss {settings.loss} needs the samples' log-probs, which this engine does not give")
 
 
-def _limit_threads() -> None:
-    """Use at most the cores that this process may run on; never more threads than PyTorch has been set to.
-
-    PyTorch counts the cores of the machine. In a container that is given two of sixty-four it would start sixty-four
-    threads, which wait for each other most of the time.
-    """
-    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
-
-
 def _train(training: Training, data: _Data, report: Reporter, last: Path | None) -> None:
     settings, has_gpu = training.settings, torch.cuda.is_available()
     in_bf16 = settings.bf16 and has_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-    _limit_threads()
     dtype, in_4bit = "bfloat16" if in_bf16 else "float32", training.lora.load_in_4bit
     loaded = load(training.start, trainable=True, dtype=dtype, in_4bit=in_4bit, progress=report.log)
     reporting = Reporting(report, patience=settings.early_stopping_patience, cycle=training.cycle)

@@ -58,7 +58,6 @@ def smallest_model() -> Any:
     return LlamaForCausalLM(config).eval()
 
 
-@torch.inference_mode()
 def passes(lengths: Lengths, slots: int, batch: int) -> int:
     """Forward passes in which `slots` slots complete everything, `batch` prompts at a time, each batch drained."""
     model, counted = smallest_model(), [0]
@@ -67,9 +66,10 @@ def passes(lengths: Lengths, slots: int, batch: int) -> int:
     longest_first = sorted(_prompts(lengths), key=lambda prompt: -len(prompt.ids))
     order = longest_first if batch >= len(lengths.ids) else list(_prompts(lengths))
     finished = 0
-    for start in range(0, len(order), batch):
-        for rows in run_slots(model, order[start : start + batch], decoder, slots, 2**32):
-            finished += len(rows)
+    with torch.inference_mode():
+        for start in range(0, len(order), batch):
+            for rows in run_slots(model, order[start : start + batch], decoder, slots, 2**32):
+                finished += len(rows)
     if finished != sum(map(len, lengths.completions)):
         raise AssertionError(f"only {finished} completions came back")
     return counted[0]

@@ -45,6 +45,11 @@ class Row:
         """Tokens of prompt and completion together."""
         return len(self.prompt) + len(self.tokens)
 
+    @property
+    def width(self) -> int:
+        """What `length` may become."""
+        return len(self.prompt) + self.limit
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

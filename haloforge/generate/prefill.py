@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,6 +36,8 @@ class Arrivals:
 
     def __init__(self, model: "PreTrainedModel", prompts: Sequence[Prompt], at_once: int) -> None:
         self._waiting = prefilled(model, prompts, at_once)
+        self._widest_left = list(accumulate((prompt.width for prompt in reversed(prompts)), max))
+        self._width = 0
         self._rows: Iterator[Row] = iter(())
         self._prefilled: Prefilled | None = None
 
@@ -46,8 +48,14 @@ class Arrivals:
             prompt, self._prefilled = next(self._waiting, (None, None))
             if prompt is None:
                 break
-            self._rows = prompt.rows()
+            self._rows, self._width = prompt.rows(), prompt.width
+            self._widest_left.pop()
         return (group, self._prefilled) if self._prefilled else None
+
+    @property
+    def width(self) -> int:
+        """Tokens that the widest of the waiting completions may have, its prompt included."""
+        return max([self._width, *self._widest_left[-1:]])
 
 
 def prefilled(model: "PreTrainedModel", prompts: Sequence[Prompt], at_once: int) -> Iterator[tuple[Prompt, Prefilled]]:

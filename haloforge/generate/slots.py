@@ -103,6 +103,17 @@ class Slots:
             layer.keys[where, :, : keys.shape[1]] = keys
             layer.values[where, :, : keys.shape[1]] = values
 
+    def refit(self, active: Sequence[Row], width: int, count: int) -> None:
+        """Make them `count` slots of `width` positions; layer by layer, so that only one is in memory twice."""
+        reach = max((row.length for row in active), default=0)
+        self.count, self.width = count, width
+        self.rows = torch.arange(count, device=self.rows.device)
+        for layer in self.layers:
+            before = layer.keys, layer.values
+            layer.lazy_initialization(*before)
+            layer.keys[: len(active), :, :reach] = before[0][: len(active), :, :reach]
+            layer.values[: len(active), :, :reach] = before[1][: len(active), :, :reach]
+
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of one slot into another."""
         for layer in self.layers:
@@ -120,12 +131,15 @@ def run_slots(
     """
     if not prompts:
         return
-    width = max(prompt.width for prompt in prompts)
-    count = min(most, sum(len(prompt.indexes) for prompt in prompts), affordable(model, width, cache_bytes))
+    width, most = max(prompt.width for prompt in prompts), min(most, sum(len(prompt.indexes) for prompt in prompts))
+    count = min(most, affordable(model, width, cache_bytes))
     slots = Slots(model.config.num_hidden_layers, count, width, model.device)
     arrivals = Arrivals(model, prompts, max(1, count // _SLOTS_PER_PROMPT_AHEAD))
     active: list[Row] = []
     while not decoder.should_stop():
+        width = max([arrivals.width, *(row.width for row in active)])
+        if 2 * width <= slots.width and slots.count < most:  # the widest are done: the others share their memory
+            slots.refit(active, width, min(most, affordable(model, width, cache_bytes)))
         finished = _fill(slots, active, arrivals, decoder)
         if active:
             _step(model, slots, active, decoder)

@@ -60,8 +60,10 @@ def engine_for(model: Any, slots: int | None = None) -> LocalEngine:
     return LocalEngine(LoadedModel(model, tiny_tokenizer(), checkpoint, torch.device("cpu")), slots=slots)
 
 
-def sampled(engine: LocalEngine, n: int = 3, cache_gib: float | None = None) -> list[Sample]:
-    request = SampleRequest(PROBLEMS, n, WARM, 11, cache_gib=cache_gib)
+def sampled(
+    engine: LocalEngine, n: int = 3, cache_gib: float | None = None, problems: Sequence[Problem] = PROBLEMS
+) -> list[Sample]:
+    request = SampleRequest(problems, n, WARM, 11, cache_gib=cache_gib)
     return sorted(engine.generate(request), key=lambda s: (s.task_id, s.index))
 
 
@@ -120,6 +122,20 @@ def test_a_stated_memory_decides_how_many_slots_there_are_and_nothing_else() -> 
     width = max(len(s.prompt_ids) for s in plenty) + WARM.max_new_tokens
     little = sampled(engine, cache_gib=4.6 * width * token_bytes(model) / 2**30)
     assert max(rows) == 4
+    assert [s.token_ids for s in little] == [s.token_ids for s in plenty]
+
+
+def test_when_the_widest_prompt_is_done_the_others_share_its_memory() -> None:
+    problems = [*PROBLEMS, Problem("t/long", "word " * 200)]
+    rows: list[int] = []
+    model = noisy_model(torch.float64)
+    most_rows(model, rows)
+    engine = engine_for(model)
+    plenty = sampled(engine, problems=problems)
+    rows.clear()
+    width = max(len(s.prompt_ids) for s in plenty) + WARM.max_new_tokens
+    little = sampled(engine, cache_gib=2.4 * width * token_bytes(model) / 2**30, problems=problems)
+    assert rows[0] == 2 and max(rows) > 6
     assert [s.token_ids for s in little] == [s.token_ids for s in plenty]
 
 

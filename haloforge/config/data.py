@@ -1,6 +1,8 @@
 """Settings of the commands that prepare, generate and validate data."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from haloforge.config.sections import SamplingSection
 from haloforge.config.verifier import VerifySettings
@@ -60,6 +62,11 @@ class GenerateConfig(StageConfig):
     generation: SamplingSection = SamplingSection()
     seed: int = setting(42, ge=0, advanced=True)
     """Seed of the sampling, where the backend takes one."""
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        self.generation.refuse_greedy_copies({"samples": self.samples})
+        return self
 
 
 class ValidateConfig(StageConfig):

@@ -103,7 +103,8 @@ def _ask(config: GenerateConfig, problems: Sequence[Problem], done: set[Key], re
         progress=report.log,
     )
     failed, tokens, params = 0, 0, sampling_params(config.generation)
-    request = SampleRequest(problems, config.samples, params, config.seed, skip=frozenset(done))
+    cache_gib = config.generation.cache_memory
+    request = SampleRequest(problems, config.samples, params, config.seed, skip=frozenset(done), cache_gib=cache_gib)
     with closing(engine):
         for sample in engine.generate(request, report.stop_asked):
             tokens += sample.completion_tokens

@@ -22,6 +22,8 @@ class PrepareConfig(StageConfig):
     """Where the problems come from."""
     output: str = setting(kind="file", is_output=True)
     """JSONL file to write; a manifest is written beside it."""
+    overwrite: bool = setting(False, advanced=True)
+    """Replace a file of another dataset, split or language, or one that was changed by hand."""
     split: str | None = setting(None)
     """train, validation or test; by default the split meant for training where there is one."""
     limit: int | None = setting(None, ge=1)

@@ -7,7 +7,7 @@ from haloforge.errors import ConfigError
 
 
 def _nothing_to_check(config: Any) -> None:
-    """For a stage that adds to its output, or writes the same again: what is there already is no obstacle."""
+    """For a stage that adds to its output: what is there already is no obstacle, or found out by reading it."""
 
 
 class Stage(NamedTuple):
@@ -27,7 +27,7 @@ def load(name: str) -> Stage:
     if name == "data-prepare":
         import haloforge.stages.data.prepare as prepare
 
-        return Stage(prepare.run, prepare.dry_run)
+        return Stage(prepare.run, prepare.dry_run, prepare.check_output)
     if name == "data-generate":
         import haloforge.stages.data.generate as generate
 

@@ -10,7 +10,7 @@ from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, refuse_4bit_without_support, resolve
-from haloforge.problems import TrainingRow, load_training_rows
+from haloforge.problems import TrainingRow, load_training_rows, read_manifest
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
 from haloforge.stages.shared.training_files import FileRows, mixed, mixed_counts, read_training_files
@@ -177,8 +177,14 @@ def _data_lines(rows: Rows) -> list[str]:
 
 
 def _notices(config: SftConfig, rows: Rows) -> list[str]:
+    manifests = {file.file: read_manifest(file.file) for file in rows.files}
+    not_meant = [
+        f"{file} is not meant for training, as its manifest says ({manifest['source']})"
+        for file, manifest in manifests.items()
+        if manifest and not manifest["for_training"]
+    ]
     in_both = f"{rows.in_both} rows are left out, as {config.data.validation_file} holds their problems"
-    return [in_both] if rows.in_both else []
+    return [*not_meant, *([in_both] if rows.in_both else [])]
 
 
 def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:

@@ -13,6 +13,7 @@ from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError, ModelError, RunError, Stopped
 from haloforge.files import read_jsonl, sha256_of
 from haloforge.models import load, read_metadata, resolve
+from haloforge.problems import Manifest, write_manifest
 from haloforge.stages import sft
 from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report, Store
@@ -197,6 +198,13 @@ def test_the_record_of_a_run_has_the_digest_and_the_weight_of_every_file(
     assert record is not None
     kept = [(file["file"], file["weight"], file["rows"], file["sha256"]) for file in record.findings["files"]]
     assert kept == [(f.file, f.weight, n, sha256_of(f.file)) for f, n in zip(settings.data.files, (10, 2), strict=True)]
+
+
+def test_a_file_that_was_not_made_for_training_is_cautioned_against(model: str, tmp_path: Path) -> None:
+    settings = config(tmp_path, model)
+    write_manifest(tmp_path / "train.jsonl", Manifest(dataset="own", source="run r, all", for_training=False))
+    notice = f"caution  {settings.data.train_file} is not meant for training, as its manifest says (run r, all)"
+    assert notice in sft.dry_run(settings)
 
 
 def test_every_file_is_looked_through_for_benchmark_tasks(shared_data: Path, model: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from haloforge.config import RaftConfig
 from haloforge.records import Problem
 from haloforge.stages.shared.scores import Tally, paired, pass_at, solved, tally
 from haloforge.statistics import Comparison, Estimate, holm
@@ -13,7 +14,8 @@ from haloforge.store import Report
 class Evaluation:
     """One cycle's passes on the held-out problems, its pass@1, and the paired difference to the base (cycle 0).
 
-    The difference's p-value is corrected for the number of cycles that were compared (Holm).
+    The difference's p-value is corrected (Holm) for all the cycles that the run plans to compare, whether they have
+    been yet or not: what is claimed after a cycle is never taken back because of how many came later.
     """
 
     cycle: int
@@ -22,15 +24,15 @@ class Evaluation:
     gain: Comparison | None = None
 
 
-def evaluations(report: Report, problems: Sequence[Problem], last_cycle: int, seed: int) -> list[Evaluation]:
+def evaluations(report: Report, problems: Sequence[Problem], last_cycle: int, config: RaftConfig) -> list[Evaluation]:
     """Those of cycles 0 to `last_cycle` that have scored samples, in their order; empty without held-out problems."""
     without_gains = []
     for cycle in range(last_cycle + 1):
         tallies = tally(problems, report.store.summaries(report.run_id, cycle=cycle, purpose="eval"))
-        score = pass_at(tallies, 1, seed=seed)
+        score = pass_at(tallies, 1, seed=config.seed)
         if score:
             without_gains.append(Evaluation(cycle, tallies, score))
-    return _with_gains(without_gains, seed)
+    return _with_gains(without_gains, config)
 
 
 def best_of(evaluated: Sequence[Evaluation]) -> Evaluation:
@@ -49,11 +51,17 @@ def claim_text(evaluation: Evaluation, base: Evaluation) -> str:
     )
 
 
-def change_text(evaluated: Sequence[Evaluation], seed: int) -> str:
-    """The last cycle against the best before it, in one sentence; empty where that is the starting model."""
+def change_text(evaluated: Sequence[Evaluation], config: RaftConfig) -> str:
+    """The last cycle against the best before it, in one sentence; empty where that is the starting model.
+
+    Its p-value too is corrected for all the cycles planned.
+    """
     before = best_of(evaluated[:-1]) if len(evaluated) > 1 else evaluated[0]
-    change = paired(before.tallies, evaluated[-1].tallies, seed=seed) if before.cycle else None
-    return f"cycle {evaluated[-1].cycle} against cycle {before.cycle}: {change.sentence()}" if change else ""
+    change = paired(before.tallies, evaluated[-1].tallies, seed=config.seed) if before.cycle else None
+    if change is None:
+        return ""
+    corrected = replace(change, p_value=_corrected([change.p_value], config)[0])
+    return f"cycle {evaluated[-1].cycle} against cycle {before.cycle}: {corrected.sentence()}"
 
 
 def gained_and_lost(evaluation: Evaluation, base: Evaluation) -> tuple[list[str], list[str]]:
@@ -62,11 +70,17 @@ def gained_and_lost(evaluation: Evaluation, base: Evaluation) -> tuple[list[str]
     return [t for t in new if t not in old], [t for t in old if t not in new]
 
 
-def _with_gains(evaluated: list[Evaluation], seed: int) -> list[Evaluation]:
+def _with_gains(evaluated: list[Evaluation], config: RaftConfig) -> list[Evaluation]:
     if not evaluated or evaluated[0].cycle != 0:
         return evaluated
     base, others = evaluated[0], evaluated[1:]
-    gains = [paired(base.tallies, evaluation.tallies, seed=seed) for evaluation in others]
-    p_values = iter(holm([gain.p_value for gain in gains if gain]))
+    gains = [paired(base.tallies, evaluation.tallies, seed=config.seed) for evaluation in others]
+    p_values = iter(_corrected([gain.p_value for gain in gains if gain], config))
     corrected = [replace(gain, p_value=next(p_values)) if gain else None for gain in gains]
     return [base, *(replace(evaluation, gain=gain) for evaluation, gain in zip(others, corrected, strict=True))]
+
+
+def _corrected(p_values: Sequence[float], config: RaftConfig) -> list[float]:
+    """As if every planned comparison were made already, and those to come had shown nothing."""
+    to_come = max(0, config.raft.num_cycles - len(p_values))
+    return holm([*p_values, *[1.0] * to_come])[: len(p_values)]

@@ -56,7 +56,7 @@ def decide(setup: Setup, cycle: int) -> bool:
     record = once(report, cycle, "decide", lambda: report_cycle(report, config, setup.split, cycle))
     cycles_since_best = record.findings["cycles_since_best"]
     if 0 < config.raft.patience <= cycles_since_best:
-        report.log(f"no better held-out pass@1 for {cycles_since_best} cycles, so the run ends here (patience)")
+        report.log(f"no better held-out score for {cycles_since_best} cycles, so the run ends here (patience)")
         return False
     if cycle < config.raft.num_cycles and report.stop_asked(at_cycle_end=True):
         raise Stopped

@@ -69,7 +69,12 @@ def _scored(tallies: Iterable[Tally]) -> dict[str, Tally]:
 
 def program_digest(code: str | None, language: str) -> bytes:
     """16 bytes that two programs share when their normal forms are equal: what is compared without keeping the code."""
-    return hashlib.sha256(normal_form(code or "", language).encode(errors="surrogatepass")).digest()[:16]
+    return digest_of(normal_form(code or "", language))
+
+
+def digest_of(form: str) -> bytes:
+    """16 bytes for a normal form, or any other text."""
+    return hashlib.sha256(form.encode(errors="surrogatepass")).digest()[:16]
 
 
 def count_distinct(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> int:

@@ -30,7 +30,8 @@ def notes(store: Store, run: Run) -> list[Html]:
     newest = alarms[-1].partition(":")[0] if alarms else ""
     shown = [note(line[:1].upper() + line[1:], "error") for line in alarms if line.startswith(f"{newest}:")]
     if run.status == "done" and run.stage != "benchmark" and lines:
-        shown.append(note(lines[-1][:1].upper() + lines[-1][1:], "good"))
+        kind = "error" if lines[-1].startswith(_TRAINED_NOTHING) else "good"
+        shown.append(note(lines[-1][:1].upper() + lines[-1][1:], kind))
     return shown
 
 
@@ -115,6 +116,7 @@ def artifacts(events: Sequence[Event]) -> Html | None:
 
 
 _ALARM = "alarm in cycle"
+_TRAINED_NOTHING = "nothing was trained"
 _CYCLE_FIGURES = (
     ("train_pass_rate", "of the newest cycle's samples passed", True),
     ("kept", "of them kept", False),

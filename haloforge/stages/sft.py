@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MAX_NAMED = 10
 """Rows of one kind that a log line names."""
+_MANY_TIMES = 10
+"""A file whose rows are seen more often than this in one epoch is cautioned against."""
 _MAX_COMPARED_IN_DRY_RUN = 5000
 """A dry run should be quick: more rows than this are compared with the benchmarks only when the run starts."""
 
@@ -167,7 +169,7 @@ def _encoded(config: SftConfig, rows: Rows, tokenizer: "PreTrainedTokenizerBase"
 def _data_lines(rows: Rows) -> list[str]:
     lines = []
     for file, count in zip(rows.files, rows.counts, strict=True):
-        weighted = f", seen {count} times in an epoch by its weight {file.weight:g}" if len(rows.files) > 1 else ""
+        weighted = f", {count} in an epoch by its weight {file.weight:g}" if len(rows.files) > 1 else ""
         unused = f"{len(file.skipped)} that cannot be used" + _names([f"line {s.line}" for s in file.skipped])
         held_out = f" {len(rows.held_out)} held out," if len(rows.files) == 1 else ""
         lines.append(f"data     {file.file}: {len(file.rows)} rows to learn from{weighted},{held_out} {unused}")
@@ -183,8 +185,13 @@ def _notices(config: SftConfig, rows: Rows) -> list[str]:
         for file, manifest in manifests.items()
         if manifest and not manifest["for_training"]
     ]
+    repeated = [
+        f"each row of {file.file} is seen {count / len(file.rows):.0f} times in an epoch; give it a smaller weight"
+        for file, count in zip(rows.files, rows.counts, strict=True)
+        if count > _MANY_TIMES * len(file.rows)
+    ]
     in_both = f"{rows.in_both} rows are left out, as {config.data.validation_file} holds their problems"
-    return [*not_meant, *([in_both] if rows.in_both else [])]
+    return [*not_meant, *repeated, *([in_both] if rows.in_both else [])]
 
 
 def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:

@@ -180,13 +180,21 @@ def several(tmp_path: Path, model: str, **overrides: Any) -> SftConfig:
 def test_several_files_are_learned_in_the_ratio_of_their_weights(model: str, report: Report, tmp_path: Path) -> None:
     settings = several(tmp_path, model)
     lines = sft.dry_run(settings)
-    assert any(
-        "other.jsonl: 2 rows to learn from, seen 20 times in an epoch by its weight 2, 0 that" in x for x in lines
-    )
+    assert any("other.jsonl: 2 rows to learn from, 20 in an epoch by its weight 2, 0 that" in x for x in lines)
     assert "data     together 30 rows in an epoch, 0 held out" in lines
     sft.run(settings, report)
     assert "30 rows to learn from, 0 held out" in said(report)
     assert "steps    at most 8 (1 epochs)" in lines and "trained for 8 steps" in said(report)
+
+
+def test_rows_that_would_be_seen_very_often_are_cautioned_against(model: str, tmp_path: Path) -> None:
+    settings = several(tmp_path, model)
+    assert not any(line.startswith("caution") for line in sft.dry_run(settings))
+    first, second = (
+        {"file": file.file, "weight": weight} for file, weight in zip(settings.data.files, (1, 5), strict=True)
+    )
+    lines = sft.dry_run(settings.changed({"data.train_file": [first, second]}))
+    assert any("caution" in x and "other.jsonl is seen 25 times in an epoch; give it a smaller" in x for x in lines)
 
 
 def test_the_record_of_a_run_has_the_digest_and_the_weight_of_every_file(

@@ -80,6 +80,8 @@ def answered(config: GenerateConfig, problems: Sequence[Problem]) -> set[Key]:
                 f"{config.output} line {line} was not written by {config.model} ({config.backend}); "
                 "name another output, or remove that file"
             )
+        if "status" in row:
+            raise DataError(f"{config.output} holds answers that passed verification; name another output for others")
         present.add((str(row.get("task_id")), int(row.get("index", 0))))
     return present & wanted
 

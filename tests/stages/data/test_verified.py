@@ -17,6 +17,7 @@ from haloforge.problems.manifest import Manifest
 from haloforge.records import Problem, Tests
 from haloforge.stages import load
 from haloforge.stages.data import generate
+from haloforge.stages.shared.dry_run import time_line
 from haloforge.store import Report, Store
 
 ANSWERS = {
@@ -277,6 +278,23 @@ def test_prompts_of_a_public_benchmark_are_cautioned_against_and_marked_as_no_tr
     assert any("2 benchmark tasks are" in e.data["text"] for e in report.store.events(report.run_id, kind="log"))
     manifest = read_manifest(tmp_path / "out.jsonl")
     assert manifest is not None and manifest["is_benchmark_test"] and not manifest["for_training"]
+
+
+def test_answers_that_nobody_verified_are_not_added_to_those_that_passed(
+    run: Run, problems: Path, report: Report
+) -> None:
+    run(problems, report)
+    with pytest.raises(DataError, match="holds answers that passed verification; name another output"):
+        run(problems, report, verify=False, samples=9)
+
+
+def test_how_fast_a_server_answered_says_nothing_about_this_machine(
+    run: Run, problems: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALOFORGE_RUNS", str(store.root))
+    settings = {"backend": "ollama", "model": "smollm2-135m"}
+    run(problems, Report(store, store.create_run("data-generate", settings).id), model="smollm2-135m")
+    assert "not known yet" in time_line("smollm2-135m", 10, 10)
 
 
 def test_overwrite_without_verify_is_refused() -> None:

@@ -1,6 +1,7 @@
 """What a run made is data for others: TRL's own trainers learn from the exported files, and from nothing else."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +132,27 @@ def test_a_program_that_passed_by_one_verifier_and_failed_by_another_is_in_no_pa
         "a program that found no partner": 1,
     }
     assert (manifest["rows_in"], manifest["rows_out"]) == (6, 1)
+
+
+def test_pairs_of_many_long_answers_take_the_memory_of_a_few(store: Store, tmp_path: Path) -> None:
+    """Sixty megabytes of answers to thirty problems, of which each has two."""
+    run = store.create_run("raft", {})
+    problems = [replace(PROBLEM, task_id=f"p/{number}") for number in range(30)]
+    store.save_problems(run.id, problems)
+    for problem in problems:
+        codes = [f"def add(a, b):\n    return {n}" for n in range(10)]
+        text = "words " * 33_000
+        store.save_samples(
+            run.id, 1, "train", [Sample(problem.task_id, n, f"{text}{n}", code) for n, code in enumerate(codes)]
+        )
+    ids = [row["id"] for row in store.db.query("select id from samples order by id")]
+    store.save_verdicts((row, Verdict("passed", 1.0) if row % 2 else Verdict("wrong_answer", 0.7)) for row in ids)
+    tracemalloc.start()
+    try:
+        assert export(store, run, "pairs", tmp_path / "pairs.jsonl") == 150
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_was_generated_and_verified_makes_pairs_too(store: Store, tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ COLUMNS = (
 )
 
 
+class Size(NamedTuple):
+    """How many problems there are, how many numbers they ask for at most, and how many steps the model is taught."""
+
+    problems: int = 48
+    numbers: int = 5
+    steps: int = 500
+
+
 class Row(NamedTuple):
     """A line of the table; shares are of the held-out answers of the cycle's model, the last two of what it trained on.
 
@@ -78,8 +86,6 @@ def main() -> None:
     """Measure each checkout asked for, in a process of its own, and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tree", type=Path, action="append", help="a checkout to measure; may be given several times")
-    parser.add_argument("--cycles", type=int, default=4)
-    parser.add_argument("--problems", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another setting of the run")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # what a child process is asked
@@ -87,7 +93,7 @@ def main() -> None:
     if asked.here:
         changes = dict(setting.split("=", 1) for setting in asked.set)
         with tempfile.TemporaryDirectory() as folder:
-            rows = measure(Path(folder), cycles=asked.cycles, count=asked.problems, seed=asked.seed, **changes)
+            rows = measure(Path(folder), Size(), asked.seed, **changes)
         print("\n".join(table(rows)), flush=True)
         return
     for tree in asked.tree or [HERE]:
@@ -96,23 +102,23 @@ def main() -> None:
         subprocess.run([sys.executable, "-P", __file__, "--here", *sys.argv[1:]], env=environment, check=True)
 
 
-def measure(folder: Path, *, cycles: int = 4, count: int = 48, seed: int = 0, **changes: Any) -> list[Row]:
+def measure(folder: Path, size: Size, seed: int = 0, **changes: Any) -> list[Row]:
     """Teach a model, run RAFT on it, and count what it answered; `changes` are dotted settings of the run."""
-    problems = [problem(number, seed) for number in range(count)]
-    config = settings(teach(folder / "taught", problems, seed), folder, problems, cycles, seed).changed(changes)
+    problems = [problem(number, size.numbers, seed) for number in range(size.problems)]
+    config = settings(teach(folder / "taught", problems, size.steps, seed), folder, problems, seed).changed(changes)
     with Store(folder / "runs") as store:
         run = store.create_run("raft", config.to_json())
         raft.run(config, Report(store, run.id))
         store.finish(run.id, "done")
         said = [event.data["text"] for event in store.events(run.id, kind="log")]
         print("\n".join(text for text in said if text.startswith(("alarm", "best", "no cycle"))), flush=True)
-        return [_row(store, run.id, cycle) for cycle in range(cycles + 1)]
+        return [_row(store, run.id, cycle) for cycle in range(config.raft.num_cycles + 1)]
 
 
-def problem(number: int, seed: int) -> Problem:
-    """A problem without tests: print one to five numbers."""
+def problem(number: int, most: int, seed: int) -> Problem:
+    """A problem without tests: print some numbers, at most so many."""
     numbers = random.Random(f"{seed} {number}")
-    wanted = [numbers.randrange(100) for _ in range(numbers.randint(1, 5))]
+    wanted = [numbers.randrange(100) for _ in range(numbers.randint(1, most))]
     return Problem(f"print/{number}", f"Write a C++ program that prints {', '.join(map(str, wanted))}.", language="cpp")
 
 
@@ -132,7 +138,7 @@ def answer(prompt: str, kind: str, numbers: random.Random) -> str:
     return program.replace("int main() {", opening)
 
 
-def teach(folder: Path, problems: Sequence[Problem], seed: int, steps: int = 500) -> Path:
+def teach(folder: Path, problems: Sequence[Problem], steps: int, seed: int) -> Path:
     """Write a tiny model that answers as SHARES says into `folder`. Deterministic on one machine."""
     import torch
 
@@ -160,15 +166,15 @@ def teach(folder: Path, problems: Sequence[Problem], seed: int, steps: int = 500
     return folder
 
 
-def settings(model: Path, folder: Path, problems: Sequence[Problem], cycles: int, seed: int) -> RaftConfig:
-    """RAFT with the defaults of its selection, and no end before the last cycle."""
+def settings(model: Path, folder: Path, problems: Sequence[Problem], seed: int) -> RaftConfig:
+    """Four cycles of RAFT with the defaults of its selection, and no end before the last."""
     prompts = folder / "problems.jsonl"
     write_jsonl(prompts, [p.to_json() for p in problems])
     values = {
         "sft_checkpoint": str(model),
         "output_dir": str(folder / "out"),
         "prompts": str(prompts),
-        "raft.num_cycles": cycles,
+        "raft.num_cycles": 4,
         "raft.patience": 0,
         "generation.max_new_tokens": 160,
         "generation.temperature": 1.0,

@@ -98,7 +98,7 @@ class RaftTraining(TrainingSection, RaftPasses):  # fields of the last base come
     learning_rate: float = setting(5e-5, gt=0, le=1)
     """Peak learning rate of the first cycle."""
     bf16: bool = setting(True, advanced=True)
-    """Train in bfloat16 where a GPU supports it; a CPU always trains in float32."""
+    """Train in bfloat16 on a GPU that has it, on an older one in float16 with a loss scaler; false: in float32."""
     gradient_checkpointing: bool = setting(True, advanced=True)
     """Trade time for memory on a GPU; off on a CPU."""
     replay_file: str | None = setting(None, kind="file", advanced=True)
@@ -112,6 +112,13 @@ class RaftTraining(TrainingSection, RaftPasses):  # fields of the last base come
     save_steps: ClassVar[int] = 50
     eval_steps: ClassVar[int] = 50
     early_stopping_patience: ClassVar[int] = 0
+
+
+class RaftSampling(BatchedSampling):
+    """How completions are sampled."""
+
+    load_in_4bit: bool = setting(False, flag="generation-load-in-4bit", advanced=True)
+    """Sample from a base in 4 bits, the adapter beside it, with a CUDA GPU and bitsandbytes; smaller, but slower."""
 
 
 class EvaluationSection(Section):
@@ -143,7 +150,7 @@ class RaftConfig(StageConfig):
     raft: RaftLoop = RaftLoop()
     cycles: Groups = setting((), flag="per-cycle", advanced=True)
     """What single cycles do differently, a list in their order: [{reward_threshold: 0.3}, {}, {verifier: gcc}]."""
-    generation: BatchedSampling = BatchedSampling()
+    generation: RaftSampling = RaftSampling()
     training: RaftTraining = RaftTraining()
     lora: LoraSection = LoraSection()
     verifier: VerifySettings = VerifySettings()
@@ -160,8 +167,11 @@ class RaftConfig(StageConfig):
                 f"training.loss {self.training.loss} weighs samples against the model that gave them, so it needs "
                 "raft.start continue"
             )
-        if self.training.loss != "raft" and self.lora.load_in_4bit:
-            raise ValueError("lora.load_in_4bit trains other probabilities than it sampled from, so it needs loss raft")
+        if self.training.loss != "raft" and self.lora.load_in_4bit != self.generation.load_in_4bit:
+            raise ValueError(
+                "with only one of lora.load_in_4bit and generation.load_in_4bit the model trains other probabilities "
+                "than it sampled from, so it needs loss raft"
+            )
         if self.training.loss != "raft" and self.training.replay_file:
             raise ValueError("training.replay_file holds what no model sampled, so it needs training.loss raft")
         return self

@@ -20,7 +20,7 @@ from haloforge.models.loading import (
     LoadedModel,
     load,
     load_tokenizer,
-    refuse_4bit_without_support,
+    refuse_without_bitsandbytes,
 )
 from haloforge.models.merging import export, merge, merge_in_place
 
@@ -41,7 +41,7 @@ __all__ = [
     "merge",
     "merge_in_place",
     "read_metadata",
-    "refuse_4bit_without_support",
+    "refuse_without_bitsandbytes",
     "resolve",
     "write_metadata",
 ]

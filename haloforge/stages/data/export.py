@@ -139,13 +139,13 @@ def _sides(store: Store, run: Run, problems: Mapping[str, Problem], dropped: Cou
     """The distinct programs that passed, and those that failed; one that did both, by two verifiers, is in neither."""
     passed: _Side = defaultdict(dict)
     failed: _Side = defaultdict(dict)
-    seed = run.config.get("seed", 0)
+    seed, accepts = run.config.get("seed", 0), run.config.get("verifier", {}).get("accept_forgeable", False)
     for program in store.programs(run.id, purpose=_PURPOSES[run.stage]):
         sample, verdict, task_id = program.sample, program.sample.verdict, program.sample.task_id
         if verdict is None or verdict.status in ("unscored", "no_code") or sample.finish_reason != "stop":
             dropped["not judged, without code, or cut"] += 1
             continue
-        if verdict.forgeable:
+        if verdict.forgeable and not accepts:
             dropped["a verdict that could be forged"] += 1
             continue
         place = derived_seed(seed, "pairs", sample.cycle, task_id, sample.index)

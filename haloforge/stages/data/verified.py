@@ -22,15 +22,17 @@ from haloforge.languages import default_language
 from haloforge.problems import Manifest, manifest_path, write_manifest
 from haloforge.records import Problem, Sample
 from haloforge.stages.data.asking import answer_row, asked_text, engine_of, is_benchmark, read_prompts
+from haloforge.stages.shared.forgeable import refuse_forgeable
 from haloforge.stages.shared.phases import Facts, measured, once
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import plan_work, sample_and_verify
-from haloforge.stages.shared.scores import program_digest
+from haloforge.stages.shared.scores import program_digest, untested_warning
 from haloforge.store import Report, StoredSample
 from haloforge.verify import open_verifier
 
 _WRITE = "write"
+_WHO = "data generate --verify"
 
 
 def dry_run(config: GenerateConfig) -> list[str]:
@@ -39,9 +41,10 @@ def dry_run(config: GenerateConfig) -> list[str]:
     problems = _problems(config)
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
+    refuse_forgeable(config.verifier, problems, _WHO)
     return [
         f"read {len(problems):,} prompts from {config.prompts}",
-        *(f"caution: {line}" for line in _cautions(problems)),
+        *(f"caution: {line}" for line in _cautions(config, problems)),
         asked_text(config),
         f"verify all {len(problems) * config.samples:,} and write those that pass, each program once, to "
         f"{config.output} and {manifest_path(config.output)}; the others stay in the run's records",
@@ -57,7 +60,8 @@ def run(config: GenerateConfig, report: Report) -> None:
     if report.store.phase(report.run_id, 0, _WRITE) is None:  # else the file is this run's own, perhaps half done
         refuse_taken_answers(config)
     problems = _problems(config)
-    for line in _cautions(problems):
+    refuse_forgeable(config.verifier, problems, _WHO)
+    for line in _cautions(config, problems):
         report.log(line)
     hold_settings(report, config, problems)
     report.store.save_problems(report.run_id, problems)
@@ -106,10 +110,9 @@ def _problems(config: GenerateConfig) -> list[Problem]:
     return read_prompts(config.prompts, default_language(config.verifier.type))
 
 
-def _cautions(problems: Sequence[Problem]) -> list[str]:
-    untested = sum(problem.tests.kind == "none" for problem in problems)
-    lines = [f"{untested:,} of {len(problems):,} prompts have no tests: an answer to them passes without being run"]
-    return [*(lines if untested else []), *filter(None, [contamination_warning(problems)])]
+def _cautions(config: GenerateConfig, problems: Sequence[Problem]) -> list[str]:
+    lines = untested_warning(problems, config.verifier), contamination_warning(problems)
+    return [line for line in lines if line]
 
 
 def _sample(config: GenerateConfig, problems: Sequence[Problem], report: Report) -> Facts:
@@ -165,7 +168,7 @@ def _rows(config: GenerateConfig, problems: Sequence[Problem], report: Report, k
             kept.tried[problem.task_id] += 1
             kept.passed[problem.task_id] += stored.verdict is not None and stored.verdict.passed
             program = program_digest(stored.sample.code, problem.language)
-            reason = _flaw(stored) or ("the same program again" if program in written else "")
+            reason = _flaw(stored, config) or ("the same program again" if program in written else "")
             if reason or stored.verdict is None:
                 kept.dropped[reason] += 1
                 continue
@@ -175,14 +178,14 @@ def _rows(config: GenerateConfig, problems: Sequence[Problem], report: Report, k
             yield answer_row(config, problem, stored.sample) | verdict
 
 
-def _flaw(stored: StoredSample) -> str:
+def _flaw(stored: StoredSample, config: GenerateConfig) -> str:
     """Why an answer is not written, whatever the others are; empty for one that is."""
     verdict = stored.verdict
     if verdict is None or verdict.status == "unscored":
         return "could not be judged"
     if not verdict.passed:
         return verdict.status
-    if verdict.forgeable:
+    if verdict.forgeable and not config.verifier.accept_forgeable:
         return "passed, but could have forged it"
     return "" if stored.sample.finish_reason == "stop" else "cut at max_new_tokens"
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,8 +43,15 @@ class Candidate:
 Group = Sequence[Candidate]
 
 
-def candidates_of(programs: Iterable[StoredProgram], problems: Problems) -> list[Candidate]:
-    """Candidates for selection; of each program only its digest and its sketch stay in memory."""
+def candidates_of(
+    programs: Iterable[StoredProgram], problems: Problems, *, accept_forgeable: bool = False
+) -> list[Candidate]:
+    """Candidates for selection; of each program only its digest and its sketch stay in memory.
+
+    `accept_forgeable`: verdicts that a solution could forge count like others.
+    """
+    if accept_forgeable:
+        programs = (replace(program, sample=_accepted(program.sample)) for program in programs)
     return [_candidate(program, problems[program.sample.task_id].language) for program in programs]
 
 
@@ -79,6 +86,11 @@ def sketch(form: str) -> int:
 
 def _hash(shingle: str) -> bytes:
     return hashlib.blake2b(shingle.encode(errors="surrogatepass"), digest_size=SKETCH_BITS // 8).digest()
+
+
+def _accepted(sample: SampleSummary) -> SampleSummary:
+    verdict = sample.verdict
+    return replace(sample, verdict=replace(verdict, forgeable=False)) if verdict and verdict.forgeable else sample
 
 
 def _candidate(program: StoredProgram, language: str) -> Candidate:

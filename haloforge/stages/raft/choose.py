@@ -38,7 +38,8 @@ def _weights(setup: Setup, cycle: int, kept: Sequence[SampleSummary]) -> dict[in
 def _select(setup: Setup, cycle: int, settings: RaftLoop, easiest: float) -> Facts:
     """Record a choice for every training sample of the cycle; returns how many have which reason."""
     report, store, problems = setup.report, setup.report.store, {p.task_id: p for p in setup.split.train}
-    candidates = candidates_of(store.programs(report.run_id, cycle=cycle, purpose="train"), problems)
+    programs = store.programs(report.run_id, cycle=cycle, purpose="train")
+    candidates = candidates_of(programs, problems, accept_forgeable=setup.config.verifier.accept_forgeable)
     choices = select_as_asked(candidates, problems, settings, setup.config.seed, easiest=easiest)
     store.save_selections((c.sample_id, c.kept, c.reason) for c in choices)
     reasons = Counter(str(c.reason) for c in choices)

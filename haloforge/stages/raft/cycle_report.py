@@ -12,7 +12,7 @@ from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share,
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.sampling import sampling_seconds
-from haloforge.stages.shared.scores import count_distinct, pass_at, sample_metrics, tally
+from haloforge.stages.shared.scores import count_distinct, pass_at, sample_metrics, tally, untested_share
 from haloforge.statistics import Estimate
 from haloforge.store import Report, SampleSummary, StoredProgram
 
@@ -28,6 +28,8 @@ def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -
     if values:
         report.metric("cycle", cycle, values)
         verdicts = report.store.verdicts(report.run_id, cycle=cycle)
+        if config.verifier.accept_forgeable:  # a pass of a test program is no attempt to cheat by itself
+            verdicts = (verdict for verdict in verdicts if not (verdict.passed and verdict.forgeable))
         raise_alarms(report, cycle, verdicts, _first_with_verifier_of(config, cycle))
     evaluated = evaluations(report, split.held_out, cycle, config)
     if not evaluated:
@@ -104,6 +106,7 @@ def _evaluation(
     tallies, k = tally(split.held_out, samples), config.evaluation.samples_per_prompt
     at_1, at_k = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, k, seed=config.seed)
     return {
+        "untested_share": untested_share(split.held_out, config.verifier),
         "eval_pass@1": at_1.value if at_1 else None,
         "eval_low": at_1.low if at_1 else None,
         "eval_high": at_1.high if at_1 else None,

@@ -58,6 +58,7 @@ def _cycles_run(report: Report, config: RaftConfig) -> dict[str, Any]:
         "planned_cycles": config.raft.num_cycles,
         "trained_cycles": trained(report),
         "untrained_cycles": untrained(report),
+        "accepts_forgeable": config.verifier.accept_forgeable,
     }
 
 
@@ -88,6 +89,7 @@ def _claim(evaluated: Sequence[Evaluation]) -> dict[str, Any]:
     winner, base = best_of(evaluated), evaluated[0]
     gain = winner.gain
     return {
+        "score_name": base.score_name,
         "pass@1": asdict(winner.score),
         "base_pass@1": asdict(base.score),
         "gain": asdict(gain.difference) if gain else None,

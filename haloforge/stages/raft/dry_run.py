@@ -7,10 +7,9 @@ from typing import Any
 from haloforge.config import RaftConfig
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
-from haloforge.stages.raft.inputs import checked_split
+from haloforge.stages.raft.inputs import checked_split, training_warnings
 from haloforge.stages.raft.selection import most_kept
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
-from haloforge.stages.shared.provenance import contamination_warning
 
 
 def check_output(config: RaftConfig) -> None:
@@ -32,9 +31,9 @@ def dry_run(config: RaftConfig) -> list[str]:
     return [
         model_line(config.sft_checkpoint),
         f"problems  {problems_text(train)} to train on{left_out}",
-        *([f"caution   {warning}"] if (warning := contamination_warning(train)) else []),
+        *(f"caution   {warning}" for warning in training_warnings(config, train)),
         f"held out  {problems_text(held_out)}" if held_out else "held out  nothing, so no cycle can be judged",
-        *([detects_line(held_out, config.evaluation.samples_per_prompt)] if held_out else []),
+        *([detects_line(held_out, config.evaluation.samples_per_prompt, config.verifier)] if held_out else []),
         f"cycles    {loop.num_cycles}, each samples {_or(sampled)} completions, keeps at most "
         f"{_or(kept)} and tries the held-out problems with {evaluated}",
         *([_ends_line(loop.patience)] if loop.patience and held_out else []),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from haloforge.config import RaftConfig
 from haloforge.records import Problem
-from haloforge.stages.shared.scores import Tally, paired, pass_at, solved, tally
+from haloforge.stages.shared.scores import Tally, paired, pass_at, score_name, solved, tally, untested_share
 from haloforge.statistics import Comparison, Estimate, holm
 from haloforge.store import Report
 
@@ -21,17 +21,19 @@ class Evaluation:
     cycle: int
     tallies: list[Tally]
     score: Estimate
+    score_name: str = "pass@1"
+    """A compile rate where the held-out problems have no tests."""
     gain: Comparison | None = None
 
 
 def evaluations(report: Report, problems: Sequence[Problem], last_cycle: int, config: RaftConfig) -> list[Evaluation]:
     """Those of cycles 0 to `last_cycle` that have scored samples, in their order; empty without held-out problems."""
-    without_gains = []
+    without_gains, name = [], score_name(untested_share(problems, config.verifier))
     for cycle in range(last_cycle + 1):
         tallies = tally(problems, report.store.summaries(report.run_id, cycle=cycle, purpose="eval"))
         score = pass_at(tallies, 1, seed=config.seed)
         if score:
-            without_gains.append(Evaluation(cycle, tallies, score))
+            without_gains.append(Evaluation(cycle, tallies, score, name))
     return _with_gains(without_gains, config)
 
 
@@ -44,9 +46,9 @@ def claim_text(evaluation: Evaluation, base: Evaluation) -> str:
     """What can be claimed about a cycle, in one sentence."""
     problems = f"{len(base.tallies)} held-out problems in {len({t.family for t in base.tallies})} families"
     if evaluation.gain is None:
-        return f"held-out pass@1 of the starting model: {evaluation.score} on {problems}"
+        return f"held-out {evaluation.score_name} of the starting model: {evaluation.score} on {problems}"
     return (
-        f"held-out pass@1 of cycle {evaluation.cycle}: {evaluation.score} on {problems}, against "
+        f"held-out {evaluation.score_name} of cycle {evaluation.cycle}: {evaluation.score} on {problems}, against "
         f"{base.score.value:.3f} of the starting model: {evaluation.gain.sentence()}"
     )
 

@@ -24,7 +24,7 @@ MIN_LENGTH_RATIO = 0.6
 MIN_ENTROPY_RATIO = 0.4
 """Nats per sampled token against those of the first cycle."""
 MIN_SUBSTANCE_RATIO = 0.7
-"""Statements and calls per answer against those of the first cycle."""
+"""Statements and calls per 100 tokens of the answers against those of the first cycle."""
 MIN_EMPTY_SHARE = 0.2
 """Of the answers: fewer that are next to empty are no alarm."""
 MAX_ONE_ANSWER_SHARE = 0.2
@@ -118,7 +118,7 @@ def _hollow(now: Values, first: Values) -> dict[str, str]:
         "substance": _collapsed(
             "substance",
             MIN_SUBSTANCE_RATIO,
-            "an answer has {now:.1f} statements and calls, {first:.1f} at first",
+            "100 tokens hold {now:.1f} statements and calls, {first:.1f} at first",
             now,
             first,
         ),
@@ -154,7 +154,7 @@ def _reward_without_gain(history: Mapping[int, Values], cycle: int, since: int) 
     gain = _change(history, "eval_pass@1", 0, cycle)
     if reward is None or gain is None or reward < MIN_RISE or gain > 0:
         return ""
-    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out pass@1 by {gain:+.3f} in all"
+    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out score by {gain:+.3f} in all"
 
 
 def _no_signal(now: Values) -> str:

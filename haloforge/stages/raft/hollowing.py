@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from haloforge.answers import substance
 from haloforge.records import Problem
-from haloforge.stages.raft.substance import statements_and_calls
 from haloforge.stages.shared.scores import program_digest
 from haloforge.store import SampleSummary, StoredProgram
 
@@ -31,14 +31,19 @@ def kept_length_ratio(samples: Iterable[tuple[SampleSummary, bool]]) -> float | 
 
 
 def substance_metrics(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> dict[str, float]:
-    """Statements and calls per answer, and the share of answers without any; empty for no answers.
+    """Statements and calls per 100 tokens, and the share of answers that do nothing at all; empty for no answers.
 
-    An answer that holds no code, or code that does not parse, has none of them.
+    An answer that holds no code, or Python that does not parse, does nothing. Per token, because answers may well get
+    shorter and say the same.
     """
-    counts = [statements_and_calls(p.code or "", problems[p.sample.task_id].language) for p in programs]
-    if not counts:
-        return {}
-    return {"substance": sum(counts) / len(counts), "near_empty_share": counts.count(0) / len(counts)}
+    done = answers = hollow = tokens = 0
+    for program in programs:
+        found = substance(program.code or "", problems[program.sample.task_id].language)
+        answers += 1
+        hollow += found.is_hollow
+        done += found.statements + found.calls
+        tokens += program.sample.completion_tokens
+    return {"substance": 100 * done / max(1, tokens), "near_empty_share": hollow / answers} if answers else {}
 
 
 def one_answer_share(passing: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> float | None:

@@ -34,7 +34,8 @@ class Setup:
 @contextmanager
 def open_setup(config: RaftConfig, report: Report, split: Split) -> Iterator[Setup]:
     """Open what the steps share, and close it at the end."""
-    with open_verifier(config.verifier) as verifier, closing(Engines(report.log)) as engines:
+    engines = Engines(report.log, in_4bit=config.generation.load_in_4bit)
+    with open_verifier(config.verifier) as verifier, closing(engines):
         yield Setup(config, report, split, verifier, engines)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from haloforge.answers import normal_form
+from haloforge.config import VerifySettings
 from haloforge.records import Problem
 from haloforge.statistics import Comparison, Estimate, compare, mean_estimate, pass_at_k
 from haloforge.store import SampleSummary, StoredProgram
@@ -56,6 +57,29 @@ def paired(before: Iterable[Tally], after: Iterable[Tally], *, seed: int = 0) ->
         return None
     families = [new[task_id].family for task_id in shared]
     return compare([old[t].rate for t in shared], [new[t].rate for t in shared], families, seed=seed)
+
+
+def untested_share(problems: Sequence[Problem], verifier: VerifySettings) -> float:
+    """Share of the problems of which nothing is known but that a program compiles, or runs."""
+    if verifier.type == "custom" or not problems:  # a command of the user's may test what no file says
+        return 0.0
+    return sum(problem.tests.kind == "none" for problem in problems) / len(problems)
+
+
+def score_name(untested: float, k: int = 1) -> str:
+    """What a share of passing samples is called: pass@k needs tests, and without them it is a compile rate."""
+    if untested == 1:
+        return "compile rate" if k == 1 else f"compile rate of the best of {k}"
+    return f"pass@{k} (for {untested:.0%} of the problems only a compile rate)" if untested else f"pass@{k}"
+
+
+def untested_warning(problems: Sequence[Problem], verifier: VerifySettings) -> str:
+    """What training on problems without tests teaches, in one sentence; empty where all have tests."""
+    share = untested_share(problems, verifier)
+    if not share:
+        return ""
+    which = "the problems to train on have" if share == 1 else f"{share:.0%} of the problems to train on have"
+    return f"{which} no tests: a reward for compiling teaches the form of a program, not to solve the problem"
 
 
 def solved(tallies: Iterable[Tally]) -> list[str]:

@@ -48,11 +48,11 @@ def figures(store: Store, run: Run) -> Html | None:
 
 def raft_figures(store: Store, run: Run) -> list[Html]:
     """Held-out pass@1 before and at its best, and the numbers of the newest cycle."""
-    cycles = metrics.held_out(store, run)
+    cycles, score = metrics.held_out(store, run), metrics.held_out_score(store.events(run.id, kind="metric"))
     top = metrics.best(cycles)
-    shown = [_figure(percent(cycles[0].rate), "held-out pass@1 before")] if cycles and cycles[0].number == 0 else []
+    shown = [_figure(percent(cycles[0].rate), f"{score} before")] if cycles and cycles[0].number == 0 else []
     if top and top.number:
-        shown.append(_figure(percent(top.rate), f"held-out pass@1 at its best, cycle {top.number}"))
+        shown.append(_figure(percent(top.rate), f"{score} at its best, cycle {top.number}"))
     values = metrics.newest(store, run.id, "cycle")
     for name, caption, is_share in _CYCLE_FIGURES:
         if values.get(name) is not None:

@@ -41,7 +41,7 @@ def test_patience_ends_a_run_that_gets_no_better(store: Store) -> None:
     report = run_of(store, 0.25, 0.75, 0.5)
     assert goes_on(report, 1, patience=1)
     assert not goes_on(report, 2, patience=1)
-    assert "no better held-out score for 1 cycles, so the run ends here (patience)" in said(report)
+    assert "no better held-out score in the last cycle, so the run ends here (raft.patience)" in said(report)
 
 
 def test_a_run_ends_after_one_cycle_that_is_no_better_unless_told_otherwise(store: Store) -> None:

@@ -72,7 +72,7 @@ def test_answers_that_say_as_much_as_at_first_are_no_alarm() -> None:
 
 
 def test_answers_that_say_ever_less_are_an_alarm() -> None:
-    assert hollow(substance=3.0) == {"substance": "an answer has 3.0 statements and calls, 6.0 at first"}
+    assert hollow(substance=3.0) == {"substance": "100 tokens hold 3.0 statements and calls, 6.0 at first"}
 
 
 def test_answers_that_grow_empty_are_an_alarm_however_slowly() -> None:

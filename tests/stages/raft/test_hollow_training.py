@@ -11,6 +11,7 @@ from tools import needs
 from haloforge.records import Sample, Verdict
 from haloforge.store import StoredSample
 
+SMALL = {"raft.num_cycles": 3, "raft.samples_per_prompt": 6, "evaluation.samples_per_prompt": 6}
 SCRIPT = ROOT / "benchmarks" / "hollowing.py"
 
 
@@ -25,20 +26,22 @@ def script() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def rows(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """The table of four cycles from a model that answers with a comment alone now and then."""
+    """The table of three cycles from a model that answers with a comment alone now and then."""
     needs("g++")
     folder = tmp_path_factory.mktemp("hollowing")
-    measured: list[Any] = script.measure(folder, count=24, **{"evaluation.samples_per_prompt": 6})
+    measured: list[Any] = script.measure(folder, script.Size(problems=20, numbers=2, steps=500), **SMALL)
     return measured
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_empty_answer_is_ever_kept(rows: list[Any]) -> None:
-    assert [row.kept_empty for row in rows[1:]] == [0, 0, 0, 0]
+    assert [row.kept_empty for row in rows[1:]] == [0, 0, 0]
     assert all(row.kept > 0 for row in rows[1:])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_share_of_whole_programs_does_not_fall(rows: list[Any]) -> None:
     assert rows[0].comment_only > 0.1
     assert min(row.whole for row in rows[1:]) >= rows[0].whole

@@ -15,9 +15,9 @@ def passing(*codes: str) -> list[StoredProgram]:
     return [program(i, PROBLEMS[f"p{2 * i}"], code) for i, code in enumerate(codes)]
 
 
-def test_the_substance_of_answers_is_a_mean_over_all_of_them() -> None:
+def test_the_substance_of_answers_is_counted_per_token() -> None:
     codes = ("def f(x):\n    return abs(x)\n", "# TODO", "x = 1", "def f(")
-    assert substance_metrics(passing(*codes), PROBLEMS) == {"substance": 0.75, "near_empty_share": 0.5}
+    assert substance_metrics(passing(*codes), PROBLEMS) == {"substance": 5, "near_empty_share": 0.75}
     assert substance_metrics([], PROBLEMS) == {}
 
 

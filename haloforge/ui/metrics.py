@@ -114,5 +114,6 @@ def key_figure(store: Store, run: Run) -> str:
 _KEY_FIGURES = {
     "sft": ("train", "loss", "loss {}"),
     "benchmark": ("benchmark", "pass@1", "{score} {}"),
+    "data-generate": ("verified", "written", "{} that passed"),
 }
 """Stage -> name of the metric, name of its value, and the text around it."""

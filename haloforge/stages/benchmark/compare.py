@@ -115,9 +115,12 @@ def _check_comparable(first_path: Path, first: Result, path: Path, result: Resul
 
 
 def _has_same_problems(first: Result, other: Result) -> bool:
-    """The same file, or the same problems in two files: one of them compressed, say, or in another format."""
-    problems = first.get("problems_sha256")
-    return first["sha256"] == other["sha256"] or (problems is not None and problems == other.get("problems_sha256"))
+    """The same file, the same text (one of them compressed, say), or the same problems in another format.
+
+    A plain file and its text have the same digest, so results of older versions, without `content_sha256`, count too.
+    """
+    digests = ("sha256", "content_sha256", "problems_sha256")
+    return bool({first[name] for name in digests if name in first} & {other.get(name) for name in digests})
 
 
 def _pair(name: str, first_path: Path, first: Result, path: Path, result: Result) -> Pair:

@@ -64,6 +64,8 @@ def _pace(base_model: str) -> Pace | None:
 
 def _base_of(run: Run) -> str:
     name = run.config.get("sft_checkpoint") or run.config.get("model")
+    if run.config.get("backend", "local") != "local":  # a server's speed is not this machine's
+        return ""
     try:
         return resolve(name).base_model if isinstance(name, str) else ""
     except ModelError:  # a checkpoint that was moved away says nothing about this machine's speed

@@ -1,5 +1,6 @@
 """One definition of every setting: YAML, flags and stored configs say the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,26 @@ def test_a_threshold_that_two_settings_move_is_refused() -> None:
     both = {"cycles": [{"reward_threshold": 0.3}], "raft.final_threshold": 0.9}
     with pytest.raises(ConfigError, match="cycles and raft.final_threshold both say how the reward_threshold changes"):
         config.RaftConfig.load(None, REQUIRED["raft"] | both)
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "name"),
+    [
+        ("raft", {"prompts": "p"}, "raft.samples_per_prompt 8"),
+        ("raft", {"prompts": "p", "raft.samples_per_prompt": 1}, "evaluation.samples_per_prompt 4"),
+        ("benchmark", {"prompts": "p", "model": "m"}, "samples 10"),
+        ("data-generate", {"prompts": "p", "model": "m", "samples": 2}, "samples 2"),
+    ],
+)
+def test_several_greedy_samples_of_a_problem_are_refused(stage: str, given: dict[str, object], name: str) -> None:
+    said = f"generation.temperature 0 gives the same completion every time, so {name} would be copies of one: give"
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        config.STAGES[stage].load(overrides=given | {"generation.temperature": 0})
+
+
+def test_one_greedy_sample_of_each_problem_is_fine() -> None:
+    given = {"prompts": "p", "model": "m", "samples": 1, "generation.temperature": 0}
+    assert config.BenchmarkConfig.load(overrides=given).generation.temperature == 0
 
 
 def test_a_missing_setting_says_which_flag_gives_it() -> None:

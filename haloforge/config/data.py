@@ -71,6 +71,11 @@ class GenerateConfig(StageConfig):
     """Seed of the sampling, where the backend takes one."""
 
     @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        self.generation.refuse_greedy_copies({"samples": self.samples})
+        return self
+
+    @model_validator(mode="after")
     def _overwrite_needs_verify(self) -> Self:
         if self.overwrite and not self.verify:
             raise ValueError("overwrite goes with verify; without it answers are added to the file, never replaced")

@@ -177,6 +177,13 @@ class RaftConfig(StageConfig):
         return self
 
     @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        self.generation.refuse_greedy_copies({"raft.samples_per_prompt": self.raft.samples_per_prompt})
+        if self.evaluation.prompts or self.evaluation.holdout:
+            self.generation.refuse_greedy_copies({"evaluation.samples_per_prompt": self.evaluation.samples_per_prompt})
+        return self
+
+    @model_validator(mode="after")
     def _cycles_fit(self) -> Self:
         if len(self.cycles) > self.raft.num_cycles:
             raise ValueError(

@@ -31,6 +31,8 @@ SCHEMA = "halo-forge/benchmark/1"
 DOUBTFUL_SHARE = 0.05
 """Above this share of answers that are truncated, without code or unscored, a score says little about the model."""
 
+_CHANGE_NO_SAMPLE = {"save_every", "cache_memory"}
+
 _LIBRARIES = ("torch", "transformers", "peft")
 
 
@@ -47,7 +49,11 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "run": report.run_id,
         "dataset": _dataset(config, problems),
         "model": {"name": config.model, **asdict(resolve(config.model))},
-        "decoding": {"samples": config.samples, **config.generation.model_dump(), "seed": config.seed},
+        "decoding": {
+            "samples": config.samples,
+            **config.generation.model_dump(exclude=_CHANGE_NO_SAMPLE),
+            "seed": config.seed,
+        },
         "verifier": config.verifier.model_dump(mode="json"),
         "environment": _environment(samples),
         "pass_at_k": {str(k): _estimate(tallies, k, config.seed) for k in config.k},

@@ -63,7 +63,7 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
     return [
         model_line(config.model),
         f"problems  {problems_text(problems)} from {config.prompts}",
-        f"sampling  {config.samples} completions each, {work.size} in {len(work.batches)} batches",
+        f"sampling  {config.samples} completions each, {work.size} in all",
         f"estimate  {', '.join(score_name(untested, k) for k in config.k)}, with 95 % intervals over problems",
         detects_line(problems, config.samples, config.verifier),
         f"output    {config.output} and {samples_path(config)}",

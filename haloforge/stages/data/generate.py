@@ -91,7 +91,8 @@ def _ask(config: GenerateConfig, problems: Sequence[Problem], done: set[Key], re
     by_id, wanted = {problem.task_id: problem for problem in problems}, len(problems) * config.samples
     engine = engine_of(config, report.log)
     failed, tokens, params = 0, 0, sampling_params(config.generation)
-    request = SampleRequest(problems, config.samples, params, config.seed, skip=frozenset(done))
+    cache_gib = config.generation.cache_memory
+    request = SampleRequest(problems, config.samples, params, config.seed, skip=frozenset(done), cache_gib=cache_gib)
     with closing(engine):
         for sample in engine.generate(request, report.stop_asked):
             tokens += sample.completion_tokens

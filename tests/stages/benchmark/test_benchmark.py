@@ -138,7 +138,7 @@ def test_a_dry_run_reads_the_problems_and_writes_nothing(
 ) -> None:
     monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
     lines = benchmark.dry_run(benchmark_config(taught, tmp_path, limit=5))
-    assert "sampling  4 completions each, 20 in 2 batches" in lines
+    assert "sampling  4 completions each, 20 in all" in lines
     assert any(line.startswith("time      not known yet") for line in lines)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
 

@@ -23,6 +23,7 @@ from haloforge.models.loading import (
     refuse_4bit_without_support,
 )
 from haloforge.models.merging import export, merge, merge_in_place
+from haloforge.models.release import give_back_memory, letting_go
 
 __all__ = [
     "EMBEDDED",
@@ -36,6 +37,8 @@ __all__ = [
     "export",
     "find_checkpoints",
     "gguf_file",
+    "give_back_memory",
+    "letting_go",
     "load",
     "load_tokenizer",
     "merge",

@@ -18,7 +18,7 @@ from haloforge.config import LoraSection
 from haloforge.cores import usable_cores
 from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
-from haloforge.models import Metadata, load, read_metadata, resolve
+from haloforge.models import Metadata, letting_go, load, read_metadata, resolve
 from haloforge.records import Reporter
 from haloforge.train import checkpoints
 from haloforge.train.examples import Example, Row, TrainSample
@@ -38,7 +38,7 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
     Called again it goes on from its last checkpoint, or returns the result where the model is published already. The
     step with the lowest loss on `held_out` is published, without held-out examples the last one. Raises ConfigError
     when a ratio loss meets samples without log-probs, Stopped (with everything saved) when the user asks, RunError
-    when examples or settings changed since the training began.
+    when examples or settings changed since the training began. However it ends, the model has left the memory.
     """
     _refuse_without_logprobs(training.settings, examples)
     data = _Data([e.to_row() for e in examples], [e.to_row() for e in held_out])
@@ -51,7 +51,8 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
         checkpoints.remove_incomplete(training.work)
         last = checkpoints.last_checkpoint(training.work)
         if last is None or not _is_over(last, training.settings):
-            _train(training, data, report, last)
+            with letting_go():
+                _train(training, data, report, last)
         result = _publish(training, report, began)
     checkpoints.discard(training.work)
     return result

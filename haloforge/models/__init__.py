@@ -3,26 +3,20 @@
 torch is imported only inside the functions that need it.
 """
 
-from haloforge.models.checkpoints import (
-    EMBEDDED,
-    FINAL_MODEL,
-    Metadata,
-    building,
-    checkpoint_in,
-    find_checkpoints,
-    read_metadata,
-    resolve,
-    write_metadata,
-)
+from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolve
 from haloforge.models.embedded import embedded_folder, gguf_file
+from haloforge.models.hub import forget_fetched
+from haloforge.models.lineage import EMBEDDED, FINAL_MODEL
 from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
     LoadedModel,
+    fetched,
     load,
     load_tokenizer,
     refuse_4bit_without_support,
 )
 from haloforge.models.merging import export, merge, merge_in_place
+from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.models.release import give_back_memory, letting_go
 
 __all__ = [
@@ -35,7 +29,9 @@ __all__ = [
     "checkpoint_in",
     "embedded_folder",
     "export",
+    "fetched",
     "find_checkpoints",
+    "forget_fetched",
     "gguf_file",
     "give_back_memory",
     "letting_go",

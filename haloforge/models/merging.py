@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haloforge.errors import MachineError, ModelError
-from haloforge.models.checkpoints import Metadata, building, read_metadata, resolve, write_metadata
-from haloforge.models.loading import LoadedModel, Progress, load
+from haloforge.models.checkpoints import resolve
+from haloforge.models.loading import LoadedModel, Progress, fetched, load
+from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.records import Checkpoint
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def merge(adapter: str, output: str | Path, progress: Progress = lambda line: No
 
     Raises ModelError when `adapter` is a full model already or `output` is taken.
     """
-    if not resolve(adapter).is_adapter:
+    if not resolve(fetched(adapter, progress)).is_adapter:
         raise ModelError(f"{adapter} is a full model already; there is no adapter to merge")
     return export(adapter, output, progress=progress)
 
@@ -98,4 +99,5 @@ def _metadata(checkpoint: Checkpoint) -> Metadata:
         run=checkpoint.run,
         stage=known.stage,
         cycle=checkpoint.cycle,
+        base_revision=checkpoint.base_revision,
     )

@@ -12,6 +12,7 @@ from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, refuse_4bit_without_support, resolve
 from haloforge.problems import SkippedRow, TrainingRow, load_training_rows, refuse_benchmark
 from haloforge.stages.shared.phases import once
+from haloforge.stages.shared.pinning import is_from_hub, pinned_model
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
 from haloforge.store import Report
 from haloforge.train import (
@@ -47,12 +48,13 @@ def run(config: SftConfig, report: Report) -> None:
     rows = read_rows(config)
     for line in [*_notices(config, rows), *_contamination_warnings(rows.split.train)]:
         report.log(line)
-    tokenizer = load_tokenizer(config.model.name, progress=report.log)
+    start = pinned_model(report, config.model.name)
+    tokenizer = load_tokenizer(start, progress=report.log)
     learned = encode(rows.split.train, tokenizer, config.data.max_seq_length)
     held_out = encode(rows.split.held_out, tokenizer, config.data.max_seq_length)
     _describe(config, report, learned, held_out, rows.skipped)
     training = Training(
-        start=config.model.name,
+        start=start,
         settings=config.training,
         lora=config.lora,
         seed=config.seed,
@@ -175,8 +177,8 @@ def _start_text(name: str) -> str:
     checkpoint = resolve(name)
     if checkpoint.path == EMBEDDED:
         return f"{name} (embedded), with a new adapter"
-    if not Path(checkpoint.path).is_dir():
-        return f"{name}, from the Hub or its local cache, with a new adapter"
+    if is_from_hub(name) and not checkpoint.revision:
+        return f"{name}, from the Hub, whose files will tell whether an adapter goes on or a new one begins"
     return f"{checkpoint.path}" + (", whose adapter goes on" if checkpoint.is_adapter else ", with a new adapter")
 
 

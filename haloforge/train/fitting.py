@@ -97,7 +97,7 @@ def _train(training: Training, data: _Data, report: Reporter, last: Path | None)
         eval_dataset=_dataset(data.held_out) if data.held_out else None,
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
         processing_class=loaded.tokenizer,
-        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(training.lora),
+        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(training.lora, loaded.checkpoint.revision),
         callbacks=[reporting],
     )
     trainer.remove_callback(PrinterCallback)
@@ -151,13 +151,14 @@ def trainer_arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: 
     return arguments
 
 
-def _new_adapter(lora: LoraSection) -> LoraConfig:
+def _new_adapter(lora: LoraSection, base_revision: str) -> LoraConfig:
     return LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
+        revision=base_revision or None,
     )
 
 
@@ -167,7 +168,14 @@ def _publish(training: Training, report: Reporter, began: float) -> TrainResult:
     state = checkpoints.state_of(last)
     best_step = state["best_global_step"] or state["global_step"]
     start = resolve(training.start)
-    metadata = Metadata(start.base_model, start.path, report.run_id, training.stage, training.cycle)
+    metadata = Metadata(
+        base_model=start.base_model,
+        parent=start.path,
+        run=report.run_id,
+        stage=training.stage,
+        cycle=training.cycle,
+        base_revision=start.base_revision,
+    )
     checkpoints.publish(training.work / f"checkpoint-{best_step}", training.target, metadata)
     evaluated = evaluation_losses(state["log_history"])
     result = TrainResult(

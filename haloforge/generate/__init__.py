@@ -49,7 +49,7 @@ def open_engine(
         from haloforge.generate.local import LocalEngine
         from haloforge.models import load
 
-        return LocalEngine(load(model, progress=progress), protocol)
+        return LocalEngine(load(model, progress=progress), protocol, disposable=True)
     if backend == "anthropic":
         from haloforge.generate.anthropic import anthropic_engine
 

@@ -15,7 +15,7 @@ from haloforge.models.loading import (
     load_tokenizer,
     refuse_4bit_without_support,
 )
-from haloforge.models.merging import export, merge, merge_in_place
+from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.models.release import give_back_memory, letting_go
 
@@ -38,6 +38,7 @@ __all__ = [
     "load",
     "load_tokenizer",
     "merge",
+    "merge_for_good",
     "merge_in_place",
     "read_metadata",
     "refuse_4bit_without_support",

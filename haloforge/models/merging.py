@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from haloforge.errors import MachineError, ModelError
 from haloforge.models.checkpoints import resolve
-from haloforge.models.loading import LoadedModel, Progress, fetched, load
+from haloforge.models.loading import Progress, fetched, load
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.records import Checkpoint
 
@@ -40,7 +40,7 @@ def export(
     with building(folder) as partial:
         loaded = load(name, device="cpu", dtype="float32", progress=progress)
         progress(f"Writing {folder}")
-        save_model(_merged(loaded).to(stored[dtype]), loaded.tokenizer, partial)
+        save_model(merge_for_good(loaded.model).to(stored[dtype]), loaded.tokenizer, partial)
         write_metadata(partial, _metadata(loaded.checkpoint))
     return resolve(str(folder))
 
@@ -81,14 +81,17 @@ def merge_in_place(model: "PreTrainedModel") -> tuple["PreTrainedModel", Callabl
     return model.get_base_model(), undo
 
 
-def _merged(loaded: LoadedModel) -> "PreTrainedModel":
-    if not loaded.checkpoint.is_adapter:
-        return loaded.model
+def merge_for_good(model: "PreTrainedModel") -> "PreTrainedModel":
+    """Fold a PeftModel's adapter into its base weights, layer by layer and without a copy to go back to.
+
+    Returns the plain model inside; any other model is returned as it is.
+    """
     from peft import PeftModel
 
-    assert isinstance(loaded.model, PeftModel)
-    model: PreTrainedModel = loaded.model.merge_and_unload(safe_merge=True)
-    return model
+    if not isinstance(model, PeftModel):
+        return model
+    merged: PreTrainedModel = model.merge_and_unload(safe_merge=True)
+    return merged
 
 
 def _metadata(checkpoint: Checkpoint) -> Metadata:

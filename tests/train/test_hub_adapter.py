@@ -10,7 +10,7 @@ import torch
 import training_samples
 from safetensors.torch import load_file
 from stand_in_hub import StandInHub, connected
-from tiny import save_tiny_adapter
+from tiny import save_tiny_adapter, tiny_tokenizer
 
 from haloforge.models import load, read_metadata
 from haloforge.store import Report
@@ -34,6 +34,7 @@ def test_training_a_hub_adapter_at_learning_rate_0_gives_the_adapter_not_the_bas
     hub: StandInHub, model: str, report: Report, tmp_path: Path
 ) -> None:
     adapter = save_tiny_adapter(tmp_path / "adapter", model)
+    tiny_tokenizer().save_pretrained(adapter)
     settings = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(settings | {"base_model_name_or_path": "org/base"}))
     base_commit, commit = hub.push("org/base", Path(model)), hub.push("org/adapter", adapter)

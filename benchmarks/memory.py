@@ -2,10 +2,11 @@
 
     python benchmarks/memory.py [--problems 24] [--cycles 2] [--tokens 96] [--tree FOLDER]
 
-The settings are those of configs/raft-tiny.yaml on some bundled problems. One child process is the worker; Linux
-resets its peak at the start of each phase (/proc/self/clear_refs). "anonymous" is memory of its own, "file" are pages
-of mapped files (libraries, and weights that were never changed), which the system can take back. In the middle of a
-phase its tensors are counted by kind. `--tree` runs another checkout.
+The settings are those of configs/raft-tiny.yaml on some bundled problems, except that whatever was sampled may be
+trained on, so that the batches of training are full. One child process is the worker; Linux resets its peak at the
+start of each phase (/proc/self/clear_refs). "anonymous" is memory of its own, "file" are pages of mapped files
+(libraries, and weights that were never changed), which the system can take back. In the middle of a phase its tensors
+are counted by kind; what autograd keeps for the backward pass is not among them. `--tree` runs another checkout.
 """
 
 import argparse
@@ -27,6 +28,8 @@ SETTINGS = {
     "raft.samples_per_prompt": 4,
     "raft.keep_top_percent": 1.0,
     "raft.max_per_prompt": 3,
+    "raft.reward_threshold": 0.0,
+    "raft.keep_partial": True,
     "generation.batch_size": 16,
     "training.epochs": 2,
     "training.batch_size": 8,
@@ -110,7 +113,14 @@ class Meter:
     def end(self) -> None:
         """Keep the figures of the phase; the peak itself is the kernel's own."""
         status = resident()
-        self.rows.append((self.phase, {**self.peak, "VmHWM": status["VmHWM"], "after": status["VmRSS"]}, self.kinds))
+        found = {**self.peak, "VmHWM": status["VmHWM"], "after": status["VmRSS"]}
+        if not self.rows:
+            start = self.at_start
+            print(f"libraries alone: {start['VmRSS']:.0f} MiB ({start['RssAnon']:.0f} anonymous)\n")
+            print(f"{'phase':14} {'peak':>7} {'anonymous':>10} {'file':>7} {'after':>7}   MiB")
+        cells = f"{found['VmHWM']:7.0f} {found['RssAnon']:10.0f} {found['RssFile']:7.0f} {found['after']:7.0f}"
+        print(f"{self.phase:14} {cells}", flush=True)
+        self.rows.append((self.phase, found, self.kinds))
 
     def count_tensors(self, done: int, total: int) -> None:
         """Count once a phase, when half of it is done."""
@@ -118,13 +128,7 @@ class Meter:
             self.kinds = tensors_by_kind()
 
     def print(self) -> None:
-        """Two tables: peaks, and kinds of tensors."""
-        start = self.at_start
-        print(f"libraries alone: {start['VmRSS']:.0f} MiB ({start['RssAnon']:.0f} anonymous)")
-        print(f"\n{'phase':14} {'peak':>7} {'anonymous':>10} {'file':>7} {'after':>7}   MiB")
-        for phase, found, _ in self.rows:
-            cells = f"{found['VmHWM']:7.0f} {found['RssAnon']:10.0f} {found['RssFile']:7.0f} {found['after']:7.0f}"
-            print(f"{phase:14} {cells}")
+        """The kinds of tensors, and the highest peak; `end` has printed the phases."""
         print("\ntensors in the middle of each phase, MiB")
         for phase, _, kinds in self.rows:
             if kinds:

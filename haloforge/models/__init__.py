@@ -13,6 +13,7 @@ from haloforge.models.loading import (
     fetched,
     load,
     load_tokenizer,
+    name_base_commit,
     refuse_4bit_without_support,
 )
 from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
@@ -40,6 +41,7 @@ __all__ = [
     "merge",
     "merge_for_good",
     "merge_in_place",
+    "name_base_commit",
     "read_metadata",
     "refuse_4bit_without_support",
     "resolve",

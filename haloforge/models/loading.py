@@ -206,9 +206,14 @@ def _with_adapter(
         raise ModelError(
             f"The adapter {adapter.name} does not fit its base {below.name}: {_first_line(error)}"
         ) from error
-    if below.hub:  # what is trained from here on names the very commit that it was trained on
-        adapted.peft_config["default"].revision = below.revision
+    name_base_commit(adapted, below.revision)
     return adapted
+
+
+def name_base_commit(adapted: "PeftModel", commit: str) -> None:
+    """Have an adapter name the commit of its base on the Hub when it is saved; "" leaves it as it is."""
+    if commit:
+        adapted.peft_config["default"].revision = commit
 
 
 def _tokenizer_folder(lineage: Lineage, progress: Progress) -> Path:

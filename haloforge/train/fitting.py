@@ -18,7 +18,7 @@ from haloforge.config import LoraSection
 from haloforge.cores import usable_cores
 from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
-from haloforge.models import Metadata, letting_go, load, read_metadata, resolve
+from haloforge.models import Metadata, letting_go, load, name_base_commit, read_metadata, resolve
 from haloforge.records import Reporter
 from haloforge.train import checkpoints
 from haloforge.train.examples import Example, Row, TrainSample
@@ -97,10 +97,12 @@ def _train(training: Training, data: _Data, report: Reporter, last: Path | None)
         eval_dataset=_dataset(data.held_out) if data.held_out else None,
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
         processing_class=loaded.tokenizer,
-        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(training.lora, loaded.checkpoint.revision),
+        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(training.lora),
         callbacks=[reporting],
     )
     trainer.remove_callback(PrinterCallback)
+    if not loaded.checkpoint.is_adapter:
+        name_base_commit(trainer.model, loaded.checkpoint.revision)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     if reporting.stopped_by_user:
         raise Stopped
@@ -151,14 +153,13 @@ def trainer_arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: 
     return arguments
 
 
-def _new_adapter(lora: LoraSection, base_revision: str) -> LoraConfig:
+def _new_adapter(lora: LoraSection) -> LoraConfig:
     return LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
-        revision=base_revision or None,
     )
 
 

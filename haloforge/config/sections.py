@@ -1,6 +1,13 @@
 """Groups of settings that several stages have."""
 
-from haloforge.settings import Section, setting
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from haloforge.settings import Names, Section, setting
+
+ALL_LINEAR = ("all-linear",)
+"""Every linear layer but the output head."""
 
 
 class ModelSection(Section):
@@ -19,8 +26,20 @@ class LoraSection(Section):
     """Scale of the adapter (alpha / r multiplies its output)."""
     dropout: float = setting(0.05, flag="lora-dropout", ge=0, lt=1)
     """Dropout inside the adapter."""
+    target_modules: Names = setting(ALL_LINEAR, flag="lora-targets", min_length=1, advanced=True)
+    """Which layers get an adapter: all-linear, or names such as q_proj, v_proj."""
+    use_rslora: bool = setting(False, flag="lora-rslora", advanced=True)
+    """Scale by alpha / sqrt(r) instead of alpha / r (rank-stabilised), so that a high rank still learns."""
+    use_dora: bool = setting(False, flag="lora-dora", advanced=True)
+    """Learn the length of each weight vector apart from its direction (DoRA): slower, sometimes better at low ranks."""
     load_in_4bit: bool = setting(False, advanced=True)
-    """Train on a base in 4 bits (QLoRA), with a CUDA GPU and bitsandbytes; sampling and merging use whole weights."""
+    """Train on a base in 4 bits (QLoRA), with a CUDA GPU and bitsandbytes; merging uses whole weights."""
+
+    @model_validator(mode="after")
+    def _all_linear_stands_alone(self) -> Self:
+        if "all-linear" in self.target_modules and self.target_modules != ALL_LINEAR:
+            raise ValueError("lora.target_modules is all-linear or a list of names, not both")
+        return self
 
 
 class SamplingSection(Section):
@@ -49,8 +68,12 @@ class TrainingSection(Section):
     learning_rate: float = setting(2e-4, gt=0, le=1)
     """Peak learning rate (cosine decay)."""
     bf16: bool = setting(True)
-    """Train in bfloat16 where a GPU supports it; a CPU always trains in float32."""
+    """Train in bfloat16 on a GPU that has it, on an older one in float16 with a loss scaler; false: in float32."""
     gradient_checkpointing: bool = setting(True)
     """Trade time for memory on a GPU; off on a CPU."""
     max_grad_norm: float = setting(1.0, gt=0, advanced=True)
     """Gradients are clipped to this norm."""
+    optimizer: Literal["adamw", "adamw_8bit"] = setting("adamw", advanced=True)
+    """adamw_8bit keeps the optimizer's state in a quarter of the memory, with a CUDA GPU and bitsandbytes."""
+    group_by_length: bool = setting(True, advanced=True)
+    """Put rows of like length into a batch, so that little of it is padding; batches stay in random order."""

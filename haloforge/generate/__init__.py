@@ -27,6 +27,7 @@ __all__ = [
     "messages",
     "never",
     "open_engine",
+    "open_local",
     "protocol_named",
     "render",
     "sample_seed",
@@ -46,10 +47,7 @@ def open_engine(
     if backend == "local":
         if base_url:
             raise ConfigError("base_url is for servers; the local backend loads the model itself")
-        from haloforge.generate.local import LocalEngine
-        from haloforge.models import load
-
-        return LocalEngine(load(model, progress=progress), protocol, disposable=True)
+        return open_local(model, protocol, progress=progress)
     if backend == "anthropic":
         from haloforge.generate.anthropic import anthropic_engine
 
@@ -58,3 +56,13 @@ def open_engine(
 
     open_server = ollama_engine if backend == "ollama" else openai_engine
     return open_server(model, protocol, base_url=base_url, concurrency=concurrency)
+
+
+def open_local(
+    model: str, protocol: PromptProtocol = HALO, *, in_4bit: bool = False, progress: Callable[[str], None] = print
+) -> Engine:
+    """Open a model on this machine; its base `in_4bit` only with a CUDA GPU and bitsandbytes. Raises ModelError."""
+    from haloforge.generate.local import LocalEngine
+    from haloforge.models import load
+
+    return LocalEngine(load(model, in_4bit=in_4bit, progress=progress), protocol, disposable=True)

@@ -14,7 +14,7 @@ from haloforge.models.loading import (
     load,
     load_tokenizer,
     name_base_commit,
-    refuse_4bit_without_support,
+    refuse_without_bitsandbytes,
 )
 from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
@@ -43,7 +43,7 @@ __all__ = [
     "merge_in_place",
     "name_base_commit",
     "read_metadata",
-    "refuse_4bit_without_support",
+    "refuse_without_bitsandbytes",
     "resolve",
     "write_metadata",
 ]

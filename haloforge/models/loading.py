@@ -121,8 +121,8 @@ def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTra
     return tokenizer
 
 
-def refuse_4bit_without_support() -> None:
-    """Raises ConfigError that names what this machine lacks for training on a base in 4 bits."""
+def refuse_without_bitsandbytes(setting: str, instead: str) -> None:
+    """Raises ConfigError that names what this machine lacks for a setting, and what to do instead."""
     import torch
 
     needed = {
@@ -131,10 +131,7 @@ def refuse_4bit_without_support() -> None:
     }
     missing = [name for name, is_there in needed.items() if not is_there]
     if missing:
-        raise ConfigError(
-            f"lora.load_in_4bit needs {' and '.join(missing)}, which this machine does not have; leave it out to train "
-            "on the whole weights"
-        )
+        raise ConfigError(f"{setting} needs {' and '.join(missing)}, which this machine does not have; {instead}")
 
 
 def four_bits(dtype: "torch.dtype") -> "BitsAndBytesConfig":

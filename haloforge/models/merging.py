@@ -11,6 +11,7 @@ from haloforge.models.metadata import Metadata, building, read_metadata, write_m
 from haloforge.records import Checkpoint
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -60,13 +61,16 @@ def merge_in_place(model: "PreTrainedModel") -> tuple["PreTrainedModel", Callabl
     """Fold a PeftModel's adapter into its base weights; returns the plain model inside and a function that undoes it.
 
     Sampling from merged weights is twice as fast on a CPU. The undo restores copies kept in CPU memory; subtracting
-    would round, and training must go on from exactly the weights it had. Any other model is returned as it is.
+    would round, and training must go on from exactly the weights it had. Any other model is returned as it is; on a
+    base in 4 bits, into which nothing can be merged exactly, the adapter stays beside the weights.
     """
     from peft import PeftModel
     from peft.tuners.lora import LoraLayer
 
     if not isinstance(model, PeftModel):
         return model, lambda: None
+    if _is_in_4_bits(model):
+        return model.get_base_model(), lambda: None
     layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer) and not layer.merged]
     kept = [(layer, layer.get_base_layer().weight.detach().to("cpu", copy=True)) for layer in layers]
     for layer in layers:
@@ -84,14 +88,21 @@ def merge_in_place(model: "PreTrainedModel") -> tuple["PreTrainedModel", Callabl
 def merge_for_good(model: "PreTrainedModel") -> "PreTrainedModel":
     """Fold a PeftModel's adapter into its base weights, layer by layer and without a copy to go back to.
 
-    Returns the plain model inside; any other model is returned as it is.
+    Returns the plain model inside; any other model is returned as it is, and so is a base in 4 bits, beside which the
+    adapter stays.
     """
     from peft import PeftModel
 
     if not isinstance(model, PeftModel):
         return model
+    if _is_in_4_bits(model):
+        return model.get_base_model()
     merged: PreTrainedModel = model.merge_and_unload(safe_merge=True)
     return merged
+
+
+def _is_in_4_bits(model: "PeftModel") -> bool:
+    return bool(model.get_base_model().config.to_dict().get("quantization_config"))
 
 
 def _metadata(checkpoint: Checkpoint) -> Metadata:

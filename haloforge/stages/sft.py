@@ -9,7 +9,7 @@ from typing import NamedTuple
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors
-from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, refuse_4bit_without_support, resolve
+from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
 from haloforge.problems import SkippedRow, TrainingRow, load_training_rows, refuse_benchmark
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.pinning import is_from_hub, pinned_model
@@ -23,6 +23,7 @@ from haloforge.train import (
     family,
     optimizer_steps,
     refuse_taken,
+    refuse_unsupported,
     split_by_family,
 )
 
@@ -40,8 +41,7 @@ def run(config: SftConfig, report: Report) -> None:
     from haloforge.train.fitting import fit
 
     target = Path(config.output_dir) / FINAL_MODEL
-    if config.lora.load_in_4bit:
-        refuse_4bit_without_support()
+    refuse_unsupported(config.model.name, config.training, config.lora)
     refuse_taken(target, report.run_id, overwrite=config.overwrite)
     with file_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,8 +78,7 @@ def check_output(config: SftConfig) -> None:
 def dry_run(config: SftConfig) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     target = Path(config.output_dir) / FINAL_MODEL
-    if config.lora.load_in_4bit:
-        refuse_4bit_without_support()
+    refuse_unsupported(config.model.name, config.training, config.lora)
     check_output(config)
     _refuse_unwritable(target)
     rows = read_rows(config)

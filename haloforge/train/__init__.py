@@ -3,6 +3,7 @@
 `fit` is not here but in `haloforge.train.fitting`, which imports torch and trl: import it where it is called.
 """
 
+from haloforge.train.adapters import refuse_unsupported
 from haloforge.train.checkpoints import refuse_taken
 from haloforge.train.examples import (
     IGNORED,
@@ -31,5 +32,6 @@ __all__ = [
     "family",
     "optimizer_steps",
     "refuse_taken",
+    "refuse_unsupported",
     "split_by_family",
 ]

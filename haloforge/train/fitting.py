@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
 from transformers import PrinterCallback
 from trl import SFTConfig
 
-from haloforge.config import LoraSection
 from haloforge.cores import usable_cores
 from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
 from haloforge.models import Metadata, letting_go, load, name_base_commit, read_metadata, resolve
 from haloforge.records import Reporter
 from haloforge.train import checkpoints
+from haloforge.train.adapters import new_adapter
 from haloforge.train.examples import Example, Row, TrainSample
+from haloforge.train.precision import Device, Precision, precision
 from haloforge.train.reporting import Reporting, evaluation_losses, is_exhausted
 from haloforge.train.trainer import Collator, ForgeTrainer
 from haloforge.train.training import Training, TrainingSettings, TrainResult, optimizer_steps
@@ -81,29 +81,39 @@ def _limit_threads() -> None:
 
 
 def _train(training: Training, data: _Data, report: Reporter, last: Path | None) -> None:
-    settings, has_gpu = training.settings, torch.cuda.is_available()
-    in_bf16 = settings.bf16 and has_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    settings, device = training.settings, Device.of_this_machine()
+    numbers = precision(settings, device)
     _limit_threads()
-    dtype, in_4bit = "bfloat16" if in_bf16 else "float32", training.lora.load_in_4bit
-    loaded = load(training.start, trainable=True, dtype=dtype, in_4bit=in_4bit, progress=report.log)
+    loaded = load(
+        training.start,
+        trainable=True,
+        dtype=numbers.base,
+        in_4bit=training.lora.load_in_4bit,
+        progress=report.log,
+    )
     reporting = Reporting(report, patience=settings.early_stopping_patience, cycle=training.cycle)
     trainer = ForgeTrainer(
         model=loaded.model,
         args=trainer_arguments(
-            training, len(data.train), has_gpu=has_gpu, in_bf16=in_bf16, evaluates=bool(data.held_out)
+            training, len(data.train), numbers=numbers, has_gpu=device.has_gpu, evaluates=bool(data.held_out)
         ),
         loss=settings.loss,
+        groups_lengths=settings.group_by_length,
         train_dataset=_dataset(data.train),
         eval_dataset=_dataset(data.held_out) if data.held_out else None,
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
         processing_class=loaded.tokenizer,
-        peft_config=None if loaded.checkpoint.is_adapter else _new_adapter(training.lora),
+        peft_config=None if loaded.checkpoint.is_adapter else new_adapter(training.lora, loaded.model),
         callbacks=[reporting],
     )
     trainer.remove_callback(PrinterCallback)
     if not loaded.checkpoint.is_adapter:
         name_base_commit(trainer.model, loaded.checkpoint.revision)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if skipped := trainer.overflowed_steps():
+        report.log(
+            f"at least {skipped} steps overflowed in float16 and changed nothing, until the loss scale was low enough"
+        )
     if reporting.stopped_by_user:
         raise Stopped
 
@@ -112,7 +122,9 @@ def _dataset(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_list([dict(row) for row in rows])
 
 
-def trainer_arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: bool, evaluates: bool) -> SFTConfig:
+def trainer_arguments(
+    training: Training, rows: int, *, numbers: Precision, has_gpu: bool, evaluates: bool
+) -> SFTConfig:
     """The Trainer's arguments for `rows` training rows."""
     settings = training.settings
     arguments = SFTConfig(
@@ -127,8 +139,9 @@ def trainer_arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: 
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         use_cpu=not has_gpu,
-        bf16=in_bf16,
-        fp16=False,
+        bf16=numbers.base == "bfloat16",
+        fp16=numbers.has_scaler,
+        optim="adamw_bnb_8bit" if settings.optimizer == "adamw_8bit" else "adamw_torch_fused",
         activation_checkpointing=settings.gradient_checkpointing and has_gpu,
         dataloader_pin_memory=has_gpu,
         seed=training.seed,
@@ -151,16 +164,6 @@ def trainer_arguments(training: Training, rows: int, *, has_gpu: bool, in_bf16: 
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1  # one process drives one GPU; several take `accelerate launch`, where this is 1 already
     return arguments
-
-
-def _new_adapter(lora: LoraSection) -> LoraConfig:
-    return LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
 
 
 def _publish(training: Training, report: Reporter, began: float) -> TrainResult:
@@ -209,11 +212,11 @@ def _is_over(checkpoint: Path, settings: TrainingSettings) -> bool:
 
 
 def _fingerprint(training: Training, data: _Data) -> dict[str, Any]:
-    settings = training.settings.model_dump(mode="json") | {"lora": training.lora.model_dump(), "seed": training.seed}
+    settings, lora = training.settings.model_dump(mode="json"), training.lora.model_dump(mode="json")
     return {
         "training data": _digest(data.train),
         "held-out data": _digest(data.held_out),
-        "settings": settings,
+        "settings": settings | {"lora": lora, "seed": training.seed},
         "starting checkpoint": resolve(training.start).path,
     }
 

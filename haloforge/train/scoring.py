@@ -98,9 +98,10 @@ def _spread(values: torch.Tensor, columns: torch.Tensor, like: torch.Tensor) -> 
 
 
 def _has_small_head(model: Any, device: torch.device, positions: int) -> bool:
+    if device.type != "cpu":
+        return False
     base: PreTrainedModel = model.get_base_model()
     return (
-        device.type == "cpu"
-        and "logits_to_keep" in inspect.signature(type(base).forward).parameters
+        "logits_to_keep" in inspect.signature(type(base).forward).parameters
         and 0 < positions * base.config.get_text_config().vocab_size <= LARGEST_LOGITS
     )

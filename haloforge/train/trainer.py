@@ -1,5 +1,6 @@
 """One training loop for SFT and RAFT: TRL's SFTTrainer, without network access, scoring only the learned tokens."""
 
+import math
 from typing import Any
 
 import torch
@@ -13,7 +14,11 @@ from haloforge.errors import MachineError
 from haloforge.files import file_errors
 from haloforge.train.losses import objective
 from haloforge.train.micro_batches import micro_batches
+from haloforge.train.row_order import LikeLengths
 from haloforge.train.scoring import score
+
+_FIRST_SCALE = 2.0**16
+"""Where PyTorch's scaler begins. It rises again after 2,000 steps without an overflow."""
 
 
 class Collator(DataCollatorForLanguageModeling):
@@ -32,9 +37,10 @@ class Collator(DataCollatorForLanguageModeling):
 class ForgeTrainer(SFTTrainer):
     """SFTTrainer with RAFT's objectives. It asks no server anything and writes no model card."""
 
-    def __init__(self, *args: Any, loss: Loss, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, loss: Loss, groups_lengths: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.loss = loss
+        self.loss, self.groups_lengths = loss, groups_lengths
+        keep_trained_in_float32(self.model)
 
     def compute_loss(
         self,
@@ -69,6 +75,18 @@ class ForgeTrainer(SFTTrainer):
             losses.append(super().training_step(model, part, num_items_in_batch))
         return torch.stack(losses).sum()
 
+    def overflowed_steps(self) -> int:
+        """At least so many optimizer steps the scaler of a float16 training left out: each halved the scale of 2^16."""
+        scaler = self.accelerator.scaler
+        return 0 if scaler is None else max(0, round(math.log2(_FIRST_SCALE / scaler.get_scale())))
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        if not self.groups_lengths:
+            return super()._get_train_sampler(rows)
+        lengths = [len(ids) for ids in rows["input_ids"]]
+        return LikeLengths(lengths, self.args.train_batch_size, self.args.seed)
+
     def _note_drift(self, is_clipped: torch.Tensor, log_ratio: torch.Tensor, is_learned: torch.Tensor) -> None:
         """How far the model has moved from the one that sampled: KL(old || new) by (r - 1) - log r, Schulman's k3."""
         divergence = (log_ratio.detach().exp() - 1 - log_ratio.detach()) * is_learned
@@ -100,3 +118,14 @@ class ForgeTrainer(SFTTrainer):
         folder = output_dir or self.args.output_dir
         self.model.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
         self.processing_class.save_pretrained(folder)
+
+
+def keep_trained_in_float32(model: torch.nn.Module) -> None:
+    """Cast what is trained to float32, whatever the frozen base is in.
+
+    TRL puts the adapter of a base in 4 bits in bfloat16. Small updates are lost there, and a loss scaler, which a
+    GPU without bfloat16 needs, can unscale gradients in float32 only.
+    """
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()

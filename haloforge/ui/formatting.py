@@ -62,6 +62,9 @@ _ABBREVIATIONS = {
     "s": "(s)",
     "url": "URL",
     "bf16": "bfloat16",
+    "rslora": "rsLoRA",
+    "dora": "DoRA",
+    "4bit": "4 bits",
     "lr": "LR",
     "dir": "folder",
 }

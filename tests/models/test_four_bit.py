@@ -28,10 +28,16 @@ def test_a_machine_that_cannot_refuses_before_anything_starts(tmp_path: Path) ->
         sft.dry_run(SftConfig.load(None, settings))
     with pytest.raises(ConfigError, match=NEEDED):
         raft.dry_run(raft_config(Path(model), tmp_path, **{"lora.load_in_4bit": True}))
+    with pytest.raises(ConfigError, match=NEEDED.replace("lora", "generation")):
+        raft.dry_run(raft_config(Path(model), tmp_path, **{"generation.load_in_4bit": True}))
+    with pytest.raises(ConfigError, match=r"training.optimizer adamw_8bit needs .*use adamw"):
+        sft.dry_run(SftConfig.load(None, settings | {"lora.load_in_4bit": False, "training.optimizer": "adamw_8bit"}))
 
 
-def test_ratio_losses_are_refused_on_a_base_in_4_bits() -> None:
-    with pytest.raises(ConfigError, match="other probabilities than it sampled from, so it needs loss raft"):
+def test_ratio_losses_need_the_same_base_for_sampling_and_training() -> None:
+    both = {"prompts": "p", "lora.load_in_4bit": True, "generation.load_in_4bit": True, "training.loss": "raft++"}
+    assert RaftConfig.load(None, both).training.loss == "raft++", "one model samples and is trained"
+    with pytest.raises(ConfigError, match="other probabilities than it sampled from"):
         RaftConfig.load(None, {"prompts": "p", "lora.load_in_4bit": True, "training.loss": "raft++"})
 
 

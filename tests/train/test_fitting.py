@@ -15,6 +15,7 @@ from haloforge.models import Metadata, load, read_metadata
 from haloforge.store import Report
 from haloforge.train import Example, Training, TrainSample, checkpoints, optimizer_steps
 from haloforge.train.fitting import fit, trainer_arguments
+from haloforge.train.precision import Precision
 from haloforge.train.reporting import evaluations_since_best, is_exhausted
 
 TRAIN = [Example(tuple(range(3, 20 + i)), tuple(range(3, 20 + i))) for i in range(12)]
@@ -121,7 +122,9 @@ def test_activations_are_checkpointed_on_a_gpu_where_that_is_asked_for(
     asked: bool, has_gpu: bool, model: str, report: Report, tmp_path: Path
 ) -> None:
     task = training(model, report, tmp_path, gradient_checkpointing=asked)
-    arguments = trainer_arguments(task, len(TRAIN), has_gpu=has_gpu, in_bf16=False, evaluates=False)
+    arguments = trainer_arguments(
+        task, len(TRAIN), numbers=Precision("float32", has_scaler=False), has_gpu=has_gpu, evaluates=False
+    )
     assert arguments.activation_checkpointing is (asked and has_gpu)
 
 

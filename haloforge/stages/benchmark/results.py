@@ -17,14 +17,14 @@ from haloforge.models import resolve
 from haloforge.problems import read_manifest
 from haloforge.records import Problem, Verdict
 from haloforge.stages.benchmark.aliasing import from_findings
-from haloforge.stages.benchmark.compare import read_result
+from haloforge.stages.benchmark.compare import read_result, untested_share_of
 from haloforge.stages.shared.costs import costs
 from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.provenance import provenance
 from haloforge.stages.shared.reproducibility import fingerprint
 from haloforge.stages.shared.sampling import sampling_seconds
-from haloforge.stages.shared.scores import Tally, pass_at, tally
+from haloforge.stages.shared.scores import Tally, pass_at, score_name, tally, untested_share
 from haloforge.stages.verify import result_row
 from haloforge.store import Report, SampleSummary, StoredSample
 
@@ -53,6 +53,7 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "environment": _environment(samples),
         "pass_at_k": {str(k): _estimate(tallies, k, config.seed) for k in config.k},
         "aliased": _aliased(config, tallies, report),
+        "untested_share": untested_share(problems, config.verifier),
         "coverage": {"problems": len(tallies), "scored": sum(t.scored > 0 for t in tallies)},
         "extraction_failures": shares["no_code"],
         "truncations": shares["truncated"],
@@ -111,7 +112,8 @@ def samples_path(config: BenchmarkConfig) -> Path:
 
 def summary(result: Mapping[str, Any]) -> str:
     """The scores in one line, with what makes them doubtful."""
-    scores = (f"pass@{k} {_score_text(estimate)}" for k, estimate in result["pass_at_k"].items())
+    untested, estimates = untested_share_of(result), result["pass_at_k"].items()
+    scores = (f"{score_name(untested, int(k))} {_score_text(estimate)}" for k, estimate in estimates)
     coverage = result["coverage"]
     line = f"{', '.join(scores)} on {coverage['scored']} of {coverage['problems']} problems"
     return f"{line}; doubtful: {'; '.join(result['doubts'])}" if result["doubtful"] else line

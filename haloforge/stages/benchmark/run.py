@@ -16,6 +16,7 @@ from haloforge.stages.shared.phases import Facts, once
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
+from haloforge.stages.shared.scores import score_name, untested_share
 from haloforge.store import Report
 from haloforge.verify import open_verifier
 
@@ -44,7 +45,8 @@ def run(config: BenchmarkConfig, report: Report) -> None:
             once(report, 0, "alias", alias)
     result = make_result(config, problems, report)
     write_result(config, result, problems, report)
-    report.metric("benchmark", 0, {f"pass@{k}": estimate["value"] for k, estimate in result["pass_at_k"].items()})
+    scores = {f"pass@{k}": estimate["value"] for k, estimate in result["pass_at_k"].items()}
+    report.metric("benchmark", 0, scores | {"untested_share": result["untested_share"]})
     report.log(summary(result))
 
 
@@ -54,13 +56,13 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
     problems = _problems(config)
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
-    work = _work(config, problems)
+    work, untested = _work(config, problems), untested_share(problems, config.verifier)
     return [
         model_line(config.model),
         f"problems  {problems_text(problems)} from {config.prompts}",
         f"sampling  {config.samples} completions each, {work.size} in {len(work.batches)} batches",
-        f"estimate  {', '.join(f'pass@{k}' for k in config.k)}, with 95 % intervals over problems",
-        detects_line(problems, config.samples),
+        f"estimate  {', '.join(score_name(untested, k) for k in config.k)}, with 95 % intervals over problems",
+        detects_line(problems, config.samples, config.verifier),
         f"output    {config.output} and {samples_path(config)}",
         time_line(config.model, work.size, config.generation.max_new_tokens),
     ]

@@ -76,12 +76,12 @@ def _pairs(store: Store, run: Run, problems: Mapping[str, Problem], dropped: Cou
     """As many pairs of a problem as it has distinct programs of the rarer kind; who meets whom is drawn by the seed."""
     passed: dict[str, dict[bytes, _Answer]] = defaultdict(dict)
     failed: dict[str, dict[bytes, _Answer]] = defaultdict(dict)
-    seed = run.config.get("seed", 0)
+    seed, accepts = run.config.get("seed", 0), run.config.get("verifier", {}).get("accept_forgeable", False)
     for stored in store.whole_samples(run.id, purpose="train"):
         verdict, sample = stored.verdict, stored.sample
         if verdict is None or verdict.status in ("unscored", "no_code") or sample.finish_reason != "stop":
             dropped["not judged, without code, or cut"] += 1
-        elif verdict.forgeable:
+        elif verdict.forgeable and not accepts:
             dropped["a verdict that could be forged"] += 1
         else:
             side = passed if verdict.passed else failed

@@ -35,7 +35,8 @@ class Setup:
 @contextmanager
 def open_setup(config: RaftConfig, report: Report, split: Split) -> Iterator[Setup]:
     """Open what the steps share, and close it at the end."""
-    with letting_go(), open_verifier(config.verifier) as verifier, closing(Engines(report.log)) as engines:
+    engines = Engines(report.log, in_4bit=config.generation.load_in_4bit)
+    with letting_go(), open_verifier(config.verifier) as verifier, closing(engines):
         yield Setup(config, report, split, verifier, engines)
 
 
@@ -113,7 +114,7 @@ def try_strengths(setup: Setup) -> None:
 
     def work() -> Facts:
         report, config, held_out = setup.report, setup.config, setup.split.held_out
-        sweep(report, config, held_out, evaluations(report, held_out, last_trained(report), config.seed), sample_from)
+        sweep(report, config, held_out, evaluations(report, held_out, last_trained(report), config), sample_from)
         return {}
 
     once(setup.report, 0, "strengths", work)

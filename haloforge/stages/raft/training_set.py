@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from haloforge.config import Loss, RaftConfig
 from haloforge.models import load_tokenizer
 from haloforge.problems import load_training_rows, refuse_benchmark
-from haloforge.stages.raft.selection import random_number
+from haloforge.stages.raft.candidates import random_number
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import SampleSummary, Store

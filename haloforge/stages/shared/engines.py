@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from haloforge.generate import HALO, Engine, open_engine, protocol_named
+from haloforge.generate import HALO, Engine, open_local, protocol_named
 from haloforge.models import give_back_memory
 
 
 class Engines:
     """Opens the engine of a checkpoint when it is asked for, and closes the one before."""
 
-    def __init__(self, progress: Callable[[str], None], protocol: str = HALO.name) -> None:
-        self._progress, self._protocol = progress, protocol_named(protocol)
+    def __init__(self, progress: Callable[[str], None], protocol: str = HALO.name, *, in_4bit: bool = False) -> None:
+        self._progress, self._protocol, self._in_4bit = progress, protocol_named(protocol), in_4bit
         self._checkpoint = ""
         self._engine: Engine | None = None
 
@@ -18,7 +18,7 @@ class Engines:
         """The engine of a checkpoint, opened only if it is not open already."""
         if self._engine is None or self._checkpoint != checkpoint:
             self.close()
-            self._engine = open_engine("local", checkpoint, protocol=self._protocol, progress=self._progress)
+            self._engine = open_local(checkpoint, self._protocol, in_4bit=self._in_4bit, progress=self._progress)
             self._checkpoint = checkpoint
         return self._engine
 

@@ -232,7 +232,7 @@ fn main() {
 def test_without_tests_what_the_problem_brought_is_no_work_of_the_answer(verifier):
     needs("g++")
     starter = "int helper(int x) { return x + 1; }\n"
-    asked = Problem("n", "", language="cpp", entry_point="twice", starter_code=starter)
+    asked = Problem("n", "", language="cpp", entry_point="twice", meta={"starter_code": starter})
     empty = verifier.verify(asked, starter + "int twice(int) { return 0; }")
     assert (empty.status, empty.reward) == ("no_code", 0.0)
     assert verifier.verify(asked, starter + "int twice(int x) { return helper(x) + x - 1; }").status == "passed"

@@ -40,9 +40,10 @@ class LocalEngine:
     A `disposable` model is never given back: it is changed for good, which needs half of the memory.
 
     Every sample has a random stream of its own, so the same seed gives the same tokens, whatever is sampled beside it
-    and in however many slots. Only floating-point noise may differ, because a CPU or GPU adds in another order when
-    more or fewer rows are multiplied at once: log-probs by some 1e-6 in float32 (1e-2 in bfloat16), and a token where
-    the draw, or a greedy tie, is closer to the edge than that; from there on that sample goes another way.
+    and in however many slots, up to floating-point noise: a CPU or GPU adds in another order when more or fewer rows
+    are multiplied at once. A token changes where its draw, or a greedy tie, is closer to the edge than that noise, and
+    from there on that sample goes another way. Log-probs differ by some 1e-6 in float32, which seldom changes a sample,
+    and by some 1e-2 in bfloat16, which changes many; a changed sample is as much the model's own as the other.
     """
 
     name = "local"

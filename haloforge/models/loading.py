@@ -63,7 +63,7 @@ def load(
     """
     import torch
 
-    limit_threads()
+    _limit_threads()
     name = fetched(name, progress)
     checkpoint = resolve(name)
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -74,43 +74,6 @@ def load(
     model = model if in_4bit else model.to(target)  # a base in 4 bits is loaded onto its device
     model.train(trainable)
     return LoadedModel(model, tokenizer, checkpoint, target)
-
-
-def limit_threads() -> None:
-    """Use at most the cores that this process may run on; never more threads than PyTorch has been set to.
-
-    PyTorch counts the cores of the machine. In a container that is given two of sixty-four it would start sixty-four
-    threads, which wait for each other most of the time.
-    """
-    import torch
-
-    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
-
-
-def fetched(name: str, progress: Progress = lambda line: None) -> str:
-    """The name with a Hub model's commit in it, once everything that tells what it is lies on this machine.
-
-    That is configs and tokenizers, no weights, of the model and of the bases below it; a name that is not of the Hub
-    stays as it is. Raises ModelError, one sentence: missing, private, gated, offline, or no model.
-    """
-    hub = lineage_of(name).links[0].hub
-    if hub and not hub.is_pinned:
-        name = f"{hub.repo}@{_fetch_configs(hub, progress).name}"
-    known: set[HubName] = set()
-    while missing := {link.hub for link in lineage_of(name).links if link.hub} - known:
-        for base in missing:
-            _fetch_configs(base, progress)
-        known |= missing
-    for link in lineage_of(name).links:
-        if link.hub and link.folder is None:
-            raise ModelError(f"{link.id} holds no model: there is no config.json or adapter_config.json in it")
-    return name
-
-
-def _fetch_configs(name: HubName, progress: Progress) -> Path:
-    if cached_snapshot(name) is None:
-        progress(f"Fetching {name} from the Hub")
-    return fetch_configs(name)
 
 
 def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTrainedTokenizerBase":
@@ -157,6 +120,43 @@ def four_bits(dtype: "torch.dtype") -> "BitsAndBytesConfig":
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
     )
+
+
+def _limit_threads() -> None:
+    """Use at most the cores that this process may run on; never more threads than PyTorch has been set to.
+
+    PyTorch counts the cores of the machine. In a container that is given two of sixty-four it would start sixty-four
+    threads, which wait for each other most of the time.
+    """
+    import torch
+
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
+
+
+def fetched(name: str, progress: Progress = lambda line: None) -> str:
+    """The name with a Hub model's commit in it, once everything that tells what it is lies on this machine.
+
+    That is configs and tokenizers, no weights, of the model and of the bases below it; a name that is not of the Hub
+    stays as it is. Raises ModelError, one sentence: missing, private, gated, offline, or no model.
+    """
+    hub = lineage_of(name).links[0].hub
+    if hub and not hub.is_pinned:
+        name = f"{hub.repo}@{_fetch_configs(hub, progress).name}"
+    known: set[HubName] = set()
+    while missing := {link.hub for link in lineage_of(name).links if link.hub} - known:
+        for base in missing:
+            _fetch_configs(base, progress)
+        known |= missing
+    for link in lineage_of(name).links:
+        if link.hub and link.folder is None:
+            raise ModelError(f"{link.id} holds no model: there is no config.json or adapter_config.json in it")
+    return name
+
+
+def _fetch_configs(name: HubName, progress: Progress) -> Path:
+    if cached_snapshot(name) is None:
+        progress(f"Fetching {name} from the Hub")
+    return fetch_configs(name)
 
 
 def _with_adapters(

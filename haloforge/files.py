@@ -115,6 +115,15 @@ def sha256_of(path: StrPath) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def content_sha256_of(path: StrPath) -> str:
+    """SHA-256 of what a file holds, in hex: the same for a file and for a compressed copy of it."""
+    digest = hashlib.sha256()
+    with file_errors(path), _open_binary(path) as file:
+        while piece := _read_unpacked(lambda: file.read(1 << 20), path):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def _line(row: Mapping[str, Any]) -> bytes:
     return (dumps(row) + "\n").encode()
 

@@ -42,11 +42,17 @@ def python_module(name: str) -> list[str]:
 
 
 def own_environment() -> dict[str, str]:
-    """This process's environment for a child process, which finds this package even where it was never installed."""
+    """This process's environment for a child process, which finds this package even where it was never installed.
+
+    No Python process below it looks for modules in the folder that it works in: an empty entry of PYTHONPATH (from
+    "$PYTHONPATH:/more", say) would mean that folder, and a relative one would mean another than it means here.
+    """
     source, installed = str(Path(__file__).parents[1]), {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    paths = [os.environ.get("PYTHONPATH", ""), "" if source in installed else source]
-    python_path = os.pathsep.join(filter(None, paths))
-    return PATIENT_THREADS | os.environ | ({"PYTHONPATH": python_path} if python_path else {})
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    paths = [*map(os.path.abspath, named), *([] if source in installed else [source])]
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    python_path = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
+    return PATIENT_THREADS | inherited | {"PYTHONSAFEPATH": "1"} | python_path
 
 
 def submit(store: Store, config: configs.StageConfig, *, parent: str | None = None, name: str = "") -> Run:

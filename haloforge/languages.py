@@ -28,6 +28,8 @@ class Language:
     """How answers are cut and programs compared: by the syntax tree, by tokens and braces, or as plain text."""
     line_comment: str = "//"
     block_comment: tuple[str, str] = ("/*", "*/")
+    line_ends_statement: bool = False
+    """Whether a statement ends with its line, without a semicolon."""
     first_line: str = ""
     """Regular expression of how code begins, in an answer without code blocks; empty: such answers hold no code."""
     function_keyword: str = ""
@@ -73,7 +75,7 @@ class Compiler:
     build: tuple[str, ...]
     """Arguments that make the binary; for Go, which takes several commands, their names."""
     check: tuple[str, ...] = ()
-    """Arguments that compile without producing anything; empty where that is no faster."""
+    """Arguments that check a solution without a `main`, and produce no program; empty where one is given a `main`."""
     harness: tuple[str, ...] = ()
     """Arguments that build the language's own test harness, for tests written for it."""
     linkers: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -237,6 +239,7 @@ LANGUAGES: dict[str, Language] = {
             aliases=("golang",),
             suffix=".go",
             syntax="braces",
+            line_ends_statement=True,
             first_line=r"\s*(package|import|func|type|var|const)\b",
             function_keyword=r"func\s+",
             imports="joined",
@@ -270,7 +273,6 @@ def _c_family(name: str, language: str, flags: tuple[str, ...], **more: Any) -> 
         language=language,
         source=source,
         build=(*flags, "-O2", source, "-o", "solution", *libraries),
-        check=(*flags, "-O2", "-fsyntax-only", source),
         **more,
     )
 

@@ -112,7 +112,7 @@ class StageConfig(Section):
     @classmethod
     def load(cls, path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Self:
         """Defaults, then the YAML file, then `overrides` ({"training.learning_rate": 2e-5}). Raises ConfigError."""
-        data = read_yaml(path) if path else {}
+        data = cls.written_out(read_yaml(path)) if path else {}
         for key, value in (overrides or {}).items():
             _put(data, key, value)
         return cls.parse(data, where=str(path) if path else "")
@@ -121,10 +121,15 @@ class StageConfig(Section):
     def parse(cls, data: Mapping[str, Any], where: str = "") -> Self:
         """Validate nested plain data. Raises ConfigError that names every wrong key in one sentence."""
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(cls.written_out(data))
         except ValidationError as e:
             problems = "; ".join(_explain(cls, error) for error in e.errors())
             raise ConfigError(f"{where}: {problems}" if where else problems) from e
+
+    @classmethod
+    def written_out(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Nested plain data with its short forms in full, for a stage that has some."""
+        return dict(data)
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """This config with other values for some settings ({"raft.reward_threshold": 0.7}). Raises ConfigError."""

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from haloforge.config import RaftConfig
-from haloforge.records import Problem, Sample, Verdict
+from haloforge.records import Problem, Sample, Tests, Verdict
 from haloforge.stages.raft.splits import Split
 from haloforge.store import Report
 
-SPLIT = Split([Problem("a", "A"), Problem("b", "B")], [Problem(f"h{i}", "H") for i in range(4)], 0)
+TESTS = Tests("asserts", code=("assert f()",))
+SPLIT = Split([Problem("a", "A"), Problem("b", "B")], [Problem(f"h{i}", "H", tests=TESTS) for i in range(4)], 0)
 
 
 def config(**loop: Any) -> RaftConfig:

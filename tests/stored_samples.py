@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from haloforge.config import RaftLoop
 from haloforge.records import Problem, Status, Tests
-from haloforge.stages.raft.selection import Candidate, candidates_of
+from haloforge.stages.raft.candidates import Candidate, candidates_of
 from haloforge.store import SampleSummary, StoredProgram, VerdictSummary
 
 TESTED = Problem("tested", "Write f.", tests=Tests("asserts", code=("assert f(1) == 2",)))
@@ -67,4 +67,5 @@ loops = st.builds(
     keep_top_percent=st.sampled_from([0.1, 0.5, 1.0]),
     max_per_prompt=st.integers(1, 4),
     keep_partial=st.booleans(),
+    tie_break=st.sampled_from(["diverse", "random", "shortest"]),
 )

@@ -1,5 +1,6 @@
 """One definition of every setting: YAML, flags and stored configs say the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,32 @@ def test_what_single_cycles_do_survives_yaml_and_copy_as_command(tmp_path: Path)
     assert config.RaftConfig.load(tmp_path / "again.yaml") == original
 
 
+@pytest.mark.parametrize("short", [True, False])
+def test_weighted_training_files_survive_yaml_flags_and_copy_as_command(tmp_path: Path, short: bool) -> None:
+    files = "[{file: 'my a.jsonl', weight: 2}, {file: b.jsonl}]"
+    data = f"data: {files}" if short else f"data:\n  train_file: {files}"
+    (tmp_path / "c.yaml").write_text(f"model: {{name: m}}\n{data}\n")
+    original = from_flags("sft", "train", "--config", str(tmp_path / "c.yaml"), "--max-seq-length", "99")
+    assert isinstance(original, config.SftConfig)
+    assert original.data.files == (("my a.jsonl", 2), ("b.jsonl", 1)) and original.data.max_seq_length == 99
+    assert from_flags(*config.command(original)[1:]) == original
+    assert from_flags("sft", "train", "--model", "m", "--data", files, "--max-seq-length", "99") == original
+    (tmp_path / "again.yaml").write_text(original.to_yaml())
+    assert config.SftConfig.load(tmp_path / "again.yaml") == original
+
+
+def test_a_second_training_file_is_not_dropped_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        from_flags("sft", "train", "--model", "m", "--data", "a.jsonl", "--data", "b.jsonl")
+    assert "--data stands twice, and names one file; for several give --data '[{file: A" in capsys.readouterr().err
+
+
+def test_a_file_name_is_one_file_with_the_weight_one() -> None:
+    for data in ("a, b:2.jsonl", {"train_file": "a, b:2.jsonl"}):
+        sft = config.SftConfig.parse({"model": {"name": "m"}, "data": data})
+        assert sft.data.files == (("a, b:2.jsonl", 1),)
+
+
 def test_a_cycle_has_its_own_settings_and_else_those_of_the_run() -> None:
     whole = config.RaftConfig.load(
         None, REQUIRED["raft"] | {"cycles": [{"verifier": "gcc"}, {"strategy": "best_of_n"}]}
@@ -123,6 +150,11 @@ def test_a_group_without_a_line_of_its_own_is_at_its_defaults(tmp_path: Path) ->
         ("sft", "training.epochs", 3, "did you mean"),
         ("benchmark", "k", "1,50", "pass@50 cannot be estimated from 10 samples"),
         ("benchmark", "k", "", "k is empty"),
+        ("sft", "data.train_file", [], "give a file name, or a list such as"),
+        ("sft", "data.train_file", "[a.jsonl, b.jsonl]", "give a file name, or a list such as"),
+        ("sft", "data.train_file", [{"file": "a", "wieght": 2}], "entry 1 should have a file and a weight and nothing"),
+        ("sft", "data.train_file", [{"file": "a", "weight": 0}], "the weight of a should be a number above 0, not 0"),
+        ("sft", "data.train_file", [{"file": "a"}, {"file": "a"}], "stands in the list twice"),
         ("raft", "verifier.command", "judge 'my", "verifier.command cannot be read: No closing quotation"),
         ("raft", "cycles", [{"reward_treshold": 1}], "cycles, entry 1: no 'reward_treshold' here; a cycle can have"),
         ("raft", "cycles", "[{}, {reward_threshold: 3}]", "cycles, entry 2: raft.reward_threshold should be less than"),
@@ -141,6 +173,26 @@ def test_a_threshold_that_two_settings_move_is_refused() -> None:
     both = {"cycles": [{"reward_threshold": 0.3}], "raft.final_threshold": 0.9}
     with pytest.raises(ConfigError, match="cycles and raft.final_threshold both say how the reward_threshold changes"):
         config.RaftConfig.load(None, REQUIRED["raft"] | both)
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "name"),
+    [
+        ("raft", {"prompts": "p"}, "raft.samples_per_prompt 8"),
+        ("raft", {"prompts": "p", "raft.samples_per_prompt": 1}, "evaluation.samples_per_prompt 4"),
+        ("benchmark", {"prompts": "p", "model": "m"}, "samples 10"),
+        ("data-generate", {"prompts": "p", "model": "m", "samples": 2}, "samples 2"),
+    ],
+)
+def test_several_greedy_samples_of_a_problem_are_refused(stage: str, given: dict[str, object], name: str) -> None:
+    said = f"generation.temperature 0 gives the same completion every time, so {name} would be copies of one: give"
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        config.STAGES[stage].load(overrides=given | {"generation.temperature": 0})
+
+
+def test_one_greedy_sample_of_each_problem_is_fine() -> None:
+    given = {"prompts": "p", "model": "m", "samples": 1, "generation.temperature": 0}
+    assert config.BenchmarkConfig.load(overrides=given).generation.temperature == 0
 
 
 def test_a_missing_setting_says_which_flag_gives_it() -> None:

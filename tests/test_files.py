@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from haloforge.errors import DataError, MachineError
-from haloforge.files import append_jsonl, file_errors, read_jsonl, read_text, sha256_of, write_jsonl, write_text
+from haloforge.files import (
+    append_jsonl,
+    content_sha256_of,
+    file_errors,
+    read_jsonl,
+    read_text,
+    sha256_of,
+    write_jsonl,
+    write_text,
+)
 
 ROWS = [{"a": 1}, {"a": "é\u2028\U0001f525"}]
 
@@ -199,3 +208,10 @@ def test_no_space_left_is_a_machine_error_of_one_sentence(number: int) -> None:
 def test_the_real_full_device_says_so() -> None:
     with pytest.raises(MachineError, match="no space left"):
         write_text("/dev/full", "x" * 100_000)
+
+
+def test_a_compressed_copy_holds_the_same(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "a", tmp_path / "b"
+    plain.write_bytes(b"x" * 3_000_000)
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert content_sha256_of(packed) == content_sha256_of(plain) == sha256_of(plain)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from places import ROOT
 from servers import slow_openai
 
 from haloforge import jobs
@@ -257,14 +258,64 @@ def test_a_run_that_began_earlier_is_not_resumed_beside_one_that_took_its_output
     assert store.run(later.id).status == "stopped"
 
 
+@pytest.fixture
+def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, full of files with the names of modules, none of which must ever be imported."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("random", "json", "typing", "torch", "haloforge"):
+        (folder / f"{name}.py").write_text("raise SystemExit('this is no module')\n")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("more", ["", os.pathsep])
 def test_what_lies_in_the_users_folder_stands_for_no_module(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, hostile_folder: Path, monkeypatch: pytest.MonkeyPatch, more: str
 ) -> None:
-    for name in ("random.py", "torch.py", "haloforge.py"):
-        (tmp_path / name).write_text("raise SystemExit('this is no module')\n")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", str(ROOT)) + more)
     run = jobs.submit(store, quick_config(tmp_path))
     assert run_to_end(store, run.id) == "done", jobs.log_tail(store, run.id)
+
+
+def test_processes_of_a_worker_take_no_module_from_the_users_folder_either(hostile_folder: Path) -> None:
+    code = [sys.executable, "-c", "import random, json, typing, haloforge"]
+    subprocess.run(code, env=jobs.own_environment(), check=True)
+
+
+def test_a_relative_entry_of_the_module_path_means_the_same_folder_in_every_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}lib{os.pathsep}")
+    assert jobs.own_environment()["PYTHONPATH"].split(os.pathsep)[0] == os.path.abspath("lib")
+
+
+@pytest.mark.parametrize("command", [["halo-forge"], ["python", "-P", "-m", "haloforge.cli"]])
+def test_the_command_line_takes_no_module_from_the_users_folder(hostile_folder: Path, command: list[str]) -> None:
+    program = Path(sys.executable).with_name(command[0])
+    if not program.exists():
+        pytest.skip(f"{program} is not installed")
+    words = ["data", "prepare", "--dataset", "starter", "--output", "starter.jsonl"]
+    environment = os.environ | {"HALOFORGE_RUNS": str(hostile_folder / "runs")}
+    ran = subprocess.run([program, *command[1:], *words], env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0 and (hostile_folder / "starter.jsonl").is_file(), ran.stderr + ran.stdout
+
+
+@pytest.mark.slow
+def test_the_app_takes_no_module_from_the_folder_that_it_lies_in(hostile_folder: Path) -> None:
+    (hostile_folder / "haloforge.py").unlink()  # the sources of the package may lie there
+    shutil.copy(ROOT / "app.py", hostile_folder)
+    environment = os.environ | {"HALOFORGE_RUNS": str(hostile_folder / "runs"), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "app.py"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as app:
+        assert app.stdout is not None
+        line = app.stdout.readline()
+        while line and "unning on" not in line and "port" not in line:  # it serves, or its port is taken
+            assert "no module" not in line
+            line = app.stdout.readline()
+        app.kill()
+    assert line
 
 
 def test_a_run_whose_folder_is_gone_fails_with_a_sentence(store: Store, tmp_path: Path) -> None:

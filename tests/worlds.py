@@ -104,6 +104,7 @@ def raft_config(model: Path, folder: Path, **changes: Any) -> RaftConfig:
         "raft.num_cycles": 2,
         "raft.samples_per_prompt": 6,
         "raft.keep_top_percent": 1.0,
+        "raft.patience": 0,
         "generation.max_new_tokens": 40,
         "generation.temperature": 1.0,
         "generation.batch_size": 2,

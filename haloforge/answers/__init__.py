@@ -2,6 +2,7 @@
 
 from haloforge.answers.assembly import cut_at_stop_tokens, whole_program
 from haloforge.answers.extraction import extract_code
+from haloforge.answers.measure import Substance, defines, substance
 from haloforge.answers.normal_forms import normal_form
 
-__all__ = ["cut_at_stop_tokens", "extract_code", "normal_form", "whole_program"]
+__all__ = ["Substance", "cut_at_stop_tokens", "defines", "extract_code", "normal_form", "substance", "whole_program"]

@@ -9,10 +9,11 @@ from haloforge.languages import Language, language_of
 from haloforge.python_source import parse
 
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
+# A text that is opened and not closed goes to the end of its line or file, so that no reading is done twice.
 _TOKEN = r"""
-    (?P<comment> {line}[^\n]* | {opening}.*?{closing} )
-  | (?P<token> R"(?P<mark>[^\s()\\]{{0,16}})\(.*?\)(?P=mark)"   # raw string
-             | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])+'      # string, character
+    (?P<comment> {line}[^\n]* | {opening}.*?(?:{closing}|\Z) )
+  | (?P<token> R"(?P<mark>[^\s()\\]{{0,16}})\(.*?(?:\)(?P=mark)"|\Z)  # raw string
+             | "(?:\\.|[^"\\\n])*"? | '(?:\\.|[^'\\\n]){{1,64}}'   # string, character
              | `[^`]*`                                        # raw string of Go
              | \d(?:[\w.']|(?<=[eEpP])[+-])*                  # number
              | \w+
@@ -32,8 +33,13 @@ def normal_form(code: str, language: str) -> str:
     if known.syntax == "python":
         return _python_form(code)
     if known.syntax == "braces":
-        return " ".join(match["token"] for match in _tokens(known).finditer(code) if match["token"])
+        return " ".join(tokens_of(code, known))
     return _text_form(code)
+
+
+def tokens_of(code: str, language: Language) -> list[str]:
+    """The tokens of a program in a language of braces, without comments."""
+    return [match["token"] for match in _tokens(language).finditer(code) if match["token"]]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""`python -m haloforge.cli`."""
+"""`python -P -m haloforge.cli`; without -P a file of the working folder could stand for a module of Python."""
 
 import sys
 

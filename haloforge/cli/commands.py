@@ -80,11 +80,15 @@ def validate(args: argparse.Namespace) -> int:
 
 def export(args: argparse.Namespace) -> int:
     """`data export`."""
-    from haloforge.stages.data.export import export as export_samples
+    from haloforge.stages.data import export as exporting
 
     with Store() as store:
-        count = export_samples(store, store.run(args.run), args.content, Path(args.output), args.format)
-    print(f"{count} rows: {args.output}")
+        run = store.run(args.run)
+        output = Path(args.output) if args.output else exporting.default_output(run, args.content, args.format)
+        if not args.overwrite:
+            exporting.refuse_taken_export(run, args.content, output)
+        count = exporting.export(store, run, args.content, output, args.format)
+    print(f"{count} rows: {output}")
     return 0
 
 

@@ -38,6 +38,18 @@ class Parser(argparse.ArgumentParser):
             self.error(f"there is no {action.metavar or action.dest.replace('_', ' ')} {value!r}; {hint}")
 
 
+class _Once(argparse.Action):
+    """A file is named once: of two, argparse would drop the first without a word."""
+
+    def __call__(self, parser: Any, namespace: Any, value: Any, option: str | None = None) -> None:
+        if self.dest in vars(namespace):
+            parser.error(f"{option} stands twice, and names one file" + _SEVERAL.get(self.dest, ""))
+        setattr(namespace, self.dest, value)
+
+
+_SEVERAL = {"set:data.train_file": "; for several give --data '[{file: A, weight: 2}, {file: B, weight: 1}]'"}
+
+
 def add_settings(parser: argparse.ArgumentParser, cls: type[StageConfig]) -> None:
     """One flag per setting. Only typed flags are in the parsed result, so a default never replaces a YAML value."""
     basic, advanced = parser.add_argument_group(BASIC), parser.add_argument_group(ADVANCED)
@@ -47,7 +59,9 @@ def add_settings(parser: argparse.ArgumentParser, cls: type[StageConfig]) -> Non
         if s.type is bool:
             group.add_argument(f"--{s.flag}", action=argparse.BooleanOptionalAction, **common)
         else:
-            group.add_argument(f"--{s.flag}", metavar=_metavar(s), **common)
+            group.add_argument(
+                f"--{s.flag}", metavar=_metavar(s), action=_Once if s.kind == "file" else "store", **common
+            )
 
 
 def typed(args: argparse.Namespace) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
         ("all", "every sample with its verdict"),
     ):
         what.add_argument(f"--{name}", dest="content", action="store_const", const=name, help=text)
-    export.add_argument("--output", metavar="FILE", required=True, help="file to write; a manifest goes beside it")
+    export.add_argument("--output", metavar="FILE", help="file to write, and a manifest (default: data/RUN-kept.jsonl)")
+    export.add_argument("--overwrite", action="store_true", help="replace a file that holds something else")
     export.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", metavar="FORMAT",
                         help="jsonl or parquet (default: jsonl)")  # fmt: skip
     export.set_defaults(do=commands.export, content="kept")

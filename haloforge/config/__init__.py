@@ -11,7 +11,7 @@ from haloforge.config.benchmark import BenchmarkConfig, BenchmarkSampling
 from haloforge.config.data import Backend, DatasetName, GenerateConfig, PrepareConfig, ValidateConfig
 from haloforge.config.raft import EvaluationSection, Loss, RaftConfig, RaftLoop, RaftTraining
 from haloforge.config.sections import ALL_LINEAR, BatchedSampling, LoraSection, ModelSection, SamplingSection
-from haloforge.config.sft import SftConfig, SftData, SftTraining
+from haloforge.config.sft import SftConfig, SftData, SftTraining, TrainingFile
 from haloforge.config.verifier import VerifyConfig, VerifySettings
 from haloforge.records import Run
 from haloforge.settings import Setting, StageConfig, command, output_setting, settings, value_at, values
@@ -40,6 +40,7 @@ __all__ = [
     "SftData",
     "SftTraining",
     "StageConfig",
+    "TrainingFile",
     "ValidateConfig",
     "VerifyConfig",
     "VerifySettings",

@@ -10,12 +10,12 @@ from haloforge.settings import Ints, StageConfig, setting
 
 
 class BenchmarkSampling(BatchedSampling):
-    """How completions are sampled."""
+    """How completions are sampled: all of them in one pool, the longest prompt first."""
 
     max_new_tokens: int = setting(512, ge=1, le=32768)
     """A completion that is still going after this many tokens is cut and counted as truncated."""
-    batch_size: int = setting(16, flag="generation-batch-size", ge=1, le=4096)
-    """Problems sampled together; a stopped run resumes after its last whole batch."""
+    batch_size: int = setting(16, flag="generation-batch-size", ge=1, le=4096, advanced=True)
+    """Problems whose seeds are drawn together, so that earlier runs can be repeated; it no longer changes the speed."""
 
 
 class BenchmarkConfig(StageConfig):
@@ -56,4 +56,9 @@ class BenchmarkConfig(StageConfig):
                 f"pass@{too_large[0]} cannot be estimated from {self.samples} samples per problem: "
                 f"give --samples {max(max(self.k), 1)} or more, or a k between 1 and {self.samples}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        self.generation.refuse_greedy_copies({"samples": self.samples})
         return self

@@ -1,6 +1,8 @@
 """Settings of the commands that prepare, generate and validate data."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from haloforge.config.sections import SamplingSection
 from haloforge.config.verifier import VerifySettings
@@ -22,6 +24,8 @@ class PrepareConfig(StageConfig):
     """Where the problems come from."""
     output: str = setting(kind="file", is_output=True)
     """JSONL file to write; a manifest is written beside it."""
+    overwrite: bool = setting(False, advanced=True)
+    """Replace a file of another dataset, split or language, or one that was changed by hand."""
     split: str | None = setting(None)
     """train, validation or test; by default the split meant for training where there is one."""
     limit: int | None = setting(None, ge=1)
@@ -51,6 +55,10 @@ class GenerateConfig(StageConfig):
     """JSONL file to write; an interrupted run goes on where it was."""
     samples: int = setting(1, ge=1, le=1024)
     """Answers per prompt."""
+    verify: bool = setting(False)
+    """Write only answers that pass verification, each program once; the others stay in the run's records."""
+    overwrite: bool = setting(False, advanced=True)
+    """With verify: replace a file that another run wrote."""
     base_url: str | None = setting(None)
     """Address of the server, where it is not the backend's usual one."""
     system_prompt: str | None = setting(None, advanced=True)
@@ -58,8 +66,20 @@ class GenerateConfig(StageConfig):
     concurrency: int = setting(8, ge=1, le=256, advanced=True)
     """Requests in flight at once (servers only)."""
     generation: SamplingSection = SamplingSection()
+    verifier: VerifySettings = VerifySettings()
     seed: int = setting(42, ge=0, advanced=True)
     """Seed of the sampling, where the backend takes one."""
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        self.generation.refuse_greedy_copies({"samples": self.samples})
+        return self
+
+    @model_validator(mode="after")
+    def _overwrite_needs_verify(self) -> Self:
+        if self.overwrite and not self.verify:
+            raise ValueError("overwrite goes with verify; without it answers are added to the file, never replaced")
+        return self
 
 
 class ValidateConfig(StageConfig):

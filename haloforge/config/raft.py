@@ -40,6 +40,8 @@ class RaftLoop(Section):
     """At most this many samples of one problem are trained on in a cycle."""
     strategy: Literal["top_percent", "all_passing", "best_of_n"] = setting("top_percent", advanced=True)
     """top_percent: keep_top_percent of each problem's eligible samples; all_passing: all; best_of_n: the best one."""
+    tie_break: Literal["diverse", "random", "shortest"] = setting("diverse", advanced=True)
+    """Of equally good samples. diverse: programs unlike each other, of every length; random: drawn; shortest: brief."""
     keep_partial: bool = setting(False, advanced=True)
     """Also keep samples that fail some tests but reach the threshold."""
     keep_solved: float = setting(1.0, gt=0, le=1, advanced=True)
@@ -60,14 +62,23 @@ class RaftLoop(Section):
     """A cycle that keeps fewer samples than this does not train, and says so."""
     too_little: Literal["stop", "go_on"] = setting("stop", advanced=True)
     """After such a cycle the run ends, or goes on with fresh samples of the same model."""
-    patience: int = setting(0, ge=0, advanced=True)
-    """Cycles without a better held-out pass@1 before the run ends; 0 runs them all."""
+    patience: int = setting(1, ge=0, advanced=True)
+    """Trained cycles without a better held-out score before the run ends; 0 runs them all."""
     rollback: bool = setting(False, advanced=True)
-    """Go on from the best cycle so far instead of the last, at half the learning rate for every cycle in between."""
+    """Go on from the best cycle so far, at half the learning rate for every cycle in between. Needs patience not 1."""
     sweep: bool = setting(False, advanced=True)
     """After the last cycle, try the best adapter at 50 and 75 % of its strength on the held-out problems."""
     control: Literal["none", "unverified", "shuffled_rewards"] = setting("none", advanced=True)
     """Show what verification is worth: as many samples, chosen without it, or by rewards that were shuffled."""
+
+    @model_validator(mode="after")
+    def _rollback_has_a_second_try(self) -> Self:
+        if self.rollback and self.patience == 1:
+            raise ValueError(
+                "raft.rollback tries again after a cycle that got no better, where a patience of 1 ends the run: it "
+                "needs raft.patience 0 or at least 2"
+            )
+        return self
 
 
 class RaftPasses(Section):
@@ -163,6 +174,13 @@ class RaftConfig(StageConfig):
             )
         if self.training.loss != "raft" and self.training.replay_file:
             raise ValueError("training.replay_file holds what no model sampled, so it needs training.loss raft")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        self.generation.refuse_greedy_copies({"raft.samples_per_prompt": self.raft.samples_per_prompt})
+        if self.evaluation.prompts or self.evaluation.holdout:
+            self.generation.refuse_greedy_copies({"evaluation.samples_per_prompt": self.evaluation.samples_per_prompt})
         return self
 
     @model_validator(mode="after")

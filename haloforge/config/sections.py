@@ -1,5 +1,6 @@
 """Groups of settings that several stages have."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -51,13 +52,26 @@ class SamplingSection(Section):
     """Sampling temperature; 0 is greedy."""
     top_p: float = setting(0.95, gt=0, le=1, advanced=True)
     """Sample from the smallest set of tokens with this much probability."""
+    cache_memory: float | None = setting(None, gt=0, le=4096, advanced=True)
+    """GiB for keys and values of unfinished completions (local models); by default a fixed share of the memory."""
+
+    def refuse_greedy_copies(self, samples: Mapping[str, int]) -> None:
+        """Raises ValueError when more than one greedy sample is asked for; `samples` by the name of the setting."""
+        for name, count in samples.items():
+            if self.temperature == 0 and count > 1:
+                raise ValueError(
+                    f"generation.temperature 0 gives the same completion every time, so {name} {count} would be copies "
+                    f"of one: give {name} 1, or a temperature such as 0.7"
+                )
 
 
 class BatchedSampling(SamplingSection):
-    """How completions are sampled."""
+    """How completions are sampled: all of them in one pool, the longest prompt first."""
 
-    batch_size: int = setting(4, flag="generation-batch-size", ge=1, le=4096)
-    """Problems sampled together; a stopped run resumes after its last whole batch."""
+    batch_size: int = setting(4, flag="generation-batch-size", ge=1, le=4096, advanced=True)
+    """Problems whose seeds are drawn together, so that earlier runs can be repeated; it no longer changes the speed."""
+    save_every: int = setting(64, ge=1, le=4096, advanced=True)
+    """Finished samples are stored after so many, and every ten seconds; a killed run loses what is not stored."""
 
 
 class TrainingSection(Section):

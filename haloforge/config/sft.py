@@ -1,16 +1,59 @@
 """Settings of supervised fine-tuning."""
 
-from typing import ClassVar, Literal
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import yaml
+from pydantic import BeforeValidator
 
 from haloforge.config.sections import LoraSection, ModelSection, TrainingSection
 from haloforge.settings import Section, StageConfig, setting
+
+_SEVERAL = "[{file: a.jsonl, weight: 2}, {file: b.jsonl, weight: 1}]"
+
+
+class TrainingFile(NamedTuple):
+    """A file to learn from, and how much its rows count beside those of the other files."""
+
+    file: str
+    weight: float
+
+
+def _read_files(value: Any) -> Any:
+    """One file name as it is; a list of files as it is or as YAML in one line. Raises ValueError."""
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        return value
+    try:
+        listed = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        listed = None
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(entry, Mapping) for entry in listed):
+        raise ValueError(f"give a file name, or a list such as {_SEVERAL}")
+    entries = [_read_entry(number, entry) for number, entry in enumerate(listed, start=1)]
+    if len({entry["file"] for entry in entries}) < len(entries):
+        raise ValueError("a file stands in the list twice; give it once, with a larger weight")
+    return entries
+
+
+def _read_entry(number: int, entry: Mapping[Any, Any]) -> dict[str, Any]:
+    file, weight = entry.get("file"), entry.get("weight", 1)
+    if entry.keys() - {"file", "weight"} or not isinstance(file, str) or not file.strip():
+        raise ValueError(f"entry {number} should have a file and a weight and nothing else, as in {_SEVERAL}")
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+        raise ValueError(f"the weight of {file} should be a number above 0, not {weight!r}")
+    return {"file": file.strip(), "weight": weight}
+
+
+Files = Annotated[str | tuple[dict[str, Any], ...], BeforeValidator(_read_files)]
+"""A file name, or files with weights; as text the list in one line of YAML."""
 
 
 class SftData(Section):
     """What to learn from."""
 
-    train_file: str = setting(flag="data", kind="file")
-    """JSONL of problems with solutions, messages, prompt+completion, prompt+response, or text."""
+    train_file: Files = setting(flag="data", kind="file")
+    """JSONL of solved problems, messages, prompt+completion, prompt+response, text; or [{file: F, weight: 2}, ...]."""
     max_seq_length: int = setting(2048, ge=16, le=131072)
     """Longest training row in tokens; a longer row is left out and counted, never cut."""
     validation_file: str | None = setting(None, kind="file", advanced=True)
@@ -18,7 +61,14 @@ class SftData(Section):
     validation_split: float = setting(0.05, ge=0, lt=1)
     """Share of the training problem families held out for evaluation when there is no validation file."""
     max_samples: int | None = setting(None, ge=1, advanced=True)
-    """Use only the first rows of the file."""
+    """Use only the first rows of each file."""
+
+    @property
+    def files(self) -> tuple[TrainingFile, ...]:
+        """The files to learn from; one alone has the weight 1."""
+        if isinstance(self.train_file, str):
+            return (TrainingFile(self.train_file, 1.0),)
+        return tuple(TrainingFile(entry["file"], float(entry["weight"])) for entry in self.train_file)
 
 
 class SftPasses(Section):
@@ -71,4 +121,10 @@ class SftConfig(StageConfig):
     training: SftTraining = SftTraining()
     lora: LoraSection = LoraSection()
     seed: int = setting(42, ge=0, advanced=True)
-    """Seed of the row order, the held-out split and the adapter's start."""
+    """Seed of the row order, the held-out split, the rows drawn from weighted files and the adapter's start."""
+
+    @classmethod
+    def written_out(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """`data: FILES` is short for `data: {train_file: FILES}`."""
+        files = data.get("data")
+        return dict(data) | ({"data": {"train_file": files}} if isinstance(files, str | list) else {})

@@ -33,6 +33,8 @@ class VerifySettings(Section):
     """custom only: files and folders that its sandbox shows the command besides the system's and those it names."""
     unforgeable: bool = setting(False, advanced=True)
     """custom only: you vouch that no solution can make the command pass it; RAFT leaves out verdicts without that."""
+    accept_forgeable: bool = setting(False, advanced=True)
+    """RAFT also trains on verdicts that a solution could forge, as those of compiled test programs; the run says so."""
     allow_unsafe: bool = setting(False, advanced=True)
     """Run model-written code even where this machine offers no sandbox."""
     _stops_at_first_failure: bool = PrivateAttr(default=False)

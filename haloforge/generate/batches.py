@@ -5,12 +5,14 @@ are the same in both ways of running a model.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from haloforge.generate.decoding import Decoder, Row
+from haloforge.generate.decoding import Decoder, Prompt, Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,26 +40,37 @@ class _Finished(StoppingCriteria):
         return torch.tensor([stop or row.finish_reason is not None for row in self.rows], device=input_ids.device)
 
 
-def run_batches(model: "PreTrainedModel", rows: Sequence[Row], decoder: Decoder, count: int) -> Iterator[list[Row]]:
-    """Complete the rows in left-padded batches of `count`; yields each batch when all of it is finished."""
-    longest_first = sorted(rows, key=lambda row: -len(row.prompt))
-    for start in range(0, len(longest_first), count):
-        batch = longest_first[start : start + count]
-        if decoder.should_stop():
-            return
+def run_batches(
+    model: "PreTrainedModel", prompts: Sequence[Prompt], decoder: Decoder, count: int
+) -> Iterator[list[Row]]:
+    """Complete the prompts in left-padded batches of `count` rows; yields each batch when all of it is finished."""
+    rows = chain.from_iterable(prompt.rows() for prompt in prompts)
+    while not decoder.should_stop() and (batch := list(islice(rows, count))):
         width = max(len(row.prompt) for row in batch)
         padding = [width - len(row.prompt) for row in batch]
         ids = [[0] * pad + list(row.prompt) for pad, row in zip(padding, batch, strict=True)]
         seen = [[0] * pad + [1] * len(row.prompt) for pad, row in zip(padding, batch, strict=True)]
-        model.generate(
-            input_ids=torch.tensor(ids, device=model.device),
-            attention_mask=torch.tensor(seen, device=model.device),
-            max_new_tokens=max(row.limit for row in batch),
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=None,
-            pad_token_id=0,
-            logits_processor=LogitsProcessorList([_Sampler(batch, decoder)]),
-            stopping_criteria=StoppingCriteriaList([_Finished(batch, decoder.should_stop)]),
-        )
+        with _own_settings_only(model):
+            model.generate(
+                input_ids=torch.tensor(ids, device=model.device),
+                attention_mask=torch.tensor(seen, device=model.device),
+                max_new_tokens=max(row.limit for row in batch),
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=None,
+                pad_token_id=0,
+                logits_processor=LogitsProcessorList([_Sampler(batch, decoder)]),
+                stopping_criteria=StoppingCriteriaList([_Finished(batch, decoder.should_stop)]),
+            )
         yield [row for row in batch if row.finish_reason is not None]
+
+
+@contextmanager
+def _own_settings_only(model: "PreTrainedModel") -> Iterator[None]:
+    """Without what the model's authors set for `generate` (repetition penalties, forbidden words): log-probabilities
+    must be the model's own, as training will compute them."""
+    theirs, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = theirs

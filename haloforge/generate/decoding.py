@@ -5,7 +5,7 @@ Tokens are chosen by exact nucleus sampling without sorting the vocabulary.
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,17 +23,18 @@ _FIRST_WIDTH = 64
 
 @dataclass(slots=True)
 class Row:
-    """One unfinished completion of a batch. `random` is its own stream, so no other row can change what it draws.
+    """One unfinished completion. `random` is its own stream, so no other row can change what it draws.
 
-    `position` is its problem's place in the request, `index` its number among that problem's samples, `limit` the
-    most tokens that it may have.
+    `index` is its number among the samples of its prompt, `limit` the most tokens that it may have; text is cut before
+    a string in `stop`; `position` is its problem's place in the request.
     """
 
-    position: int
     index: int
     prompt: Sequence[int]
     limit: int
     random: random.Random
+    stop: tuple[str, ...] = ()
+    position: int = 0
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish_reason: FinishReason | None = None
@@ -44,13 +45,39 @@ class Row:
         """Tokens of prompt and completion together."""
         return len(self.prompt) + len(self.tokens)
 
+    @property
+    def width(self) -> int:
+        """What `length` may become."""
+        return len(self.prompt) + self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt and which of its samples are wanted. A row is made when its turn comes: there may be 200,000 of them.
+
+    `limit` is the most tokens of a completion.
+    """
+
+    ids: Sequence[int]
+    limit: int
+    indexes: Sequence[int]
+    new_row: Callable[["Prompt", int], Row]
+
+    def rows(self) -> Iterator[Row]:
+        """Its samples in their order."""
+        return (self.new_row(self, index) for index in self.indexes)
+
+    @property
+    def width(self) -> int:
+        """Tokens of prompt and completion together, at most."""
+        return len(self.ids) + self.limit
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What ends a completion: an end token, a stop string in its text, or its limit of tokens."""
+    """What ends a completion: an end token, one of its stop strings, or its limit of tokens."""
 
     tokens: frozenset[int]
-    strings: tuple[str, ...]
     decode: Callable[[Sequence[int]], str]
 
     def add(self, row: Row, token: int, logprob: float) -> None:
@@ -66,14 +93,14 @@ class Ending:
         """The completion without its end token, cut before the first stop string."""
         ended = bool(row.tokens) and row.tokens[-1] in self.tokens
         text = self.decode(row.tokens[:-1] if ended else row.tokens)
-        return text[: min((place for stop in self.strings if (place := text.find(stop)) >= 0), default=None)]
+        return text[: min((place for stop in row.stop if (place := text.find(stop)) >= 0), default=None)]
 
     def _stops(self, row: Row) -> bool:
-        if not self.strings:
+        if not row.stop:
             return False
-        longest = max(map(len, self.strings))  # in characters: every token adds at least one, or a part of one
+        longest = max(map(len, row.stop))  # in characters: every token adds at least one, or a part of one
         tail = self.decode(row.tokens[-longest - 4 :])
-        return any(stop in tail for stop in self.strings)
+        return any(stop in tail for stop in row.stop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What every generation engine promises. Nothing here knows an engine."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from haloforge.records import Message, Problem, Sample
@@ -21,13 +21,34 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """`n` samples of every problem, with indexes 0 to n-1, except those whose (task id, index) is in `skip`."""
+    """`n` samples of every problem, with indexes 0 to n-1, except those whose (task id, index) is in `skip`.
+
+    `counts` holds the problems of which another number is wanted, `seeds` those with another seed, both by task id.
+    `cache_gib` is the memory that a local model's keys and values may take, in GiB; None leaves it to the machine.
+    """
 
     problems: Sequence[Problem]
     n: int
     params: SamplingParams
     seed: int
     skip: Collection[tuple[str, int]] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    cache_gib: float | None = None
+
+    @property
+    def size(self) -> int:
+        """How many samples that makes, those in `skip` included."""
+        return sum(self.counts.get(problem.task_id, self.n) for problem in self.problems)
+
+    def indexes(self, problem: Problem) -> list[int]:
+        """Which samples of a problem are wanted."""
+        wanted = range(self.counts.get(problem.task_id, self.n))
+        return [index for index in wanted if (problem.task_id, index) not in self.skip]
+
+    def seed_of(self, problem: Problem, index: int) -> int:
+        """The seed of one sample."""
+        return sample_seed(self.seeds.get(problem.task_id, self.seed), problem.task_id, index)
 
 
 def never() -> bool:

@@ -2,14 +2,16 @@
 
 import random
 import time
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 
 from haloforge.generate.batches import run_batches
-from haloforge.generate.decoding import Decoder, Ending, Row, pick
-from haloforge.generate.engine import SampleRequest, SamplingParams, never, sample_seed
+from haloforge.generate.budget import cache_bytes
+from haloforge.generate.decoding import Decoder, Ending, Prompt, Row, pick
+from haloforge.generate.engine import SampleRequest, SamplingParams, never
 from haloforge.generate.packing import pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
 from haloforge.generate.slots import fits, run_slots
@@ -22,13 +24,18 @@ SLOTS = {"cpu": 64, "cuda": 256}
 _BATCH = 16
 """Rows of `model.generate` at a time."""
 
+_RENDERED_UNHEARD = 256
+"""Prompts rendered between two looks at whether the user asked to stop."""
+
 
 class LocalEngine:
     """Samples from a loaded model. Until `close` the model is changed: its adapter is merged in place, and on a CPU
     its weights are packed in another layout, so neither train nor save it before.
 
-    Every sample has a random stream of its own, so the same seed and the same problems on the same machine give the
-    same tokens; in another batch only floating-point noise in the model's numbers can change them.
+    Every sample has a random stream of its own, so the same seed gives the same tokens, whatever is sampled beside it
+    and in however many slots. Only floating-point noise may differ, because a CPU or GPU adds in another order when
+    more or fewer rows are multiplied at once: log-probs by some 1e-6 in float32 (1e-2 in bfloat16), and a token where
+    the draw, or a greedy tie, is closer to the edge than that; from there on that sample goes another way.
     """
 
     name = "local"
@@ -41,26 +48,30 @@ class LocalEngine:
         self.was_training = loaded.model.training
         self.loaded = loaded
         self.slots = slots
+        decode = partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        self.ending = Ending(end_tokens(loaded), decode)
         loaded.model.eval()
 
     def generate(self, request: SampleRequest, should_stop: Callable[[], bool] = never) -> Iterator[Sample]:
-        """See Engine. A prompt that leaves the model no room for an answer gives empty samples, cut at `length`."""
-        problems, params, seed = request.problems, request.params, request.seed
-        prompts = [tuple(render(self.tokenizer, problem, self.protocol)) for problem in problems]
-        rows = [
-            self._row(prompt, params, sample_seed(seed, problem.task_id, index), position, index)
-            for position, (problem, prompt) in enumerate(zip(problems, prompts, strict=True))
-            for index in range(request.n)
-            if (problem.task_id, index) not in request.skip
-        ]
-        ending = self._ending((*params.stop, *stop_strings(self.tokenizer, problems, self.protocol)))
-        for row in rows:
-            if row.limit < 1:
-                yield self._sample(row, problems[row.position], seed, "")
-        fitting = sorted((row for row in rows if row.limit >= 1), key=lambda row: -len(row.prompt))
-        for finished in self._run(fitting, params, ending, should_stop):
+        """See Engine. One pool: the longest prompt first, the samples of a prompt together.
+
+        A prompt that leaves the model no room for an answer gives empty samples, cut at `length`.
+        """
+        prompts: list[Prompt] = []
+        for position, problem in enumerate(request.problems):
+            if position % _RENDERED_UNHEARD == 0 and should_stop():
+                return
+            if indexes := request.indexes(problem):
+                prompt = self._prompt(request, position, indexes)
+                if prompt.limit >= 1:
+                    prompts.append(prompt)
+                else:
+                    yield from (self._sample(row, request, problem) for row in prompt.rows())
+        prompts.sort(key=lambda prompt: -len(prompt.ids))
+        budget = cache_bytes(self.model, request.cache_gib)
+        for finished in self._run(prompts, request.params, budget, should_stop):
             for row in finished:
-                yield self._sample(row, problems[row.position], seed, ending.text(row))
+                yield self._sample(row, request, request.problems[row.position])
 
     def stream(
         self,
@@ -70,12 +81,12 @@ class LocalEngine:
         should_stop: Callable[[], bool] = never,
     ) -> Iterator[str]:
         """See Engine. Models that do not run in slots give their answer in one piece."""
-        prompt = tuple(render_messages(self.tokenizer, messages))
-        row = self._row(prompt, params, seed)
-        ending = self._ending(params.stop)
+        ids = render_messages(self.tokenizer, messages)
+        row = Row(0, ids, self._limit(ids, params), random.Random(seed), params.stop)
+        prompts = [Prompt(ids, row.limit, [0], lambda prompt, index: row)] if row.limit >= 1 else []
         sent = ""
-        for _ in self._run([row] if row.limit >= 1 else [], params, ending, should_stop):
-            text = ending.text(row)
+        for _ in self._run(prompts, params, cache_bytes(self.model, None), should_stop):
+            text = self.ending.text(row)
             if row.finish_reason is None:
                 text = _unchanging_part(text, params.stop)
             if len(text) > len(sent):
@@ -88,40 +99,43 @@ class LocalEngine:
         self._undo_merge()
         self.loaded.model.train(self.was_training)
 
-    def _row(
-        self, prompt: tuple[int, ...], params: SamplingParams, seed: int, position: int = 0, index: int = 0
-    ) -> Row:
-        context = _context_length(self.model)
-        room = params.max_new_tokens if context is None else context - len(prompt)
-        return Row(position, index, prompt, min(params.max_new_tokens, room), random.Random(seed))
+    def _prompt(self, request: SampleRequest, position: int, indexes: Sequence[int]) -> Prompt:
+        """A problem's prompt as four bytes per token: all prompts of a request are in memory at once."""
+        problem = request.problems[position]
+        ids = array("i", render(self.tokenizer, problem, self.protocol))
+        stop = (*request.params.stop, *stop_strings(self.tokenizer, problem, self.protocol))
 
-    def _ending(self, stop: tuple[str, ...]) -> Ending:
-        return Ending(
-            tokens=end_tokens(self.loaded),
-            strings=stop,
-            decode=partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-        )
+        def new_row(prompt: Prompt, index: int) -> Row:
+            return Row(index, ids, prompt.limit, random.Random(request.seed_of(problem, index)), stop, position)
+
+        return Prompt(ids, self._limit(ids, request.params), indexes, new_row)
+
+    def _limit(self, ids: Sequence[int], params: SamplingParams) -> int:
+        """How many tokens an answer may have."""
+        context = _context_length(self.model)
+        return params.max_new_tokens if context is None else min(params.max_new_tokens, context - len(ids))
 
     @torch.inference_mode()
     def _run(
-        self, rows: list[Row], params: SamplingParams, ending: Ending, should_stop: Callable[[], bool]
+        self, prompts: Sequence[Prompt], params: SamplingParams, budget: int, should_stop: Callable[[], bool]
     ) -> Iterator[list[Row]]:
         choose = partial(pick, temperature=params.temperature, top_p=params.top_p, top_k=params.top_k)
-        decoder = Decoder(choose, ending, should_stop)
+        decoder = Decoder(choose, self.ending, should_stop)
         if fits(self.model):
-            count = self.slots or SLOTS.get(self.model.device.type, _BATCH)
-            yield from run_slots(self.model, rows, decoder, count)
+            most = self.slots or SLOTS.get(self.model.device.type, _BATCH)
+            yield from run_slots(self.model, prompts, decoder, most, budget)
         else:
-            yield from run_batches(self.model, rows, decoder, self.slots or _BATCH)
+            yield from run_batches(self.model, prompts, decoder, self.slots or _BATCH)
 
-    def _sample(self, row: Row, problem: Problem, seed: int, text: str) -> Sample:
+    def _sample(self, row: Row, request: SampleRequest, problem: Problem) -> Sample:
+        text = self.ending.text(row)
         return Sample(
             task_id=problem.task_id,
             index=row.index,
             text=text,
             code=self.protocol.extract(self.protocol.prefill + text, problem),
             finish_reason=row.finish_reason or "length",
-            seed=sample_seed(seed, problem.task_id, row.index),
+            seed=request.seed_of(problem, row.index),
             prompt_ids=tuple(row.prompt),
             token_ids=tuple(row.tokens),
             logprobs=tuple(row.logprobs),

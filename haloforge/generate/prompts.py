@@ -75,14 +75,11 @@ def render(
     return render_messages(tokenizer, protocol.messages(problem), protocol.prefill)
 
 
-def stop_strings(
-    tokenizer: "PreTrainedTokenizerBase", problems: Sequence[Problem], protocol: PromptProtocol
-) -> tuple[str, ...]:
-    """What ends an answer to any of these problems."""
+def stop_strings(tokenizer: "PreTrainedTokenizerBase", problem: Problem, protocol: PromptProtocol) -> tuple[str, ...]:
+    """What ends an answer to a problem."""
     if protocol.base_prompt is None or not _is_plain(tokenizer, protocol):
         return protocol.stop
-    own = [protocol.base_stop(problem) for problem in problems]
-    return tuple(stop for stop in own[0] if all(stop in other for other in own)) if own else ()
+    return protocol.base_stop(problem)
 
 
 def _is_plain(tokenizer: "PreTrainedTokenizerBase", protocol: PromptProtocol) -> bool:

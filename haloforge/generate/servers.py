@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from haloforge.errors import BackendError
-from haloforge.generate.engine import SampleRequest, SamplingParams, never, sample_seed
+from haloforge.generate.engine import SampleRequest, SamplingParams, never
 from haloforge.generate.prompts import PromptProtocol
 from haloforge.generate.transport import Overloaded, Transport
 from haloforge.records import FinishReason, Message, Problem, Sample
@@ -49,8 +49,7 @@ class ServerEngine:
 
     def generate(self, request: SampleRequest, should_stop: Callable[[], bool] = never) -> Iterator[Sample]:
         """See Engine. `concurrency` requests are in flight at once; the protocol's prefill is not sent."""
-        pairs = [(problem, index) for problem in request.problems for index in range(request.n)]
-        wanted = iter([(problem, index) for problem, index in pairs if (problem.task_id, index) not in request.skip])
+        wanted = ((problem, index) for problem in request.problems for index in request.indexes(problem))
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix=f"generate-{self.name}")
         stopping = threading.Event()  # only this thread may call should_stop, which may read a database
         in_flight: set[Future[Sample | None]] = set()
@@ -58,7 +57,7 @@ class ServerEngine:
             while True:
                 while len(in_flight) < self.concurrency and not should_stop() and (item := next(wanted, None)):
                     problem, index = item
-                    seed = sample_seed(request.seed, problem.task_id, index)
+                    seed = request.seed_of(problem, index)
                     in_flight.add(pool.submit(self._sample, problem, index, request.params, seed, stopping))
                 if not in_flight:
                     return

@@ -3,18 +3,21 @@
 Each prompt is run once and its keys and values are copied into the slots of its samples. A slot whose completion is
 finished takes the next one at once. When none is waiting, the last slot moves into the free one, so the cost of a step
 is that of the completions that still run. Keys and values lie in one preallocated tensor per layer, left-aligned:
-row r of a step attends to positions 0..length[r].
+row r of a step attends to positions 0..length[r]. Under grouped-query attention they are never expanded: transformers
+counts the query heads of a group as the queries of one key head, where a step has a single token per row.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psutil
+import numpy as np
 import torch
-from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
+from transformers.cache_utils import Cache, CacheLayerMixin
 
-from haloforge.generate.decoding import Decoder, Row
+from haloforge.errors import MachineError
+from haloforge.generate.budget import token_bytes
+from haloforge.generate.decoding import Decoder, Prompt, Row
+from haloforge.generate.prefill import Arrivals, Prefilled
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -22,11 +25,8 @@ if TYPE_CHECKING:
 FULL_ATTENTION = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "smollm3", "starcoder2"})
 """Architectures of which every layer attends to all positions and keeps plain keys and values."""
 
-_MEMORY_SHARE = 0.5
-"""Share of the free memory that keys and values may take."""
-
-_SHORTEST_SHARED_PREFIX = 8
-"""Tokens; a shorter common beginning of all prompts is not run separately."""
+_SLOTS_PER_PROMPT_AHEAD = 8
+"""One prompt is run ahead of its turn for so many slots: its keys and values need less memory than a slot."""
 
 
 def fits(model: "PreTrainedModel") -> bool:
@@ -47,8 +47,8 @@ class SlotLayer(CacheLayerMixin):
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Allocate from the shape of a first batch; zeros, because what is masked must not be NaN."""
         count, width = self.slots.count, self.slots.width
-        self.keys = key_states.new_zeros(count, key_states.shape[1], width, key_states.shape[3])
-        self.values = value_states.new_zeros(count, value_states.shape[1], width, value_states.shape[3])
+        self.keys = _zeros(key_states, (count, key_states.shape[1], width, key_states.shape[3]))
+        self.values = _zeros(value_states, (count, value_states.shape[1], width, value_states.shape[3]))
         self.is_initialized = True
 
     def update(
@@ -94,7 +94,7 @@ class Slots:
         mask = torch.zeros(hidden.shape, dtype=dtype, device=where.device).masked_fill_(hidden, torch.finfo(dtype).min)
         return where[:, None], mask[:, None, None]
 
-    def place(self, prompt: "Prefilled", slots: Sequence[int]) -> None:
+    def place(self, prompt: Prefilled, slots: Sequence[int]) -> None:
         """Copy the keys and values of a prompt into slots."""
         where = torch.tensor(slots, device=self.rows.device)
         for layer, (keys, values) in zip(self.layers, prompt.layers, strict=True):
@@ -103,6 +103,17 @@ class Slots:
             layer.keys[where, :, : keys.shape[1]] = keys
             layer.values[where, :, : keys.shape[1]] = values
 
+    def refit(self, active: Sequence[Row], width: int, count: int) -> None:
+        """Make them `count` slots of `width` positions; layer by layer, so that only one is in memory twice."""
+        reach = max((row.length for row in active), default=0)
+        self.count, self.width = count, width
+        self.rows = torch.arange(count, device=self.rows.device)
+        for layer in self.layers:
+            before = layer.keys, layer.values
+            layer.lazy_initialization(*before)
+            layer.keys[: len(active), :, :reach] = before[0][: len(active), :, :reach]
+            layer.values[: len(active), :, :reach] = before[1][: len(active), :, :reach]
+
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of one slot into another."""
         for layer in self.layers:
@@ -110,94 +121,64 @@ class Slots:
             layer.values[target, :, :length] = layer.values[source, :, :length]
 
 
-@dataclass(frozen=True, slots=True)
-class Prefilled:
-    """A prompt after its one forward pass: keys and values (heads, length, size) per layer, logits of what follows."""
+def run_slots(
+    model: "PreTrainedModel", prompts: Sequence[Prompt], decoder: Decoder, most: int, cache_bytes: int
+) -> Iterator[list[Row]]:
+    """Complete the prompts, in their order, in as many slots as `cache_bytes` hold, at most `most`; after every step
+    yields the rows that it finished (often none).
 
-    layers: list[tuple[torch.Tensor, torch.Tensor]]
-    logits: torch.Tensor
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all keys and values."""
-        return sum(keys.nbytes + values.nbytes for keys, values in self.layers)
-
-
-class Prefill:
-    """Runs each prompt once, when its first sample is due. The common beginning of all prompts is run once for all."""
-
-    def __init__(self, model: "PreTrainedModel", prompts: Sequence[Sequence[int]]) -> None:
-        self.model = model
-        self.prefix = _common_prefix(prompts)
-        self.start = self._forward(self.prefix, None)[0] if self.prefix else None
-        self.newest: tuple[Sequence[int], Prefilled] | None = None
-
-    def __call__(self, prompt: Sequence[int]) -> Prefilled:
-        """Keys, values and next-token logits of one prompt; the newest prompt is kept for its remaining samples."""
-        if self.newest is None or self.newest[0] is not prompt:
-            layers, logits = self._forward(prompt[len(self.prefix) :], self.start)
-            self.newest = (prompt, Prefilled([(keys[0], values[0]) for keys, values in layers], logits))
-        return self.newest[1]
-
-    def _forward(
-        self, ids: Sequence[int], past: list[tuple[torch.Tensor, torch.Tensor]] | None
-    ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]], torch.Tensor]:
-        cache = DynamicCache(past, config=self.model.config) if past else DynamicCache(config=self.model.config)
-        tokens = torch.tensor([list(ids)], device=self.model.device)
-        out = self.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        return [(layer.keys, layer.values) for layer in cache.layers], out.logits[0, -1]
-
-
-def run_slots(model: "PreTrainedModel", rows: Sequence[Row], decoder: Decoder, count: int) -> Iterator[list[Row]]:
-    """Complete the rows in at most `count` slots; after every step yields those that it finished (often none).
-
-    Rows of one prompt must be neighbours. Greedy results equal those of `model.generate`.
+    Greedy results equal those of `model.generate`. How many slots there are changes nothing but floating-point noise.
     """
-    if not rows:
+    if not prompts:
         return
-    waiting, active = list(reversed(rows)), list[Row]()
-    width = max(len(row.prompt) + row.limit for row in rows)
-    prefill = Prefill(model, [row.prompt for row in rows])
-    slot_bytes = prefill(waiting[-1].prompt).nbytes * width // len(waiting[-1].prompt)
-    count = min(count, len(rows), _affordable(slot_bytes, model.device))
+    width, most = max(prompt.width for prompt in prompts), min(most, sum(len(prompt.indexes) for prompt in prompts))
+    count = min(most, affordable(model, width, cache_bytes))
     slots = Slots(model.config.num_hidden_layers, count, width, model.device)
-    while (waiting or active) and not decoder.should_stop():
-        finished: list[Row] = []
-        while waiting and len(active) < slots.count:
-            prompt = waiting[-1].prompt
-            group = _take_same_prompt(waiting, prompt, slots.count - len(active))
-            prefilled = prefill(prompt)
-            slots.place(prefilled, range(len(active), len(active) + len(group)))
-            decoder.advance(group, prefilled.logits.expand(len(group), -1))
-            active += group
-            finished += _remove_finished(slots, active)
+    arrivals = Arrivals(model, prompts, max(1, count // _SLOTS_PER_PROMPT_AHEAD))
+    active: list[Row] = []
+    while not decoder.should_stop():
+        width = max([arrivals.width, *(row.width for row in active)])
+        if 2 * width <= slots.width and slots.count < most:  # the widest are done: the others share their memory
+            slots.refit(active, width, min(most, affordable(model, width, cache_bytes)))
+        finished = _fill(slots, active, arrivals, decoder)
         if active:
-            positions, mask = slots.begin([row.length - 1 for row in active])
-            out = model(
-                input_ids=torch.tensor([row.tokens[-1:] for row in active], device=model.device),
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=slots.cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            decoder.advance(active, out.logits[:, -1])
+            _step(model, slots, active, decoder)
             finished += _remove_finished(slots, active)
+        elif not finished:
+            return
         yield finished
 
 
-def _affordable(slot_bytes: int, device: torch.device) -> int:
-    """How many slots fit into the memory that is free."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    return max(1, int(free * _MEMORY_SHARE) // slot_bytes)
+def affordable(model: "PreTrainedModel", width: int, cache_bytes: int) -> int:
+    """How many slots of `width` tokens `cache_bytes` hold, with the prompts that are run ahead; at least one."""
+    slot = width * token_bytes(model)
+    return max(1, int(cache_bytes / (slot * (1 + 1 / _SLOTS_PER_PROMPT_AHEAD))))
 
 
-def _take_same_prompt(waiting: list[Row], prompt: Sequence[int], most: int) -> list[Row]:
-    """Take up to `most` rows of one prompt from the end of `waiting`."""
-    group: list[Row] = []
-    while waiting and len(group) < most and waiting[-1].prompt is prompt:
-        group.append(waiting.pop())
-    return group
+def _fill(slots: Slots, active: list[Row], arrivals: Arrivals, decoder: Decoder) -> list[Row]:
+    """Put waiting completions into the free slots, each with its first token; returns those that it finished."""
+    finished: list[Row] = []
+    while len(active) < slots.count and (arrival := arrivals.take(slots.count - len(active))):
+        group, prompt = arrival
+        slots.place(prompt, range(len(active), len(active) + len(group)))
+        decoder.advance(group, prompt.logits.expand(len(group), -1))
+        active += group
+        finished += _remove_finished(slots, active)
+    return finished
+
+
+def _step(model: "PreTrainedModel", slots: Slots, active: Sequence[Row], decoder: Decoder) -> None:
+    """One more token for every active row."""
+    positions, mask = slots.begin([row.length - 1 for row in active])
+    out = model(
+        input_ids=torch.tensor([row.tokens[-1:] for row in active], device=model.device),
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=slots.cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    decoder.advance(active, out.logits[:, -1])
 
 
 def _remove_finished(slots: Slots, active: list[Row]) -> list[Row]:
@@ -213,10 +194,18 @@ def _remove_finished(slots: Slots, active: list[Row]) -> list[Row]:
     return finished
 
 
-def _common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
-    """The common beginning of all prompts, without the last token of the shortest; empty when too short to help."""
-    in_order = sorted(map(list, prompts))
-    first, last = in_order[0], in_order[-1]
-    most = min(map(len, prompts)) - 1
-    same = next((i for i in range(most) if first[i] != last[i]), max(most, 0))
-    return first[:same] if same >= _SHORTEST_SHARED_PREFIX else []
+def _zeros(like: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Zeros of the same kind; on a CPU the system gives the memory when it is written to, so unused width costs none.
+
+    Raises MachineError when there is not enough.
+    """
+    size = like.dtype.itemsize * int(np.prod(shape))
+    try:
+        if like.device.type != "cpu":
+            return like.new_zeros(shape)
+        return torch.from_numpy(np.zeros(size, dtype=np.uint8)).view(like.dtype).view(shape)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise MachineError(
+            f"there is no room for the keys and values of {shape[0]} completions at once; give "
+            "generation.cache_memory fewer GiB, or fewer max_new_tokens"
+        ) from error

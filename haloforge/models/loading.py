@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from haloforge.cores import usable_cores
 from haloforge.errors import ConfigError, MachineError, ModelError
 from haloforge.models.checkpoints import EMBEDDED, lineage_of, resolve
 from haloforge.models.embedded import embedded_folder
@@ -58,6 +59,7 @@ def load(
     """
     import torch
 
+    limit_threads()
     checkpoint = resolve(name)
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if target.type == "cuda" and not torch.cuda.is_available():
@@ -67,6 +69,17 @@ def load(
     model = model if in_4bit else model.to(target)  # a base in 4 bits is loaded onto its device
     model.train(trainable)
     return LoadedModel(model, tokenizer, checkpoint, target)
+
+
+def limit_threads() -> None:
+    """Use at most the cores that this process may run on; never more threads than PyTorch has been set to.
+
+    PyTorch counts the cores of the machine. In a container that is given two of sixty-four it would start sixty-four
+    threads, which wait for each other most of the time.
+    """
+    import torch
+
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
 def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTrainedTokenizerBase":

@@ -10,7 +10,14 @@ from haloforge.problems.formats.codeforces import with_answers
 from haloforge.problems.formats.mbpp import EXAMPLE_INTRO, with_example
 from haloforge.problems.hub import dataset_rows, newest_revision, solution_rows
 from haloforge.problems.load import adapt_rows, load_problems, scan_problems
-from haloforge.problems.manifest import Manifest, manifest_path, read_manifest, refuse_benchmark, write_manifest
+from haloforge.problems.manifest import (
+    Manifest,
+    manifest_path,
+    read_manifest,
+    refuse_benchmark,
+    refuse_other_data,
+    write_manifest,
+)
 from haloforge.problems.rows import SkippedRow, TrainingRow, TrainingRows, load_training_rows, training_row
 from haloforge.problems.sources import SOURCES, Source
 from haloforge.problems.starter import STARTER_SETS, load_starter
@@ -38,6 +45,7 @@ __all__ = [
     "newest_revision",
     "read_manifest",
     "refuse_benchmark",
+    "refuse_other_data",
     "scan_problems",
     "solution_rows",
     "training_row",

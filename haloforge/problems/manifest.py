@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from haloforge import __version__
-from haloforge.errors import DataError
+from haloforge.errors import ConfigError, DataError
 from haloforge.files import StrPath, read_text, sha256_of, write_text
 
 SCHEMA = "halo-forge/manifest/1"
@@ -71,6 +71,22 @@ def refuse_benchmark(data_file: StrPath) -> None:
             f"{data_file} is the test split of {manifest['dataset']}, and a model trained on it could not be judged "
             "by it; train on another file"
         )
+
+
+def refuse_other_data(output: StrPath, new: Mapping[str, str], *, overwrite: bool) -> None:
+    """Raises ConfigError when `output` holds other data than `new`, unless `overwrite`.
+
+    `new` holds entries of the manifest that the new file will have. The same data may be written again; a file that
+    was changed after it was written, or that never had a manifest, is other data.
+    """
+    if overwrite or not Path(output).exists():
+        return
+    old = read_manifest(output) if Path(output).is_file() else None
+    what = "no manifest says where it comes from, or it was changed since"
+    if old is not None:
+        what = "it holds " + (", ".join(f"{name} {old[name]}" for name in new if old.get(name)) or "other data")
+    if old is None or any(old.get(name) != value for name, value in new.items()):
+        raise ConfigError(f"{output} is there already, and {what}; give another --output, or --overwrite to replace it")
 
 
 def read_manifest(output: StrPath) -> dict[str, Any] | None:

@@ -6,10 +6,6 @@ from typing import Any, NamedTuple
 from haloforge.errors import ConfigError
 
 
-def _nothing_to_check(config: Any) -> None:
-    """For a stage that adds to its output, or writes the same again: what is there already is no obstacle."""
-
-
 class Stage(NamedTuple):
     """`run` does the work and reports it; `dry_run` returns what it would do, one line each, and changes nothing.
 
@@ -19,7 +15,7 @@ class Stage(NamedTuple):
 
     run: Callable[..., Any]
     dry_run: Callable[..., list[str]]
-    check_output: Callable[..., None] = _nothing_to_check
+    check_output: Callable[..., None]
 
 
 def load(name: str) -> Stage:
@@ -27,11 +23,11 @@ def load(name: str) -> Stage:
     if name == "data-prepare":
         import haloforge.stages.data.prepare as prepare
 
-        return Stage(prepare.run, prepare.dry_run)
+        return Stage(prepare.run, prepare.dry_run, prepare.check_output)
     if name == "data-generate":
         import haloforge.stages.data.generate as generate
 
-        return Stage(generate.run, generate.dry_run)
+        return Stage(generate.run, generate.dry_run, generate.check_output)
     if name == "sft":
         import haloforge.stages.sft as sft
 

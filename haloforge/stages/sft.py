@@ -4,19 +4,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
-from haloforge.problems import SkippedRow, TrainingRow, load_training_rows, refuse_benchmark
+from haloforge.problems import TrainingRow, load_training_rows, read_manifest
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
+from haloforge.stages.shared.training_files import FileRows, mixed, mixed_counts, read_training_files
 from haloforge.store import Report
 from haloforge.train import (
     Encoded,
-    Split,
+    Example,
     Training,
     encode,
     family,
@@ -26,8 +27,13 @@ from haloforge.train import (
     split_by_family,
 )
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 _MAX_NAMED = 10
 """Rows of one kind that a log line names."""
+_MANY_TIMES = 10
+"""A file whose rows are seen more often than this in one epoch is cautioned against."""
 _MAX_COMPARED_IN_DRY_RUN = 5000
 """A dry run should be quick: more rows than this are compared with the benchmarks only when the run starts."""
 
@@ -45,12 +51,12 @@ def run(config: SftConfig, report: Report) -> None:
     with file_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     rows = read_rows(config)
-    for line in [*_notices(config, rows), *_contamination_warnings(rows.split.train)]:
+    once(report, 0, "plan", lambda: {"files": [file.to_json() for file in rows.files]})
+    for line in [*_notices(config, rows), *_contamination_warnings(rows.train)]:
         report.log(line)
     tokenizer = load_tokenizer(config.model.name, progress=report.log)
-    learned = encode(rows.split.train, tokenizer, config.data.max_seq_length)
-    held_out = encode(rows.split.held_out, tokenizer, config.data.max_seq_length)
-    _describe(config, report, learned, held_out, rows.skipped)
+    material = _encoded(config, rows, tokenizer)
+    _describe(config, report, rows, material)
     training = Training(
         start=config.model.name,
         settings=config.training,
@@ -60,7 +66,9 @@ def run(config: SftConfig, report: Report) -> None:
         target=target,
         stage="sft",
     )
-    record = once(report, 0, "train", lambda: asdict(fit(training, learned.examples, held_out.examples, report)))
+    record = once(
+        report, 0, "train", lambda: asdict(fit(training, material.examples, material.held_out.examples, report))
+    )
     trained = record.findings
     steps, best_step, loss = trained["steps"], trained["best_step"], trained["eval_loss"]
     evaluated = f", held-out loss {loss:.3f} at step {best_step}" if loss else ""
@@ -80,17 +88,15 @@ def dry_run(config: SftConfig) -> list[str]:
     check_output(config)
     _refuse_unwritable(target)
     rows = read_rows(config)
-    (train, held_out), skipped = rows.split, rows.skipped
-    is_small = len(train) <= _MAX_COMPARED_IN_DRY_RUN
-    steps = optimizer_steps(len(train), config.training)
+    is_small = len(rows.train) <= _MAX_COMPARED_IN_DRY_RUN
+    steps = optimizer_steps(sum(rows.counts), config.training)
     longest = config.data.max_seq_length
     return [
         f"model    {_start_text(config.model.name)}",
-        f"data     {config.data.train_file}: {len(train)} rows to learn from, {len(held_out)} held out, "
-        f"{len(skipped)} that cannot be used" + _names([f"line {s.line}" for s in skipped]),
+        *_data_lines(rows),
         *(
             f"caution  {line}"
-            for line in [*_notices(config, rows), *(_contamination_warnings(train) if is_small else [])]
+            for line in [*_notices(config, rows), *(_contamination_warnings(rows.train) if is_small else [])]
         ),
         *([] if is_small else ["caution  so many rows are compared with the benchmarks when the run starts"]),
         f"lengths  rows of more than {longest} tokens will be left out; they are counted once the tokenizer is loaded",
@@ -101,37 +107,90 @@ def dry_run(config: SftConfig) -> list[str]:
 
 
 class Rows(NamedTuple):
-    """Rows to learn from and to evaluate on, lines that cannot be used, and how many rows were in both files.
+    """The files to learn from, the rows to evaluate on, and how many rows were in both; those are left out of `files`.
 
-    Those `in_both` are left out of the rows to learn from.
+    No family of problems is on both sides.
     """
 
-    split: Split
-    skipped: tuple[SkippedRow, ...]
-    in_both: int = 0
+    files: Sequence[FileRows]
+    held_out: list[TrainingRow]
+    in_both: int
+
+    @property
+    def train(self) -> list[TrainingRow]:
+        """Every row to learn from, once, in the order of the files."""
+        return [row for file in self.files for row in file.rows]
+
+    @property
+    def counts(self) -> list[int]:
+        """How many rows of each file are seen in an epoch."""
+        return mixed_counts([len(file.rows) for file in self.files], [file.weight for file in self.files])
 
 
 def read_rows(config: SftConfig) -> Rows:
     """The rows of the files; no family is on both sides. Raises DataError when nothing is left to learn from."""
-    refuse_benchmark(config.data.train_file)
-    loaded = load_training_rows(config.data.train_file)
-    rows: list[TrainingRow] = list(loaded.rows[: config.data.max_samples])
+    files = read_training_files(config.data.files, config.data.max_samples)
+    rows = [row for file in files for row in file.rows]
     if config.data.validation_file is None:
-        return Rows(split_by_family(rows, config.data.validation_split, config.seed), loaded.skipped)
-    held_out = list(load_training_rows(config.data.validation_file).rows)
+        held_out = split_by_family(rows, config.data.validation_split, config.seed).held_out
+    else:
+        held_out = list(load_training_rows(config.data.validation_file).rows)
     families = {family(row) for row in held_out}
-    train = [row for row in rows if family(row) not in families]
-    if not train:
-        raise DataError(
-            f"{config.data.train_file} has nothing that is not in {config.data.validation_file} too, so nothing is "
-            "left to learn from; give other rows to validate on"
-        )
-    return Rows(Split(train, held_out), loaded.skipped, len(rows) - len(train))
+    files = [file.without(families) for file in files]
+    left = sum(len(file.rows) for file in files)
+    in_both = len(rows) - left if config.data.validation_file else 0
+    return Rows(files, held_out, in_both)
+
+
+class Material(NamedTuple):
+    """The rows as token ids: what each file holds, what is evaluated on, and the examples of an epoch."""
+
+    files: list[Encoded]
+    held_out: Encoded
+    examples: list[Example]
+
+
+def _encoded(config: SftConfig, rows: Rows, tokenizer: "PreTrainedTokenizerBase") -> Material:
+    """Raises DataError for a file of which nothing is left."""
+    files, longest = [], config.data.max_seq_length
+    for file in rows.files:
+        try:
+            files.append(encode(file.rows, tokenizer, longest))
+        except DataError as error:
+            raise DataError(f"{file.file} {error}") from error
+        if not files[-1].examples:
+            raise DataError(f"{file.file}: every row has more than {longest} tokens; give a larger --max-seq-length")
+    held_out = encode(rows.held_out, tokenizer, longest)
+    weights = [file.weight for file in rows.files]
+    return Material(files, held_out, mixed([encoded.examples for encoded in files], weights, config.seed))
+
+
+def _data_lines(rows: Rows) -> list[str]:
+    lines = []
+    for file, count in zip(rows.files, rows.counts, strict=True):
+        weighted = f", {count} in an epoch by its weight {file.weight:g}" if len(rows.files) > 1 else ""
+        unused = f"{len(file.skipped)} that cannot be used" + _names([f"line {s.line}" for s in file.skipped])
+        held_out = f" {len(rows.held_out)} held out," if len(rows.files) == 1 else ""
+        lines.append(f"data     {file.file}: {len(file.rows)} rows to learn from{weighted},{held_out} {unused}")
+    if len(rows.files) > 1:
+        lines.append(f"data     together {sum(rows.counts)} rows in an epoch, {len(rows.held_out)} held out")
+    return lines
 
 
 def _notices(config: SftConfig, rows: Rows) -> list[str]:
+    manifests = {file.file: read_manifest(file.file) for file in rows.files}
+    not_meant = [
+        f"{file} is not meant for training, as its manifest says ({manifest['source']})"
+        for file, manifest in manifests.items()
+        if manifest and not manifest["for_training"]
+    ]
+    repeated = [
+        f"each row of {file.file} is seen {count / len(file.rows):.0f} times in an epoch; give it a smaller weight"
+        for file, count in zip(rows.files, rows.counts, strict=True)
+        if count > _MANY_TIMES * len(file.rows)
+    ]
     in_both = f"{rows.in_both} rows are left out, as {config.data.validation_file} holds their problems"
-    return [in_both] if rows.in_both else []
+    return [*not_meant, *repeated, *([in_both] if rows.in_both else [])]
 
 
 def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:
@@ -139,27 +198,28 @@ def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:
     return [warning] if warning else []
 
 
-def _describe(
-    config: SftConfig, report: Report, learned: Encoded, held_out: Encoded, skipped: tuple[SkippedRow, ...]
-) -> None:
-    """Log what is learned from and what is left out. Raises DataError when nothing is left."""
-    path, longest = config.data.train_file, config.data.max_seq_length
-    for skip in skipped[:_MAX_NAMED]:
-        report.log(f"{path} line {skip.line} is left out: {skip.reason}")
-    if len(skipped) > _MAX_NAMED:
-        report.log(f"{len(skipped) - _MAX_NAMED} more lines of {path} are left out")
-    too_long = [*learned.too_long, *held_out.too_long]
+def _describe(config: SftConfig, report: Report, rows: Rows, material: Material) -> None:
+    """Log what is learned from and what is left out."""
+    several, longest = len(rows.files) > 1, config.data.max_seq_length
+    too_long = list(material.held_out.too_long)
+    for file, encoded in zip(rows.files, material.files, strict=True):
+        for skip in file.skipped[:_MAX_NAMED]:
+            report.log(f"{file.file} line {skip.line} is left out: {skip.reason}")
+        if len(file.skipped) > _MAX_NAMED:
+            report.log(f"{len(file.skipped) - _MAX_NAMED} more lines of {file.file} are left out")
+        too_long += [f"{file.file} {name}" if several else name for name in encoded.too_long]
+        if several:
+            report.log(f"{file.file}: {len(encoded.examples)} rows with weight {file.weight:g}")
     if too_long:
         report.log(f"{len(too_long)} rows of more than {longest} tokens are left out" + _names(too_long))
-    if not learned.examples:
-        raise DataError(f"{path}: every row has more than {longest} tokens; give a larger --max-seq-length")
-    report.log(f"{len(learned.examples)} rows to learn from, {len(held_out.examples)} held out to evaluate on")
+    held_out = len(material.held_out.examples)
+    report.log(f"{len(material.examples)} rows to learn from, {held_out} held out to evaluate on")
     counts = {
-        "rows": len(learned.examples),
-        "held_out": len(held_out.examples),
-        "skipped": len(skipped),
+        "rows": len(material.examples),
+        "held_out": held_out,
+        "skipped": sum(len(file.skipped) for file in rows.files),
         "too_long": len(too_long),
-        "tokens": sum(len(example.input_ids) for example in learned.examples),
+        "tokens": sum(len(example.input_ids) for example in material.examples),
     }
     report.metric("data", 0, counts)
 

@@ -62,11 +62,12 @@ def nats(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> float:
 
 
 def tokens(db: Connection, sample_ids: Iterable[int]) -> Iterator[StoredTokens]:
-    """Token ids and log-probs of these samples, in the order of their ids."""
-    for ids in _batches(sorted(sample_ids)):
-        marks = ", ".join("?" * len(ids))
-        sql = f"select id, task_id, prompt_ids, token_ids, logprobs from samples where id in ({marks}) order by id"
-        yield from map(to_tokens, db.rows(sql, ids))
+    """Token ids and log-probs of these samples, by cycle, problem and index: never by id, which is the order in which
+    they were finished and stored."""
+    places = [row for ids in _batches(sorted(sample_ids)) for row in _rows_of(db, "cycle, task_id, idx, id", ids)]
+    for ids in _batches([row["id"] for row in sorted(places, key=lambda row: tuple(row.values()))]):
+        rows = {row["id"]: row for row in _rows_of(db, "id, task_id, prompt_ids, token_ids, logprobs", ids)}
+        yield from (to_tokens(rows[sample_id]) for sample_id in ids)
 
 
 def unverified_ids(
@@ -79,6 +80,13 @@ def unverified_ids(
         rows = db.rows(f"select s.id, s.task_id, s.idx {JOINED} where {where} and s.task_id = ?", [*args, task_id])
         ids |= {(row["task_id"], row["idx"]): row["id"] for row in rows}
     return ids
+
+
+def sample_keys(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> set[tuple[str, int]]:
+    """(task id, index) of the samples; of every task id there is one copy."""
+    shared: dict[str, str] = {}
+    rows = _pages(db, "s.task_id, s.idx", run_id, which)
+    return {(shared.setdefault(row["task_id"], row["task_id"]), row["idx"]) for row in rows}
 
 
 def _pages(db: Connection, columns: str, run_id: str, which: SampleFilter) -> Iterator[Row]:
@@ -96,6 +104,10 @@ def _pages(db: Connection, columns: str, run_id: str, which: SampleFilter) -> It
             return
         later = f"and ({key}) > ({', '.join('?' * len(names))})"
         last = [rows[-1][f"key_{name}"] for name in names]
+
+
+def _rows_of(db: Connection, columns: str, ids: list[int]) -> list[Row]:
+    return db.rows(f"select {columns} from samples where id in ({', '.join('?' * len(ids))})", ids)
 
 
 def _key(which: SampleFilter) -> list[str]:

@@ -52,3 +52,4 @@ class Store(Connection):
     nats = sample_pages.nats
     tokens = sample_pages.tokens
     unverified_ids = sample_pages.unverified_ids
+    sample_keys = sample_pages.sample_keys

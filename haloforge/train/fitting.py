@@ -8,12 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from datasets import Dataset
 from transformers import PrinterCallback
 from trl import SFTConfig
 
-from haloforge.cores import usable_cores
 from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
 from haloforge.models import Metadata, load, read_metadata, resolve
@@ -70,19 +68,9 @@ def _refuse_without_logprobs(settings: TrainingSettings, examples: _Trainable) -
         raise ConfigError(f"the loss {settings.loss} needs the samples' log-probs, which this engine does not give")
 
 
-def _limit_threads() -> None:
-    """Use at most the cores that this process may run on; never more threads than PyTorch has been set to.
-
-    PyTorch counts the cores of the machine. In a container that is given two of sixty-four it would start sixty-four
-    threads, which wait for each other most of the time.
-    """
-    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
-
-
 def _train(training: Training, data: _Data, report: Reporter, last: Path | None) -> None:
     settings, device = training.settings, Device.of_this_machine()
     numbers = precision(settings, device)
-    _limit_threads()
     loaded = load(
         training.start,
         trainable=True,

@@ -1,14 +1,16 @@
 """From a run's events to the numbers in charts and tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from haloforge.records import Event, Run, Status
+from haloforge.stages.shared.scores import score_name
 from haloforge.store import Store
 from haloforge.ui.formatting import number, percent
 
-HELD_OUT = "held-out pass@1, 95 % interval"
 Points = list[tuple[float, float]]
+Rate = tuple[float, float, float | None, float | None]
+"""A cycle, its pass rate, and the ends of the interval."""
 
 
 def losses(events: Iterable[Event]) -> dict[str, Points]:
@@ -25,7 +27,13 @@ def losses(events: Iterable[Event]) -> dict[str, Points]:
     return {line: sorted(points.items()) for line, points in lines.items()}
 
 
-def cycle_rates(events: Iterable[Event]) -> dict[str, list[tuple[float, float, float | None, float | None]]]:
+def held_out_score(events: Sequence[Event]) -> str:
+    """What a RAFT run's held-out score is called: a compile rate where the problems have no tests."""
+    shares = (e.data["values"].get("untested_share") for e in events if e.data["name"] == "cycle")
+    return f"held-out {score_name(next((share for share in shares if share is not None), 0.0))}"
+
+
+def cycle_rates(events: Sequence[Event]) -> dict[str, list[Rate]]:
     """Pass rates by cycle: held out with its interval, and on the training samples. Cycle 0 is the starting model."""
     evaluated, training = {}, {}
     for event in events:
@@ -36,7 +44,7 @@ def cycle_rates(events: Iterable[Event]) -> dict[str, list[tuple[float, float, f
             evaluated[step] = (step, values["eval_pass@1"], values.get("eval_low"), values.get("eval_high"))
         if values.get("train_pass_rate") is not None:
             training[step] = (step, values["train_pass_rate"], None, None)
-    rates = {HELD_OUT: evaluated, "training samples": training}
+    rates = {f"{held_out_score(events)}, 95 % interval": evaluated, "training samples": training}
     return {name: [points[step] for step in sorted(points)] for name, points in rates.items() if points}
 
 
@@ -49,8 +57,12 @@ class Cycle(NamedTuple):
 
 def held_out(store: Store, run: Run) -> list[Cycle]:
     """The cycles that were evaluated so far, in order."""
-    points = cycle_rates(store.events(run.id, kind="metric")).get(HELD_OUT, [])
-    return [Cycle(int(step), rate) for step, rate, *_ in points]
+    return [Cycle(int(step), rate) for step, rate, *_ in held_out_rates(store.events(run.id, kind="metric"))]
+
+
+def held_out_rates(events: Sequence[Event]) -> list[Rate]:
+    """The held-out score of every evaluated cycle."""
+    return next((points for name, points in cycle_rates(events).items() if name.startswith("held-out")), [])
 
 
 def best(cycles: Iterable[Cycle]) -> Cycle | None:
@@ -87,18 +99,21 @@ def key_figure(store: Store, run: Run) -> str:
         return "" if rows is None else f"{number(rows)} problems"
     if run.stage == "raft":
         top = best(held_out(store, run))
-        return f"pass@1 {percent(top.rate)}" if top else ""
+        name = held_out_score(store.events(run.id, kind="metric")).removeprefix("held-out ")
+        return f"{name} {percent(top.rate)}" if top else ""
     if run.stage not in _KEY_FIGURES:
         return ""
     metric, name, text = _KEY_FIGURES[run.stage]
     value = newest(store, run.id, metric).get(name)
     if value is None:
         return ""
-    return text.format(percent(value) if "pass@" in name else number(value))
+    untested = newest(store, run.id, metric).get("untested_share", 0.0)
+    return text.format(percent(value) if "pass@" in name else number(value), score=score_name(untested))
 
 
 _KEY_FIGURES = {
     "sft": ("train", "loss", "loss {}"),
-    "benchmark": ("benchmark", "pass@1", "pass@1 {}"),
+    "benchmark": ("benchmark", "pass@1", "{score} {}"),
+    "data-generate": ("verified", "written", "{} that passed"),
 }
 """Stage -> name of the metric, name of its value, and the text around it."""

@@ -52,7 +52,7 @@ class Worker:
         heavy = any(name in text for name in PACKAGES for text in (code, tests.setup, *tests.code, *tests.hidden))
         solution = self._zygote("solution", packages_too=heavy)
         if tests.kind == "none":
-            return compile_python(solution, code, limits, also_run=settings.run_after_compile)
+            return compile_python(solution, problem, code, limits, also_run=settings.run_after_compile)
         if tests.kind == "stdio":
             return run_python(solution, code, tests.cases, agree, limits, stop=stop)
         trial = Trial(self._suites.of(problem), code, limits, stop)

@@ -147,7 +147,7 @@ def test_a_full_disk_is_the_machines_fault_and_loses_nothing(full_disk: Path, tm
     write(full_disk / "kept.jsonl", PROBLEM)
     (full_disk / "filler").write_bytes(bytes(1000 * 1024))
     before = (full_disk / "kept.jsonl").read_text()
-    output = ("--output", str(full_disk / "kept.jsonl"))
+    output = ("--output", str(full_disk / "kept.jsonl"), "--overwrite")
     result = halo_forge(
         "data", "prepare", "--dataset", "starter-easy", *output, cwd=tmp_path, HALOFORGE_RUNS=str(tmp_path / "r")
     )

@@ -1,6 +1,7 @@
 """The local engine, on real tiny models."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from tiny import save_tiny_adapter, save_tiny_model, tiny_model, tiny_tokenizer
 
 from haloforge.generate import SampleRequest, SamplingParams, open_engine, sample_seed
 from haloforge.generate.local import LocalEngine
-from haloforge.generate.prompts import EVALPLUS, render, render_messages
-from haloforge.models import LoadedModel, load
+from haloforge.generate.prompts import EVALPLUS, PromptProtocol, messages, render, render_messages
+from haloforge.models import FALLBACK_CHAT_TEMPLATE, LoadedModel, load
 from haloforge.records import Checkpoint, Problem, Sample
 
 TEXTS = ["Add.", "Write a function that adds two numbers and returns the sum.", "x", "Sort a list, please.", "Why?"]
@@ -167,6 +168,28 @@ def test_a_stop_string_ends_and_cuts_the_text(model: Any) -> None:
         assert before.token_ids[: len(after.token_ids)] == after.token_ids
         if letter in before.text:
             assert after.finish_reason == "stop"
+
+
+def test_what_a_models_authors_set_for_generate_changes_no_logit_where_there_are_no_slots() -> None:
+    plain = sampled(LocalEngine(loaded_from(noisy(other_models()[3]))), 2, WARM)
+    model = noisy(other_models()[3])
+    theirs = model.generation_config
+    theirs.repetition_penalty, theirs.no_repeat_ngram_size, theirs.min_new_tokens = 3.0, 1, 20
+    theirs.bad_words_ids, theirs.suppress_tokens = [[plain[0].token_ids[0]]], [plain[1].token_ids[0]]
+    samples = sampled(LocalEngine(loaded_from(model)), 2, WARM)
+    assert [(s.token_ids, s.logprobs) for s in samples] == [(s.token_ids, s.logprobs) for s in plain]
+    assert model.generation_config is theirs
+
+
+def test_every_problem_has_stop_strings_of_its_own() -> None:
+    loaded = loaded_from(noisy(tiny_model(tiny_tokenizer())))
+    loaded.tokenizer.chat_template = FALLBACK_CHAT_TEMPLATE
+    plain = PromptProtocol("plain", messages, base_prompt=lambda problem: str(problem.prompt))
+    whole = sampled(LocalEngine(loaded, plain), 6, WARM)
+    letter = next(c for c in "etaoinshr0123456789(" if sum(c in s.text for s in whole if s.task_id == "t/1") >= 2)
+    stopping = replace(plain, base_stop=lambda problem: (letter,) if problem.task_id == "t/1" else ())
+    for before, after in zip(whole, sampled(LocalEngine(loaded, stopping), 6, WARM), strict=True):
+        assert after.text == (before.text.split(letter)[0] if before.task_id == "t/1" else before.text)
 
 
 def test_samples_that_are_there_already_are_not_made_again() -> None:

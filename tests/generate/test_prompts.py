@@ -98,10 +98,10 @@ def test_evalplus_ends_an_answer_as_the_model_and_the_task_ask_for() -> None:
     base.chat_template = FALLBACK_CHAT_TEMPLATE
     task = Problem("HumanEval/0", "def f():\n", meta={"prompt_is_code": True})
     prose = Problem("Mbpp/11", with_example("Write f.", "assert f() == 1"))
-    assert "\n```\n" in stop_strings(chat, [task], EVALPLUS) and "\ndef " not in stop_strings(chat, [task], EVALPLUS)
-    assert "\ndef " in stop_strings(base, [task], EVALPLUS) and "\n```\n" not in stop_strings(base, [task], EVALPLUS)
-    assert '\n"""' in stop_strings(base, [prose], EVALPLUS) and "\ndef " not in stop_strings(base, [prose], EVALPLUS)
-    assert "\nprint(" in stop_strings(base, [task, prose], EVALPLUS)
+    assert "\n```\n" in stop_strings(chat, task, EVALPLUS) and "\ndef " not in stop_strings(chat, task, EVALPLUS)
+    assert "\ndef " in stop_strings(base, task, EVALPLUS) and "\n```\n" not in stop_strings(base, task, EVALPLUS)
+    assert '\n"""' in stop_strings(base, prose, EVALPLUS) and "\ndef " not in stop_strings(base, prose, EVALPLUS)
+    assert "\nprint(" in stop_strings(base, task, EVALPLUS) and "\nprint(" in stop_strings(base, prose, EVALPLUS)
 
 
 def test_a_base_model_continues_the_bare_problem_under_evalplus_only() -> None:

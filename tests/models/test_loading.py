@@ -38,6 +38,20 @@ def test_a_folder_loads_in_fp32_on_the_cpu(base: Path) -> None:
     assert not loaded.model.training
 
 
+def test_a_load_leaves_no_more_threads_than_the_container_grants_cores(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        for threads, granted, expected in ((8, 2, 2), (1, 4, 1)):
+            torch.set_num_threads(threads)
+            monkeypatch.setattr("haloforge.models.loading.usable_cores", lambda cores=granted: cores)
+            load(str(base), device="cpu")
+            assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_model_is_named_by_its_name_not_by_a_cache_folder(base: Path) -> None:
     assert load(str(base), device="cpu").model.config._name_or_path == str(base.resolve())
 

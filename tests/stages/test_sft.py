@@ -11,9 +11,11 @@ from tiny import save_tiny_adapter, save_tiny_model
 
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError, ModelError, RunError, Stopped
-from haloforge.files import read_jsonl
+from haloforge.files import read_jsonl, sha256_of
 from haloforge.models import load, read_metadata, resolve
+from haloforge.problems import Manifest, write_manifest
 from haloforge.stages import sft
+from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report, Store
 
 ROWS: list[Mapping[str, Any]] = [
@@ -154,7 +156,7 @@ def test_what_is_validated_on_is_not_learned(model: str, report: Report, tmp_pat
 
 def test_a_file_that_is_validated_on_as_a_whole_is_refused(model: str, tmp_path: Path) -> None:
     settings = config(tmp_path, model, ROWS[:4])
-    with pytest.raises(DataError, match="nothing is left to learn from"):
+    with pytest.raises(DataError, match="every row of .*train.jsonl is held out .* nothing is left to learn from"):
         sft.dry_run(settings.changed({"data.validation_file": settings.data.train_file}))
 
 
@@ -164,6 +166,68 @@ def test_rows_of_a_public_benchmark_are_cautioned_against(shared_data: Path, mod
     assert any(
         line.startswith("caution  3 benchmark tasks are among the problems to train on (Mbpp/") for line in lines
     )
+
+
+def several(tmp_path: Path, model: str, **overrides: Any) -> SftConfig:
+    """Ten rows with weight 1 and two with weight 2, which has to be seen ten times each for that."""
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps({"prompt": f"Say {i}.", "completion": str(i)}) + "\n" for i in range(2)))
+    settings = config(tmp_path, model, data__validation_split=0, **overrides)
+    files = [{"file": settings.data.train_file, "weight": 1}, {"file": str(other), "weight": 2}]
+    return settings.changed({"data.train_file": files})
+
+
+def test_several_files_are_learned_in_the_ratio_of_their_weights(model: str, report: Report, tmp_path: Path) -> None:
+    settings = several(tmp_path, model)
+    lines = sft.dry_run(settings)
+    assert any("other.jsonl: 2 rows to learn from, 20 in an epoch by its weight 2, 0 that" in x for x in lines)
+    assert "data     together 30 rows in an epoch, 0 held out" in lines
+    sft.run(settings, report)
+    assert "30 rows to learn from, 0 held out" in said(report)
+    assert "steps    at most 8 (1 epochs)" in lines and "trained for 8 steps" in said(report)
+
+
+def test_rows_that_would_be_seen_very_often_are_cautioned_against(model: str, tmp_path: Path) -> None:
+    settings = several(tmp_path, model)
+    assert not any(line.startswith("caution") for line in sft.dry_run(settings))
+    first, second = (
+        {"file": file.file, "weight": weight} for file, weight in zip(settings.data.files, (1, 5), strict=True)
+    )
+    lines = sft.dry_run(settings.changed({"data.train_file": [first, second]}))
+    assert any("caution" in x and "other.jsonl is seen 25 times in an epoch; give it a smaller" in x for x in lines)
+
+
+def test_the_record_of_a_run_has_the_digest_and_the_weight_of_every_file(
+    model: str, report: Report, tmp_path: Path
+) -> None:
+    settings = several(tmp_path, model)
+    sft.run(settings, report)
+    record = recorded(report.store, report.run_id, 0, "plan")
+    assert record is not None
+    kept = [(file["file"], file["weight"], file["rows"], file["sha256"]) for file in record.findings["files"]]
+    assert kept == [(f.file, f.weight, n, sha256_of(f.file)) for f, n in zip(settings.data.files, (10, 2), strict=True)]
+
+
+def test_a_file_that_was_not_made_for_training_is_cautioned_against(model: str, tmp_path: Path) -> None:
+    settings = config(tmp_path, model)
+    write_manifest(tmp_path / "train.jsonl", Manifest(dataset="own", source="run r, all", for_training=False))
+    notice = f"caution  {settings.data.train_file} is not meant for training, as its manifest says (run r, all)"
+    assert notice in sft.dry_run(settings)
+
+
+def test_every_file_is_looked_through_for_benchmark_tasks(shared_data: Path, model: str, tmp_path: Path) -> None:
+    tasks = [row for _, row in read_jsonl(shared_data / "mbpp" / "mbpp.jsonl")][10:14]
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in tasks))
+    clean = config(tmp_path, model, data__validation_split=0)
+    files = [{"file": clean.data.train_file}, {"file": str(tmp_path / "tasks.jsonl")}]
+    assert any("4 benchmark tasks are among" in x for x in sft.dry_run(clean.changed({"data.train_file": files})))
+
+
+def test_a_file_of_which_nothing_is_short_enough_is_named(model: str, report: Report, tmp_path: Path) -> None:
+    settings = several(tmp_path, model)
+    (tmp_path / "other.jsonl").write_text(json.dumps({"prompt": "Go on.", "completion": "word " * 3000}) + "\n")
+    with pytest.raises(DataError, match=r"other.jsonl: every row has more than 2048 tokens"):
+        sft.run(settings, report)
 
 
 def test_a_dry_run_of_many_rows_leaves_the_comparison_to_the_run(model: str, tmp_path: Path) -> None:

@@ -58,9 +58,10 @@ def test_verdicts_come_back_whole(store: Store, run_id: str) -> None:
 
 
 def test_token_ids_are_read_for_the_samples_asked_for_only(store: Store, run_id: str) -> None:
-    ids = [s.id for s in store.samples(run_id)][::2]
-    tokens = list(store.tokens(ids))
-    assert [t.id for t in tokens] == sorted(ids)
+    samples = sorted(store.samples(run_id), key=lambda s: (s.cycle, s.sample.task_id, s.sample.index))
+    ids = [s.id for s in samples][::2]
+    tokens = list(store.tokens(reversed(ids)))
+    assert [t.id for t in tokens] == ids
     assert all(
         (list(t.prompt_ids), list(t.token_ids), list(t.logprobs)) == ([1, 2], [3, 4, 5], [-0.5, -0.25, 0.0])
         for t in tokens

@@ -55,6 +55,15 @@ def test_a_recipe_goes_through_the_form_unchanged(path: Path) -> None:
     assert form.parse(typed(form, values(config))) == config
 
 
+def test_weighted_training_files_go_through_the_form_as_text() -> None:
+    files = "[{file: a.jsonl, weight: 2}, {file: b c.jsonl, weight: 0.5}]"
+    config = STAGES["sft"].load(None, {"model.name": "m", "data.train_file": files})
+    form = form_of("sft")
+    shown = typed(form, values(config))
+    assert files in shown
+    assert form.parse(shown) == config
+
+
 def test_the_elements_of_two_forms_never_share_a_name() -> None:
     names = [component.elem_id for stage in STAGES for component in form_of(stage).components]
     assert len(names) == len(set(names))

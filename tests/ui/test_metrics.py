@@ -22,8 +22,16 @@ def test_every_cycle_has_a_loss_curve_of_its_own(store: Store) -> None:
     assert set(metrics.losses(store.events(run.id, kind="metric"))) == {"cycle 1", "cycle 2"}
 
 
+def test_without_tests_the_held_out_score_is_a_compile_rate(store: Store) -> None:
+    run = make_run(store)
+    report = Report(store, run.id)
+    report.metric("cycle", 0, {"eval_pass@1": 0.5, "eval_low": 0.4, "eval_high": 0.6, "untested_share": 1.0})
+    assert list(metrics.cycle_rates(store.events(run.id, kind="metric"))) == ["held-out compile rate, 95 % interval"]
+    assert metrics.key_figure(store, run) == "compile rate 50.0 %"
+
+
 def test_pass_rates_carry_their_intervals(store: Store) -> None:
     run = make_run(store)
     add_cycles(store, run, [0.5])
-    [(cycle, rate, low, high)] = metrics.cycle_rates(store.events(run.id, kind="metric"))[metrics.HELD_OUT]
+    [(cycle, rate, low, high)] = metrics.held_out_rates(store.events(run.id, kind="metric"))
     assert (cycle, rate, low, high) == (0.0, 0.5, pytest.approx(0.4), pytest.approx(0.6))

@@ -8,7 +8,7 @@ from typing import Any
 
 from haloforge.errors import DataError
 from haloforge.files import read_text
-from haloforge.stages.shared.scores import Tally, paired, solved
+from haloforge.stages.shared.scores import Tally, paired, score_name, solved
 from haloforge.statistics import Comparison as Paired
 from haloforge.statistics import holm
 
@@ -26,11 +26,13 @@ class Pair:
     gained: list[str]
     lost: list[str]
     doubts: list[str]
+    score: str = "pass@1"
+    """What the scores are called: a compile rate where no problem has tests."""
 
     def text(self, base: str) -> str:
         """Lines for people."""
         lines = [
-            f"{self.name} against {base} on {self.paired.problems} problems: pass@1 {self.paired.sentence()} "
+            f"{self.name} against {base} on {self.paired.problems} problems: {self.score} {self.paired.sentence()} "
             f"({self.paired.test})",
             f"  gained {len(self.gained)}: {', '.join(self.gained) or 'none'}",
             f"  lost {len(self.lost)}: {', '.join(self.lost) or 'none'}",
@@ -113,9 +115,12 @@ def _check_comparable(first_path: Path, first: Result, path: Path, result: Resul
 
 
 def _has_same_problems(first: Result, other: Result) -> bool:
-    """The same file, or the same problems in two files: one of them compressed, say, or in another format."""
-    problems = first.get("problems_sha256")
-    return first["sha256"] == other["sha256"] or (problems is not None and problems == other.get("problems_sha256"))
+    """The same file, the same text (one of them compressed, say), or the same problems in another format.
+
+    A plain file and its text have the same digest, so results of older versions, without `content_sha256`, count too.
+    """
+    digests = ("sha256", "content_sha256", "problems_sha256")
+    return bool({first[name] for name in digests if name in first} & {other.get(name) for name in digests})
 
 
 def _pair(name: str, first_path: Path, first: Result, path: Path, result: Result) -> Pair:
@@ -129,7 +134,13 @@ def _pair(name: str, first_path: Path, first: Result, path: Path, result: Result
     doubts = [
         f"{where}: {doubt}" for where, r in ((first_path, first), (path, result)) for doubt in r.get("doubts", ())
     ]
-    return Pair(name, comparison, [t for t in order if t in new - old], [t for t in order if t in old - new], doubts)
+    gained, lost = ([t for t in order if t in tasks] for tasks in (new - old, old - new))
+    return Pair(name, comparison, gained, lost, doubts, score_name(untested_share_of(result)))
+
+
+def untested_share_of(result: Result) -> float:
+    """Share of its problems that have no tests; 0 in a file from before that was written."""
+    return float(result.get("untested_share", 0.0))
 
 
 def _names(paths: Sequence[Path], results: Sequence[Result]) -> list[str]:

@@ -12,24 +12,26 @@ from typing import Any
 from haloforge import __version__
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError, DataError
-from haloforge.files import sha256_of, write_jsonl, write_text
+from haloforge.files import content_sha256_of, sha256_of, write_jsonl, write_text
 from haloforge.models import resolve
 from haloforge.problems import read_manifest
 from haloforge.records import Problem, Verdict
 from haloforge.stages.benchmark.aliasing import from_findings
-from haloforge.stages.benchmark.compare import read_result
+from haloforge.stages.benchmark.compare import read_result, untested_share_of
 from haloforge.stages.shared.costs import costs
-from haloforge.stages.shared.phases import recorded
+from haloforge.stages.shared.phases import Facts, recorded
 from haloforge.stages.shared.provenance import provenance
 from haloforge.stages.shared.reproducibility import fingerprint
 from haloforge.stages.shared.sampling import sampling_seconds
-from haloforge.stages.shared.scores import Tally, pass_at, tally
+from haloforge.stages.shared.scores import Tally, pass_at, score_name, tally, untested_share
 from haloforge.stages.verify import result_row
 from haloforge.store import Report, SampleSummary, StoredSample
 
 SCHEMA = "halo-forge/benchmark/1"
 DOUBTFUL_SHARE = 0.05
 """Above this share of answers that are truncated, without code or unscored, a score says little about the model."""
+
+_CHANGE_NO_SAMPLE = {"save_every", "cache_memory"}
 
 _LIBRARIES = ("torch", "transformers", "peft")
 
@@ -47,11 +49,16 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "run": report.run_id,
         "dataset": _dataset(config, problems),
         "model": {"name": config.model, **asdict(resolve(config.model))},
-        "decoding": {"samples": config.samples, **config.generation.model_dump(), "seed": config.seed},
+        "decoding": {
+            "samples": config.samples,
+            **config.generation.model_dump(exclude=_CHANGE_NO_SAMPLE),
+            "seed": config.seed,
+        },
         "verifier": config.verifier.model_dump(mode="json"),
         "environment": _environment(samples),
         "pass_at_k": {str(k): _estimate(tallies, k, config.seed) for k in config.k},
         "aliased": _aliased(config, tallies, report),
+        "untested_share": untested_share(problems, config.verifier),
         "coverage": {"problems": len(tallies), "scored": sum(t.scored > 0 for t in tallies)},
         "extraction_failures": shares["no_code"],
         "truncations": shares["truncated"],
@@ -77,7 +84,7 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
 
 def write_result(
     config: BenchmarkConfig, result: Mapping[str, Any], problems: Sequence[Problem], report: Report
-) -> None:
+) -> Facts:
     """Write the samples, then the result file that names them."""
     by_id = {p.task_id: p for p in problems}
     samples = report.store.whole_samples(report.run_id, purpose="benchmark")
@@ -85,12 +92,20 @@ def write_result(
     write_text(config.output, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     report.artifact("samples", samples_path(config))
     report.artifact("result", config.output)
+    return {}
 
 
-def refuse_taken_result(config: BenchmarkConfig, run_id: str) -> None:
-    """Raises ConfigError when the output holds something that this run did not write, unless it may be replaced."""
-    path = Path(config.output)
-    if config.overwrite or not path.exists():
+def refuse_taken_result(config: BenchmarkConfig, run_id: str, *, is_writing: bool = False) -> None:
+    """Raises ConfigError when the output holds something that this run did not write, unless it may be replaced.
+
+    Samples without a result are somebody's too, but for a run that `is_writing`: it writes its samples first.
+    """
+    path, samples = Path(config.output), samples_path(config)
+    if config.overwrite:
+        return
+    if not path.exists():
+        if samples.exists() and not is_writing:
+            raise ConfigError(f"{samples} is there already; give another --output, or --overwrite to replace it")
         return
     try:
         owner = read_result(path)["run"]
@@ -110,7 +125,8 @@ def samples_path(config: BenchmarkConfig) -> Path:
 
 def summary(result: Mapping[str, Any]) -> str:
     """The scores in one line, with what makes them doubtful."""
-    scores = (f"pass@{k} {_score_text(estimate)}" for k, estimate in result["pass_at_k"].items())
+    untested, estimates = untested_share_of(result), result["pass_at_k"].items()
+    scores = (f"{score_name(untested, int(k))} {_score_text(estimate)}" for k, estimate in estimates)
     coverage = result["coverage"]
     line = f"{', '.join(scores)} on {coverage['scored']} of {coverage['problems']} problems"
     return f"{line}; doubtful: {'; '.join(result['doubts'])}" if result["doubtful"] else line
@@ -143,7 +159,7 @@ def _aliased(config: BenchmarkConfig, tallies: Sequence[Tally], report: Report) 
 
 
 def _dataset(config: BenchmarkConfig, problems: Sequence[Problem]) -> dict[str, Any]:
-    """`sha256` is that of the file; `problems_sha256` that of the problems as read, whatever file they came from."""
+    """Three digests: of the file, of its text (compressed or not), and of the problems as read from whatever file."""
     manifest = read_manifest(config.prompts) or {}
     sources = Counter(p.source for p in problems if p.source)
     return {
@@ -152,6 +168,7 @@ def _dataset(config: BenchmarkConfig, problems: Sequence[Problem]) -> dict[str, 
         "split": manifest.get("split", ""),
         "file": config.prompts,
         "sha256": sha256_of(config.prompts),
+        "content_sha256": content_sha256_of(config.prompts),
         "problems_sha256": fingerprint(problems),
         "problems": len(problems),
         "limit": config.limit,

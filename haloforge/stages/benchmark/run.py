@@ -12,16 +12,21 @@ from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.phases import Facts, once
+from haloforge.stages.shared.phases import Facts, measured, once
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
+from haloforge.stages.shared.scores import score_name, untested_share
 from haloforge.store import Report
 from haloforge.verify import open_verifier
+
+_WRITE = "write"
+"""The phase in which the files are written."""
 
 
 def run(config: BenchmarkConfig, report: Report) -> None:
     """Write `config.output` and the samples beside it. Raises Stopped when the user asked for it."""
-    refuse_taken_result(config, report.run_id)
+    is_writing = report.store.phase(report.run_id, 0, _WRITE) is not None
+    refuse_taken_result(config, report.run_id, is_writing=is_writing)
     problems = _problems(config)
     work = _work(config, problems)
 
@@ -42,8 +47,9 @@ def run(config: BenchmarkConfig, report: Report) -> None:
         if config.aliased:
             once(report, 0, "alias", alias)
     result = make_result(config, problems, report)
-    write_result(config, result, problems, report)
-    report.metric("benchmark", 0, {f"pass@{k}": estimate["value"] for k, estimate in result["pass_at_k"].items()})
+    measured(report, 0, _WRITE, lambda: write_result(config, result, problems, report))
+    scores = {f"pass@{k}": estimate["value"] for k, estimate in result["pass_at_k"].items()}
+    report.metric("benchmark", 0, scores | {"untested_share": result["untested_share"]})
     report.log(summary(result))
 
 
@@ -53,13 +59,13 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
     problems = _problems(config)
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
-    work = _work(config, problems)
+    work, untested = _work(config, problems), untested_share(problems, config.verifier)
     return [
         model_line(config.model),
         f"problems  {problems_text(problems)} from {config.prompts}",
-        f"sampling  {config.samples} completions each, {work.size} in {len(work.batches)} batches",
-        f"estimate  {', '.join(f'pass@{k}' for k in config.k)}, with 95 % intervals over problems",
-        detects_line(problems, config.samples),
+        f"sampling  {config.samples} completions each, {work.size} in all",
+        f"estimate  {', '.join(score_name(untested, k) for k in config.k)}, with 95 % intervals over problems",
+        detects_line(problems, config.samples, config.verifier),
         f"output    {config.output} and {samples_path(config)}",
         time_line(config.model, work.size, config.generation.max_new_tokens),
     ]

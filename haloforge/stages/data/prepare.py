@@ -20,6 +20,7 @@ from haloforge.problems import (
     load_starter,
     manifest_path,
     newest_revision,
+    refuse_other_data,
     scan_problems,
     solution_rows,
     with_answers,
@@ -27,14 +28,17 @@ from haloforge.problems import (
 )
 from haloforge.records import Problem
 from haloforge.stages.data.validate import judge_solutions
+from haloforge.stages.shared.phases import Facts, measured
 from haloforge.store import Report
 
 _T = TypeVar("_T")
+_WRITE = "write"
 _Rows = Iterator[tuple[int, Problem | DataError]]
 
 
 def dry_run(config: PrepareConfig) -> list[str]:
-    """What `run` would do. Raises DataError for a split, language or file that is not there, or may not be used."""
+    """What `run` would do. Raises ForgeError for a split, language or file that is not there, or may not be used."""
+    check_output(config)
     source = SOURCES[config.dataset]
     split, for_training = _split(config, source)
     lines = [
@@ -51,8 +55,17 @@ def dry_run(config: PrepareConfig) -> list[str]:
     return [*lines, f"write {config.output} and {manifest_path(config.output)}"]
 
 
+def check_output(config: PrepareConfig) -> None:
+    """Raises ConfigError when the output holds another dataset, split or language; DataError for a wrong split."""
+    source = SOURCES[config.dataset]
+    new = {"dataset": source.name, "split": _split(config, source)[0], "language": config.language or ""}
+    refuse_other_data(config.output, new, overwrite=config.overwrite)
+
+
 def run(config: PrepareConfig, report: Report) -> None:
-    """Write the problem file and its manifest; an old file stays when no row is left. Raises DataError, Stopped."""
+    """Write the problem file and its manifest; an old file stays when no row is left. Raises ForgeError, Stopped."""
+    if report.store.phase(report.run_id, 0, _WRITE) is None:  # else the file is this run's own, perhaps half done
+        check_output(config)
     source = SOURCES[config.dataset]
     split, for_training = _split(config, source)
     revision = newest_revision(source) if source.hub and not config.from_file else ""
@@ -68,10 +81,15 @@ def run(config: PrepareConfig, report: Report) -> None:
         raise DataError(
             f"no problem of {source.name} is left, of {problem_filter.read:,} read ({problem_filter.reasons()})"
         )
-    write_jsonl(config.output, (problem.to_json() for problem in problem_filter.kept))
-    manifest = write_manifest(config.output, _manifest(config, source, split, revision, problem_filter, for_training))
+
+    def write() -> Facts:
+        write_jsonl(config.output, (problem.to_json() for problem in problem_filter.kept))
+        write_manifest(config.output, _manifest(config, source, split, revision, problem_filter, for_training))
+        return {}
+
+    measured(report, 0, _WRITE, write)
     report.artifact("problems", config.output, rows=len(problem_filter.kept))
-    report.artifact("manifest", manifest)
+    report.artifact("manifest", manifest_path(config.output))
     report.log(
         f"{len(problem_filter.kept):,} problems of {problem_filter.read:,} rows; left out: {problem_filter.reasons()}"
     )

@@ -1,7 +1,8 @@
 """Selection with and without the verifier: what a gain must be compared with before verification can claim it.
 
-`unverified` trains on as many samples of the same problems, of the same shape (whole, distinct, the shortest first),
-but blind to the verdicts. `shuffled_rewards` deals the verdicts of the cycle out at random and then selects as always.
+`unverified` trains on as many samples of the same problems, of the same shape (whole, distinct, chosen among equals in
+the same way), but blind to the verdicts. `shuffled_rewards` deals the verdicts of the cycle out at random and then
+selects as always.
 """
 
 import random
@@ -10,16 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from haloforge.config import RaftLoop
-from haloforge.stages.raft.selection import (
-    Candidate,
-    Choice,
-    Group,
-    Problems,
-    Reason,
-    by_problem,
-    random_number,
-    select,
-)
+from haloforge.stages.raft.candidates import Candidate, Group, Problems, by_problem, random_number
+from haloforge.stages.raft.selection import Choice, Reason, select
+from haloforge.stages.raft.tie_breaks import choose_among_equals, tie_key
 from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import SampleSummary
 
@@ -32,7 +26,7 @@ def select_as_asked(
         dealt = shuffle_verdicts(candidates, seed)
         return select(dealt, problems, settings, seed, easiest=easiest)
     choices = select(candidates, problems, settings, seed, easiest=easiest)
-    return unverified(candidates, choices, seed) if settings.control == "unverified" else choices
+    return unverified(candidates, choices, settings, seed) if settings.control == "unverified" else choices
 
 
 def reaches(sample: SampleSummary, settings: RaftLoop) -> bool:
@@ -43,31 +37,35 @@ def reaches(sample: SampleSummary, settings: RaftLoop) -> bool:
 
 def shuffle_verdicts(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
     """The same candidates, each with the verdict of a random one; does not depend on their order."""
-    ordered = sorted(candidates, key=lambda candidate: random_number(candidate.sample, seed))
-    verdicts = [candidate.sample.verdict for candidate in ordered]
+    dealt = deal_verdicts([candidate.sample for candidate in candidates], seed)
+    return [replace(candidate, sample=sample) for candidate, sample in zip(candidates, dealt, strict=True)]
+
+
+def deal_verdicts(samples: Sequence[SampleSummary], seed: int) -> list[SampleSummary]:
+    """The same samples of a cycle, which must be all of it, each with the verdict of a random one."""
+    ordered = sorted(samples, key=lambda sample: random_number(sample, seed))
+    verdicts = [sample.verdict for sample in ordered]
     random.Random(derived_seed(seed, "shuffled rewards")).shuffle(verdicts)
-    dealt = {candidate.id: verdict for candidate, verdict in zip(ordered, verdicts, strict=True)}
-    return [
-        replace(candidate, sample=replace(candidate.sample, verdict=dealt[candidate.id])) for candidate in candidates
-    ]
+    dealt = {sample.id: verdict for sample, verdict in zip(ordered, verdicts, strict=True)}
+    return [replace(sample, verdict=dealt[sample.id]) for sample in samples]
 
 
-def unverified(candidates: Sequence[Candidate], choices: Sequence[Choice], seed: int) -> list[Choice]:
+def unverified(
+    candidates: Sequence[Candidate], choices: Sequence[Choice], settings: RaftLoop, seed: int
+) -> list[Choice]:
     """As many samples per problem as `choices` keeps, chosen without looking at a verdict."""
     task_of = {candidate.id: candidate.sample.task_id for candidate in candidates}
     wanted = Counter(task_of[choice.sample_id] for choice in choices if choice.kept)
     chosen: set[int] = set()
     for task_id, group in by_problem(candidates).items():
-        chosen |= _blind_choice(group, wanted[task_id], seed)
+        chosen |= _blind_choice(group, wanted[task_id], settings, seed)
     reasons: dict[bool, Reason] = {True: "kept", False: "not_chosen"}
     return [Choice(candidate.id, candidate.id in chosen, reasons[candidate.id in chosen]) for candidate in candidates]
 
 
-def _blind_choice(group: Group, count: int, seed: int) -> set[int]:
+def _blind_choice(group: Group, count: int, settings: RaftLoop, seed: int) -> set[int]:
     whole = [candidate for candidate in group if candidate.sample.finish_reason == "stop" and candidate.has_code]
-    distinct: dict[bytes, int] = {}
-    for candidate in sorted(
-        whole, key=lambda candidate: (candidate.sample.completion_tokens, random_number(candidate.sample, seed))
-    ):
-        distinct.setdefault(candidate.digest, candidate.id)
-    return set(list(distinct.values())[:count])
+    distinct: dict[bytes, Candidate] = {}
+    for candidate in sorted(whole, key=lambda candidate: tie_key(candidate.sample, settings, seed)):
+        distinct.setdefault(candidate.digest, candidate)
+    return {candidate.id for candidate in choose_among_equals(list(distinct.values()), count, settings)}

@@ -42,13 +42,27 @@ def plan_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> 
 
 def last_trained(report: Report) -> int:
     """The newest cycle whose training is done; 0 when there is none."""
-    done = [p["cycle"] for p in report.store.phases(report.run_id) if (p["phase"], p["status"]) == ("train", "done")]
-    return max(done, default=0)
+    return max(_cycles_that(report, "train"), default=0)
+
+
+def untrained(report: Report) -> list[int]:
+    """Cycles that chose what to train on and found too little of it."""
+    return sorted(_cycles_that(report, "select") - _cycles_that(report, "train"))
+
+
+def trained(report: Report) -> list[int]:
+    """Cycles whose training is done."""
+    return sorted(_cycles_that(report, "train"))
+
+
+def _cycles_that(report: Report, phase: str) -> set[int]:
+    phases = report.store.phases(report.run_id)
+    return {p["cycle"] for p in phases if (p["phase"], p["status"]) == (phase, "done")}
 
 
 def _plan(report: Report, config: RaftConfig, split: Split, cycle: int) -> CyclePlan:
     loop, last, settings = config.raft, last_trained(report), config.of_cycle(cycle)
-    evaluated = evaluations(report, split.held_out, last, config.seed) if loop.rollback else []
+    evaluated = evaluations(report, split.held_out, last, config) if loop.rollback else []
     start = best_of(evaluated).cycle if evaluated else last
     return CyclePlan(
         start=start,

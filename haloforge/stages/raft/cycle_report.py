@@ -1,6 +1,6 @@
 """What is said of a cycle at its end: its numbers for charts and tables, what it gained and lost, and alarms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from haloforge.config import RaftConfig
@@ -8,12 +8,13 @@ from haloforge.records import Purpose
 from haloforge.stages.raft.cycle_plan import plan_cycle
 from haloforge.stages.raft.evaluation import best_of, change_text, claim_text, evaluations, gained_and_lost
 from haloforge.stages.raft.health import raise_alarms, solve_shares
+from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share, substance_metrics
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.sampling import sampling_seconds
-from haloforge.stages.shared.scores import count_distinct, pass_at, sample_metrics, tally
+from haloforge.stages.shared.scores import count_distinct, pass_at, sample_metrics, tally, untested_share
 from haloforge.statistics import Estimate
-from haloforge.store import Report, SampleSummary
+from haloforge.store import Report, SampleSummary, StoredProgram
 
 Values = dict[str, float | None]
 
@@ -21,23 +22,26 @@ Values = dict[str, float | None]
 def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -> dict[str, Any]:
     """Emit the metrics of a cycle and log what it changed.
 
-    Returns how many cycles ago the best was, and which held-out problems were gained and lost since the start.
+    Returns how many evaluated cycles came after the best, and which held-out problems were gained and lost in all.
     """
     values = cycle_metrics(report, config, split, cycle)
     if values:
         report.metric("cycle", cycle, values)
         verdicts = report.store.verdicts(report.run_id, cycle=cycle)
+        if config.verifier.accept_forgeable:  # a pass of a test program is no attempt to cheat by itself
+            verdicts = (verdict for verdict in verdicts if not (verdict.passed and verdict.forgeable))
         raise_alarms(report, cycle, verdicts, _first_with_verifier_of(config, cycle))
-    evaluated = evaluations(report, split.held_out, cycle, config.seed)
+    evaluated = evaluations(report, split.held_out, cycle, config)
     if not evaluated:
         return {"cycles_since_best": 0, "gained": [], "lost": []}
     base, last = evaluated[0], evaluated[-1]
     gained, lost = gained_and_lost(last, base)
     if last.cycle == cycle:
-        for line in (claim_text(last, base), change_text(evaluated, config.seed), _problems_text(gained, lost)):
+        for line in (claim_text(last, base), change_text(evaluated, config), _problems_text(gained, lost)):
             if line:
                 report.log(line)
-    return {"cycles_since_best": cycle - best_of(evaluated).cycle, "gained": gained, "lost": lost}
+    since_best = sum(evaluation.cycle > best_of(evaluated).cycle for evaluation in evaluated)
+    return {"cycles_since_best": since_best, "gained": gained, "lost": lost}
 
 
 def cycle_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) -> Values:
@@ -61,11 +65,18 @@ def cycle_metrics(report: Report, config: RaftConfig, split: Split, cycle: int) 
 
 def _sample_metrics(
     report: Report, split: Split, cycle: int, purpose: Purpose, samples: Sequence[SampleSummary]
-) -> dict[str, float]:
+) -> Values:
     store, run_id, problems = report.store, report.run_id, {p.task_id: p for p in [*split.train, *split.held_out]}
-    passing = store.programs(run_id, cycle=cycle, purpose=purpose, status="passed")
     nats = store.nats(run_id, cycle=cycle, purpose=purpose)
-    return sample_metrics(samples, count_distinct(passing, problems), nats)
+
+    def programs(**which: Any) -> Iterable[StoredProgram]:
+        return store.programs(run_id, cycle=cycle, purpose=purpose, **which)
+
+    return {
+        **sample_metrics(samples, count_distinct(programs(status="passed"), problems), nats),
+        **substance_metrics(programs(), problems),
+        "one_answer_share": one_answer_share(programs(status="passed"), problems),
+    }
 
 
 def _training(report: Report, config: RaftConfig, split: Split, cycle: int, samples: Sequence[SampleSummary]) -> Values:
@@ -80,6 +91,7 @@ def _training(report: Report, config: RaftConfig, split: Split, cycle: int, samp
         "mixed_share": solve_shares([t for t in tally(split.train, samples) if t.scored])["mixed"],
         "kept": kept,
         "kept_share": kept / len(samples),
+        "kept_length_ratio": kept_length_ratio((s, bool(s.kept)) for s in samples),
         "learning_rate": plan_cycle(report, config, split, cycle).learning_rate,
         "seconds_sample": seconds_sample,
         "seconds_verify": sum(v.cpu_s for v in scored),
@@ -94,6 +106,7 @@ def _evaluation(
     tallies, k = tally(split.held_out, samples), config.evaluation.samples_per_prompt
     at_1, at_k = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, k, seed=config.seed)
     return {
+        "untested_share": untested_share(split.held_out, config.verifier),
         "eval_pass@1": at_1.value if at_1 else None,
         "eval_low": at_1.low if at_1 else None,
         "eval_high": at_1.high if at_1 else None,

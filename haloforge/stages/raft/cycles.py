@@ -10,7 +10,7 @@ from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.files import write_text
 from haloforge.models import FINAL_MODEL, Metadata, resolve, write_metadata
-from haloforge.stages.raft.cycle_plan import last_trained
+from haloforge.stages.raft.cycle_plan import last_trained, trained, untrained
 from haloforge.stages.raft.evaluation import Evaluation, best_of, claim_text, evaluations
 from haloforge.stages.raft.splits import Split
 from haloforge.store import Report
@@ -39,23 +39,44 @@ def refuse_taken_output(config: RaftConfig, run_id: str) -> None:
 def name_best_cycle(report: Report, config: RaftConfig, split: Split) -> None:
     """Name the best cycle, in OUTPUT/best.json, in the events, and in the metadata that makes OUTPUT itself a model."""
     last = last_trained(report)
-    evaluated = evaluations(report, split.held_out, last, config.seed)
+    evaluated = evaluations(report, split.held_out, last, config)
     cycle = best_of(evaluated).cycle if evaluated else last
     path, claim = checkpoint(config, cycle), _claim(evaluated)
-    content = {"run": report.run_id, "cycle": cycle, "path": path, **claim}
+    content = {"run": report.run_id, "cycle": cycle, "path": path, **_cycles_run(report, config), **claim}
     write_text(Path(config.output_dir, BEST_FILE), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     _make_output_a_model(report, config, evaluated, last)
     report.artifact("best", path, cycle=cycle)
     if evaluated:
         scores = {"pass@1": best_of(evaluated).score.value, "base_pass@1": evaluated[0].score.value}
         report.metric("best", cycle, scores)
-    report.log(f"best is cycle {cycle}; {claim['sentence']}" if cycle else f"no cycle is better; {claim['sentence']}")
+    report.log(_conclusion(cycle, claim["sentence"], trained(report), untrained(report)))
+
+
+def _cycles_run(report: Report, config: RaftConfig) -> dict[str, Any]:
+    """What best.json says about how far the run went. An untrained cycle leaves no folder."""
+    return {
+        "planned_cycles": config.raft.num_cycles,
+        "trained_cycles": trained(report),
+        "untrained_cycles": untrained(report),
+        "accepts_forgeable": config.verifier.accept_forgeable,
+    }
+
+
+def _conclusion(best: int, claim: str, done: Sequence[int], without: Sequence[int]) -> str:
+    """The last line of a run: nobody should look in vain for the model of a cycle that trained nothing."""
+    names = ", ".join(map(str, without))
+    cycles, folders = ("cycle", f"no cycle_{names}") if len(without) == 1 else ("cycles", "no models of them")
+    gap = f"{cycles} {names} kept too little to train on, so there is {folders}" if without else ""
+    if not done:
+        return f"nothing was trained: {gap}; {claim}" if gap else f"nothing was trained; {claim}"
+    named = f"best is cycle {best}; {claim}" if best else f"no cycle is better; {claim}"
+    return f"{named}; {gap}" if gap else named
 
 
 def _make_output_a_model(report: Report, config: RaftConfig, evaluated: Sequence[Evaluation], last: int) -> None:
     """The output folder stands for its best trained cycle, even where the starting model is better still."""
-    trained = [evaluation for evaluation in evaluated if evaluation.cycle]
-    cycle = best_of(trained).cycle if trained else last
+    candidates = [evaluation for evaluation in evaluated if evaluation.cycle]
+    cycle = best_of(candidates).cycle if candidates else last
     base, start = resolve(config.sft_checkpoint).base_model, config.sft_checkpoint
     model = f"cycle_{cycle}/{FINAL_MODEL}" if cycle else ""
     write_metadata(config.output_dir, Metadata(base, start, report.run_id, "raft", best=model))
@@ -68,6 +89,7 @@ def _claim(evaluated: Sequence[Evaluation]) -> dict[str, Any]:
     winner, base = best_of(evaluated), evaluated[0]
     gain = winner.gain
     return {
+        "score_name": base.score_name,
         "pass@1": asdict(winner.score),
         "base_pass@1": asdict(base.score),
         "gain": asdict(gain.difference) if gain else None,

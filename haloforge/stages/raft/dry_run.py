@@ -1,15 +1,15 @@
 """The dry run of RAFT: what a run would do, and everything that would stop it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from haloforge.config import RaftConfig
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
-from haloforge.stages.raft.inputs import checked_split
+from haloforge.stages.raft.inputs import checked_split, training_warnings
+from haloforge.stages.raft.selection import most_kept
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
-from haloforge.stages.shared.provenance import contamination_warning
 
 
 def check_output(config: RaftConfig) -> None:
@@ -22,24 +22,40 @@ def dry_run(config: RaftConfig) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     split = checked_split(config)
     loop, train, held_out, seeds = config.raft, split.train, split.held_out, len(configs_of(config))
-    per_problem = [config.of_cycle(cycle).raft.samples_per_prompt for cycle in range(1, loop.num_cycles + 1)]
-    sampled = [len(train) * n for n in per_problem]
+    cycles = range(1, loop.num_cycles + 1)
+    sampled = [len(train) * config.of_cycle(cycle).raft.samples_per_prompt for cycle in cycles]
+    kept = [len(train) * _most_kept(config, cycle) for cycle in cycles]
     evaluated = len(held_out) * config.evaluation.samples_per_prompt
     total = sum(sampled) + (loop.num_cycles + 1) * evaluated
     left_out = f"; {split.left_out} left out, as their families are held out" if split.left_out else ""
     return [
         model_line(config.sft_checkpoint),
         f"problems  {problems_text(train)} to train on{left_out}",
-        *([f"caution   {warning}"] if (warning := contamination_warning(train)) else []),
+        *(f"caution   {warning}" for warning in training_warnings(config, train)),
         f"held out  {problems_text(held_out)}" if held_out else "held out  nothing, so no cycle can be judged",
-        *([detects_line(held_out, config.evaluation.samples_per_prompt)] if held_out else []),
-        f"cycles    {loop.num_cycles}, each samples {' or '.join(map(str, dict.fromkeys(sampled)))} completions, keeps "
-        f"at most {loop.max_per_prompt * len(train)} and tries the held-out problems with {evaluated}",
+        *([detects_line(held_out, config.evaluation.samples_per_prompt, config.verifier)] if held_out else []),
+        f"cycles    {loop.num_cycles}, each samples {_or(sampled)} completions, keeps at most "
+        f"{_or(kept)} and tries the held-out problems with {evaluated}",
+        *([_ends_line(loop.patience)] if loop.patience and held_out else []),
         *(f"cycle {n:<3} {_entry_text(entry)}" for n, entry in enumerate(config.cycles, start=1) if entry),
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
         *([f"seeds     all of this {seeds} times, into folders seed_N of the output"] if config.seeds else []),
         time_line(config.sft_checkpoint, total * seeds, config.generation.max_new_tokens),
     ]
+
+
+def _most_kept(config: RaftConfig, cycle: int) -> int:
+    """Samples of one problem that the cycle keeps where all are good and distinct; from the second on it may retry."""
+    loop = config.of_cycle(cycle).raft
+    return most_kept(loop.samples_per_prompt * (loop.retry_unsolved if cycle > 1 else 1), loop)
+
+
+def _ends_line(patience: int) -> str:
+    return f"ends      early after {patience} {'cycle' if patience == 1 else 'cycles'} without a better held-out score"
+
+
+def _or(numbers: Sequence[int]) -> str:
+    return " or ".join(map(str, dict.fromkeys(numbers)))
 
 
 def _entry_text(entry: Mapping[str, Any]) -> str:

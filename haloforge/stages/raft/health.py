@@ -23,6 +23,14 @@ MIN_LENGTH_RATIO = 0.6
 """Mean tokens of an answer against those of the first cycle."""
 MIN_ENTROPY_RATIO = 0.4
 """Nats per sampled token against those of the first cycle."""
+MIN_SUBSTANCE_RATIO = 0.7
+"""Statements and calls per 100 tokens of the answers against those of the first cycle."""
+MIN_EMPTY_SHARE = 0.2
+"""Of the answers: fewer that are next to empty are no alarm."""
+MAX_ONE_ANSWER_SHARE = 0.2
+"""Of the solved problem families: more that one and the same program passes on are an alarm."""
+MIN_KEPT_LENGTH_RATIO = 0.8
+"""Tokens of kept samples against those of passing ones."""
 
 _CHEATS = frozenset({"violation", "exited_early"})
 
@@ -68,7 +76,11 @@ def alarms(history: Mapping[int, Values], cycle: int, since: int = 1) -> dict[st
         "no_signal": _no_signal(now),
         "timeouts": _risen("timeout_share", MIN_TIMEOUT_SHARE, "of the samples time out", now, before),
         "duplicates": _risen(
-            "duplicates_share", MIN_DUPLICATES_SHARE, "of the passing samples are copies of others", now, before
+            "duplicates_share",
+            MIN_DUPLICATES_SHARE,
+            "of the passing samples are copies of others",
+            now,
+            before,
         ),
         "length": _collapsed(
             "mean_tokens", MIN_LENGTH_RATIO, "answers have {now:.0f} tokens, {first:.0f} at first", now, first
@@ -80,6 +92,7 @@ def alarms(history: Mapping[int, Values], cycle: int, since: int = 1) -> dict[st
             now,
             first,
         ),
+        **_hollow(now, first),
     }
     return {name: text for name, text in texts.items() if text}
 
@@ -99,13 +112,49 @@ def raise_alarms(report: Report, cycle: int, verdicts: Iterable[Verdict], since:
         report.metric("alarm", cycle, dict.fromkeys(raised, 1.0))
 
 
+def _hollow(now: Values, first: Values) -> dict[str, str]:
+    """Alarms of a model that learns to say ever less, because less is enough for the verifier."""
+    return {
+        "substance": _collapsed(
+            "substance",
+            MIN_SUBSTANCE_RATIO,
+            "100 tokens hold {now:.1f} statements and calls, {first:.1f} at first",
+            now,
+            first,
+        ),
+        "near_empty": _near_empty(now, first),
+        "one_answer": _one_answer(now.get("one_answer_share")),
+        "brevity": _brevity(now.get("kept_length_ratio")),
+    }
+
+
+def _near_empty(now: Values, first: Values) -> str:
+    """Compared with the beginning: a model may hollow out by a little in every cycle."""
+    new, old = now.get("near_empty_share"), first.get("near_empty_share")
+    if new is None or old is None or new < MIN_EMPTY_SHARE or new - old < MIN_RISE:
+        return ""
+    return f"{new:.0%} of the answers are next to empty, {old:.0%} at first"
+
+
+def _one_answer(share: float | None) -> str:
+    if share is None or share <= MAX_ONE_ANSWER_SHARE:
+        return ""
+    return f"one and the same program passes on {share:.0%} of the solved problems: see what the verifier accepts"
+
+
+def _brevity(ratio: float | None) -> str:
+    if ratio is None or ratio >= MIN_KEPT_LENGTH_RATIO:
+        return ""
+    return f"kept answers have {ratio:.0%} of the length of passing ones, so the model learns to be brief"
+
+
 def _reward_without_gain(history: Mapping[int, Values], cycle: int, since: int) -> str:
     """The mean reward rises and the held-out score does not: the model learns to please the verifier."""
     reward = _change(history, "train_mean_reward", since, cycle)
     gain = _change(history, "eval_pass@1", 0, cycle)
     if reward is None or gain is None or reward < MIN_RISE or gain > 0:
         return ""
-    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out pass@1 by {gain:+.3f} in all"
+    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out score by {gain:+.3f} in all"
 
 
 def _no_signal(now: Values) -> str:

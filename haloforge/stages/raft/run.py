@@ -56,7 +56,8 @@ def decide(setup: Setup, cycle: int) -> bool:
     record = once(report, cycle, "decide", lambda: report_cycle(report, config, setup.split, cycle))
     cycles_since_best = record.findings["cycles_since_best"]
     if 0 < config.raft.patience <= cycles_since_best:
-        report.log(f"no better held-out pass@1 for {cycles_since_best} cycles, so the run ends here (patience)")
+        since = "the last cycle" if cycles_since_best == 1 else f"the last {cycles_since_best} cycles"
+        report.log(f"no better held-out score in {since}, so the run ends here (raft.patience)")
         return False
     if cycle < config.raft.num_cycles and report.stop_asked(at_cycle_end=True):
         raise Stopped

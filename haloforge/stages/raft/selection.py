@@ -1,16 +1,17 @@
 """Which samples are trained on: a pure function of samples, verdicts and settings, with a reason for every sample."""
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from haloforge.config import RaftLoop
 from haloforge.records import Problem
+from haloforge.stages.raft.candidates import Candidate, Group, Problems, by_problem
+from haloforge.stages.raft.tie_breaks import choose_among_equals, tie_key
 from haloforge.stages.shared.reproducibility import derived_seed
-from haloforge.stages.shared.scores import program_digest
-from haloforge.store import SampleSummary, StoredProgram, VerdictSummary
+from haloforge.store import SampleSummary
 
 Reason = Literal[
     "kept",
@@ -26,24 +27,6 @@ Reason = Literal[
     "too_hard_yet",
     "not_chosen",
 ]
-Problems = Mapping[str, Problem]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sample as selection sees it: its summary, a digest that only equal programs share, and whether it has code."""
-
-    sample: SampleSummary
-    digest: bytes
-    has_code: bool
-
-    @property
-    def id(self) -> int:
-        """The sample's row id."""
-        return self.sample.id
-
-
-Group = Sequence[Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +44,8 @@ def select(
     """One choice per candidate, in the order given; which are kept does not depend on that order.
 
     Per problem: what is eligible, best first; of equal programs the best; of those as many as the strategy says, then
-    the cap. Of the problems solved at all only the share `easiest` counts, by their pass rate.
+    the cap; among equal rewards `tie_break` decides. Of the problems solved at all only the share `easiest` counts, by
+    their pass rate.
     """
     groups = by_problem(candidates)
     set_aside = _solved_already(groups, settings, seed) | _too_hard_yet(groups, easiest, seed)
@@ -86,30 +70,15 @@ def pool(kept: Sequence[Candidate], problems: Problems, cap: int) -> list[Candid
     return sorted(distinct.values(), key=lambda candidate: candidate.id)
 
 
-def by_problem(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:
-    """Candidates by their problem's id."""
-    groups: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        groups[candidate.sample.task_id].append(candidate)
-    return groups
-
-
-def candidates_of(programs: Iterable[StoredProgram], problems: Problems) -> list[Candidate]:
-    """Candidates for selection; of each program only its digest stays in memory."""
-    return [
-        Candidate(p.sample, program_digest(p.code, problems[p.sample.task_id].language), bool(p.code)) for p in programs
-    ]
-
-
-def random_number(sample: SampleSummary, seed: int) -> int:
-    """A random number that depends on the sample and not on where it stands."""
-    return derived_seed(seed, sample.cycle, sample.task_id, sample.index)
+def most_kept(samples: int, settings: RaftLoop) -> int:
+    """Of so many distinct good samples of a problem, how many the strategy and the cap leave."""
+    return min(_top(samples, settings), settings.max_per_prompt)
 
 
 def _select_for(problem: Problem, group: Group, settings: RaftLoop, seed: int) -> dict[int, Reason]:
     reasons: dict[int, Reason] = {}
     distinct: dict[bytes, Candidate] = {}
-    for candidate in sorted(group, key=lambda candidate: _rank(candidate.sample, seed)):
+    for candidate in sorted(group, key=lambda c: (-_reward(c), *tie_key(c.sample, settings, seed))):
         flaw = _flaw(candidate.sample, problem, settings)
         if flaw is None and candidate.digest in distinct:
             flaw = "duplicate"
@@ -118,10 +87,27 @@ def _select_for(problem: Problem, group: Group, settings: RaftLoop, seed: int) -
         else:
             reasons[candidate.id] = flaw
     top = _top(len(distinct), settings)
-    for place, candidate in enumerate(distinct.values()):
+    wanted = most_kept(len(distinct), settings)
+    for place, candidate in enumerate(_chosen_first(list(distinct.values()), wanted, settings)):
         over: Reason = "not_top" if place >= top else "capped"
-        reasons[candidate.id] = "kept" if place < min(top, settings.max_per_prompt) else over
+        reasons[candidate.id] = "kept" if place < wanted else over
     return reasons
+
+
+def _chosen_first(best_first: Group, wanted: int, settings: RaftLoop) -> list[Candidate]:
+    """The same candidates, with those to keep before the others; no worse reward ever comes before a better one."""
+    if not 0 < wanted < len(best_first):
+        return list(best_first)
+    least = _reward(best_first[wanted - 1])
+    better = [c for c in best_first if _reward(c) > least]
+    tied = [c for c in best_first if _reward(c) == least]
+    chosen = [*better, *choose_among_equals(tied, wanted - len(better), settings, better)]
+    ids = {candidate.id for candidate in chosen}
+    return [*chosen, *(candidate for candidate in best_first if candidate.id not in ids)]
+
+
+def _reward(candidate: Candidate) -> float:
+    return candidate.sample.verdict.reward if candidate.sample.verdict else 0.0
 
 
 def _top(eligible: int, settings: RaftLoop) -> int:
@@ -152,12 +138,6 @@ def _flaw(sample: SampleSummary, problem: Problem, settings: RaftLoop) -> Reason
 def _must_pass(problem: Problem, settings: RaftLoop) -> bool:
     """A program that runs and answers wrongly earns 0.7 and must not be learned."""
     return problem.tests.kind != "none" and not settings.keep_partial
-
-
-def _rank(sample: SampleSummary, seed: int) -> tuple[float, int, int]:
-    """Best first: reward, then brevity, then a random number."""
-    verdict = sample.verdict or VerdictSummary("unscored")
-    return -verdict.reward, sample.completion_tokens, random_number(sample, seed)
 
 
 def _solved_already(groups: Mapping[str, Group], settings: RaftLoop, seed: int) -> dict[str, Reason]:

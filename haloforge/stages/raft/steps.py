@@ -113,7 +113,7 @@ def try_strengths(setup: Setup) -> None:
 
     def work() -> Facts:
         report, config, held_out = setup.report, setup.config, setup.split.held_out
-        sweep(report, config, held_out, evaluations(report, held_out, last_trained(report), config.seed), sample_from)
+        sweep(report, config, held_out, evaluations(report, held_out, last_trained(report), config), sample_from)
         return {}
 
     once(setup.report, 0, "strengths", work)

@@ -17,7 +17,7 @@ from haloforge.records import Problem
 from haloforge.stages.raft.cycles import checkpoint
 from haloforge.stages.raft.evaluation import Evaluation, best_of
 from haloforge.stages.shared.sampling import Work, plan_work
-from haloforge.stages.shared.scores import pass_at, tally
+from haloforge.stages.shared.scores import pass_at, score_name, tally, untested_share
 from haloforge.store import Report
 
 STRENGTHS = (50, 75)
@@ -41,7 +41,7 @@ def sweep(
     if not trained:
         return
     winner, n = best_of(trained), config.evaluation.samples_per_prompt
-    full = Path(checkpoint(config, winner.cycle))
+    full, untested = Path(checkpoint(config, winner.cycle)), untested_share(problems, config.verifier)
     if json.loads(read_text(full / _CONFIG)).get("use_dora"):
         report.log("raft.sweep is left out: the run started from a DoRA adapter, whose strength is not one factor")
         return
@@ -56,8 +56,8 @@ def sweep(
             report.metric("strength", percent, {"pass@1": at_1.value, f"pass@{n}": at_n.value})
             report.artifact(f"strength {percent} %", folder, cycle=winner.cycle)
             report.log(
-                f"cycle {winner.cycle} at {percent} % of its strength: held-out pass@1 {at_1} against {winner.score} "
-                f"at full strength, pass@{n} {at_n}"
+                f"cycle {winner.cycle} at {percent} % of its strength: held-out {winner.score_name} {at_1} "
+                f"against {winner.score} at full strength, {score_name(untested, n)} {at_n}"
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from haloforge.config import Loss, RaftConfig
 from haloforge.models import load_tokenizer
 from haloforge.problems import load_training_rows, refuse_benchmark
-from haloforge.stages.raft.selection import random_number
+from haloforge.stages.raft.candidates import random_number
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.reproducibility import derived_seed
 from haloforge.store import SampleSummary, Store
@@ -35,7 +35,7 @@ def training_weights(
 
 
 def read_train_samples(store: Store, weights: Mapping[int, float]) -> list[TrainSample]:
-    """The token ids of the weighted samples, in the order of `weights`, which is that of the ids."""
+    """The token ids of the weighted samples, by cycle, problem and index, in whatever order they were sampled."""
     return [
         TrainSample(stored.task_id, stored.prompt_ids, stored.token_ids, stored.logprobs, weights[stored.id])
         for stored in store.tokens(weights)

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from haloforge.config import VerifySettings
 from haloforge.errors import ModelError
 from haloforge.models import resolve
 from haloforge.records import Problem, Run
+from haloforge.stages.shared.scores import score_name, untested_share
 from haloforge.statistics import planned_gain
 from haloforge.store import Store, home
 
@@ -30,11 +32,12 @@ def problems_text(problems: Sequence[Problem]) -> str:
     return f"{len(problems)} problems in {len({p.family for p in problems})} families ({languages})"
 
 
-def detects_line(problems: Sequence[Problem], samples: int) -> str:
+def detects_line(problems: Sequence[Problem], samples: int, verifier: VerifySettings) -> str:
     """The smallest gain that a paired comparison on these problems can show; variants of a problem count as one."""
     families = len({p.family for p in problems})
     low, high = (planned_gain(families, samples, change) for change in (0.5, 1.0))
-    return f"detects   a gain of about {low:.2f} to {high:.2f} in pass@1, four times out of five"
+    score = score_name(untested_share(problems, verifier))
+    return f"detects   a gain of about {low:.2f} to {high:.2f} in {score}, four times out of five"
 
 
 def time_line(model: str, samples: int, max_new_tokens: int) -> str:
@@ -61,6 +64,8 @@ def _pace(base_model: str) -> Pace | None:
 
 def _base_of(run: Run) -> str:
     name = run.config.get("sft_checkpoint") or run.config.get("model")
+    if run.config.get("backend", "local") != "local":  # a server's speed is not this machine's
+        return ""
     try:
         return resolve(name).base_model if isinstance(name, str) else ""
     except ModelError:  # a checkpoint that was moved away says nothing about this machine's speed

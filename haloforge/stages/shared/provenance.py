@@ -7,9 +7,11 @@ from pathlib import Path
 
 from haloforge.answers import extract_code
 from haloforge.errors import DataError, ModelError, RunError
+from haloforge.files import sha256_of
 from haloforge.models import read_metadata, resolve
 from haloforge.problems import BenchmarkIndex, TrainingRow, bundled_index, load_training_rows
 from haloforge.records import Checkpoint, Problem, Run
+from haloforge.stages.shared.phases import recorded
 from haloforge.store import Store
 
 
@@ -54,6 +56,8 @@ def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Proven
             for hit in index.check(problem):
                 if hit.drop:
                     rules[hit.task_id][hit.rule] += 1
+        if changed := _changed_files(store, run):
+            unknown.append(f"run {run_id}: {', '.join(changed)} changed since it was learned from; read as it is now")
         checked.append(f"run {run_id}: {len(learned)} training problems")
     order = [problem.task_id for problem in benchmark if problem.task_id in rules]
     return Provenance({task_id: list(rules[task_id]) for task_id in order}, checked, unknown)
@@ -91,8 +95,16 @@ def _learned(store: Store, run: Run) -> Iterator[Problem]:
     """The problems that a run was allowed to learn from. Raises DataError when a file of them is gone."""
     yield from store.problems(run.id, held_out=False)
     for section, key in (("data", "train_file"), ("training", "replay_file")):
-        if file := run.config.get(section, {}).get(key):
+        named = run.config.get(section, {}).get(key) or ()
+        for file in [named] if isinstance(named, str) else [entry["file"] for entry in named]:
             yield from map(as_problem, load_training_rows(Path(run.cwd, file)).rows)
+
+
+def _changed_files(store: Store, run: Run) -> list[str]:
+    """The training files whose bytes are not those that the run recorded."""
+    record = recorded(store, run.id, 0, "plan")
+    files = record.findings.get("files", ()) if record else ()
+    return [entry["file"] for entry in files if sha256_of(Path(run.cwd, entry["file"])) != entry["sha256"]]
 
 
 def as_problem(row: TrainingRow) -> Problem:

@@ -9,8 +9,8 @@ from haloforge.settings import StageConfig, values
 from haloforge.stages.shared.phases import once
 from haloforge.store import Report
 
-_MAY_CHANGE = frozenset({"verifier.workers", "overwrite"})
-"""Settings that change no sample and no verdict."""
+_MAY_CHANGE = frozenset({"verifier.workers", "overwrite", "generation.save_every", "generation.cache_memory"})
+"""Settings that change no sample and no verdict, floating-point noise aside."""
 
 
 def derived_seed(*parts: object) -> int:

@@ -1,57 +1,46 @@
-"""Sample a list of problems in batches that survive a kill, and verify while sampling goes on.
+"""Sample a list of problems in one pool that survives a kill, and verify while sampling goes on.
 
-A batch is stored in one transaction when it is complete, and its seed depends on nothing but its place in the plan.
-So a run that was killed anywhere samples the torn batch again, to the same tokens, and no sample is there twice.
+The engine gets everything that is still to be sampled at once, so no completion waits for the slowest of a batch.
+Finished samples are stored every few seconds, in one transaction each time, and every sample has a seed of its own.
+So a run that was killed anywhere samples only what is missing, to the same tokens, and no sample is there twice.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 
 from haloforge.config import BatchedSampling, SamplingSection
 from haloforge.errors import MachineError, Stopped
 from haloforge.generate import Engine, SampleRequest, SamplingParams
-from haloforge.records import Problem, Purpose, Sample, Verdict
+from haloforge.records import Problem, Purpose, Sample
+from haloforge.stages.shared.pending_verdicts import PendingVerdicts
 from haloforge.stages.shared.reproducibility import derived_seed
-from haloforge.store import Report, SampleFilter
+from haloforge.store import Report
 from haloforge.verify import Verifier
 
 MOST_UNSCORED = 0.25
 """Above this share of samples that could not be judged a run ends with an error, and goes on when it is resumed."""
 
-MOST_WAITING = 10_000
-"""Programs of an earlier process that are read and handed to the verifier ahead of their turn."""
+SAVE_AFTER_S = 10.0
+"""Finished samples are stored after so many seconds at the latest."""
 
-_SAVE_EVERY_S = 1.0
-_RETRY_TOGETHER = 500
 _PHASES: Mapping[Purpose, str] = {"train": "sample", "eval": "evaluate", "benchmark": "sample", "data": "sample"}
 """What progress calls the work."""
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Problems that are sampled together, `n` completions each."""
-
-    problems: tuple[Problem, ...]
-    n: int
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
 class Work:
-    """What to sample: the batches of one cycle and purpose, and how."""
+    """What to sample: the request of one cycle and purpose, and after how many finished samples to store them."""
 
     cycle: int
     purpose: Purpose
-    batches: tuple[Batch, ...]
-    params: SamplingParams
+    request: SampleRequest
+    save_every: int
 
     @property
     def size(self) -> int:
         """How many samples that makes."""
-        return sum(len(batch.problems) * batch.n for batch in self.batches)
+        return self.request.size
 
 
 def plan_work(
@@ -64,19 +53,24 @@ def plan_work(
     seed: int,
     more_samples: Mapping[str, int] | None = None,
 ) -> Work:
-    """Batches of `settings.batch_size` problems in the order given, each with a seed of its own.
+    """`n` samples of every problem; `more_samples` (task id -> samples) names those that are sampled more often.
 
-    `more_samples` (task id -> samples) names the problems that are sampled more than `n` times; they come last.
+    Each `settings.batch_size` problems share the seed that those of their samples derive from.
     """
     counts = {problem.task_id: (more_samples or {}).get(problem.task_id, n) for problem in problems}
-    problem_groups = [[p for p in problems if counts[p.task_id] == count] for count in sorted(set(counts.values()))]
+    alike = [[task_id for task_id in counts if counts[task_id] == count] for count in sorted(set(counts.values()))]
     size = settings.batch_size
-    chunks = [group[start : start + size] for group in problem_groups for start in range(0, len(group), size)]
-    batches = [
-        Batch(tuple(chunk), counts[chunk[0].task_id], derived_seed(seed, cycle, purpose, number))
-        for number, chunk in enumerate(chunks)
-    ]
-    return Work(cycle, purpose, tuple(batches), sampling_params(settings))
+    groups = [task_ids[start : start + size] for task_ids in alike for start in range(0, len(task_ids), size)]
+    request = SampleRequest(
+        problems,
+        n,
+        sampling_params(settings),
+        seed,
+        counts=more_samples or {},
+        seeds={t: derived_seed(seed, cycle, purpose, number) for number, group in enumerate(groups) for t in group},
+        cache_gib=settings.cache_memory,
+    )
+    return Work(cycle, purpose, request, settings.save_every)
 
 
 def sampling_params(settings: SamplingSection) -> SamplingParams:
@@ -89,66 +83,30 @@ def sampling_params(settings: SamplingSection) -> SamplingParams:
 def sample_and_verify(report: Report, work: Work, engine: Callable[[], Engine], verifier: Verifier) -> None:
     """Leave every sample of the work in the store with its verdict; what is there already stays.
 
-    `engine` is called only when there is something to sample. Raises Stopped, with all whole batches and all verdicts
-    so far saved, when the user asked for it; MachineError when too many samples could not be judged here.
+    `engine` is called only when there is something to sample. Raises Stopped, with all finished samples and all
+    verdicts so far saved, when the user asked for it; MachineError when too many samples could not be judged here.
     """
-    pending = PendingVerdicts(report, work, verifier)
+    pending = PendingVerdicts(report, verifier, work.request.problems, work.cycle, work.purpose)
     pending.retry_unscored()
     pending.save_done()
-    done = 0
-    pending.progress(_PHASES[work.purpose], done)
-    for batch in work.batches:
-        if not _is_stored(report, work, batch):
-            _stop_if_asked(pending)
-            _sample_batch(pending, batch, engine(), done)
-            pending.save_done()
-        done += len(batch.problems) * batch.n
-        pending.progress(_PHASES[work.purpose], done)
+    pool = _Pool(report, work, pending)
+    pool.progress()
+    if pool.done < work.size:
+        _stop_if_asked(report)
+        pool.run(engine())
     while left := pending.save_done():
-        pending.progress("verify", work.size - left)
-        _stop_if_asked(pending)
+        report.progress("verify", work.size - left, work.size, cycle=work.cycle)
+        _stop_if_asked(report)
         pending.wait()
-    pending.progress("verify", work.size)
+    report.progress("verify", work.size, work.size, cycle=work.cycle)
     refuse_many_unscored(report, work)
 
 
 def sampling_seconds(report: Report, cycle: int, purpose: Purpose) -> float:
-    """Wall time of all batches of a cycle and purpose, over every process that worked on them."""
+    """Wall time of sampling in a cycle for a purpose, over every process that worked on it."""
     metrics = (event.data for event in report.store.events(report.run_id, kind="metric"))
     batches = (metric["values"] for metric in metrics if metric["name"] == f"batch_{purpose}")
     return float(sum(batch["seconds"] for batch in batches if batch["cycle"] == cycle))
-
-
-def _sample_batch(pending: "PendingVerdicts", batch: Batch, engine: Engine, done: int) -> None:
-    """Sample a batch, store it whole, and say how long it took."""
-    report, work, started = pending.report, pending.work, time.monotonic()
-    samples = _generate(pending, batch, engine, done)
-    report.store.save_samples(report.run_id, work.cycle, work.purpose, samples)
-    pending.note_stored(batch)
-    spent = {"seconds": time.monotonic() - started, "tokens": sum(s.completion_tokens for s in samples)}
-    values = {"cycle": work.cycle, "samples": len(samples), **spent}
-    report.metric(f"batch_{work.purpose}", work.batches.index(batch), values)
-
-
-def _generate(pending: "PendingVerdicts", batch: Batch, engine: Engine, done: int) -> list[Sample]:
-    """All samples of a batch, each handed to the verifier as it comes; `done` came before them."""
-    samples: list[Sample] = []
-    by_id = {problem.task_id: problem for problem in batch.problems}
-    params, should_stop = pending.work.params, pending.report.stop_asked
-    for sample in engine.generate(SampleRequest(batch.problems, batch.n, params, batch.seed), should_stop):
-        pending.submit(by_id[sample.task_id], sample)
-        samples.append(sample)
-        pending.progress(_PHASES[pending.work.purpose], done + len(samples))
-    if len(samples) < len(batch.problems) * batch.n:
-        _stop_if_asked(pending)
-        raise RuntimeError(f"the engine gave {len(samples)} of {len(batch.problems) * batch.n} samples")
-    return samples
-
-
-def _is_stored(report: Report, work: Work, batch: Batch) -> bool:
-    """Looks for one of its problems only, since a batch is stored whole."""
-    task_id = batch.problems[0].task_id
-    return report.store.count_samples(report.run_id, cycle=work.cycle, purpose=work.purpose, task_id=task_id) > 0
 
 
 def refuse_many_unscored(report: Report, work: Work) -> None:
@@ -163,74 +121,62 @@ def refuse_many_unscored(report: Report, work: Work) -> None:
         )
 
 
-def _stop_if_asked(pending: "PendingVerdicts") -> None:
-    if pending.report.stop_asked():
-        pending.save_done()
+def _stop_if_asked(report: Report) -> None:
+    if report.stop_asked():
         raise Stopped
 
 
-class PendingVerdicts:
-    """Samples that wait for a verdict. A verdict is saved once it is there and its sample is stored.
+class _Pool:
+    """Samples on their way from the engine into the store, and to the verifier at the same time."""
 
-    What an earlier process stored and did not live to verify is read from the store little by little, so that never
-    more than MOST_WAITING of those programs are in memory.
-    """
+    def __init__(self, report: Report, work: Work, pending: PendingVerdicts) -> None:
+        self.report, self.work, self.pending = report, work, pending
+        self.done = len(pending.stored_before)
+        self.unsaved: list[Sample] = []
+        self.saved_at = time.monotonic()
 
-    def __init__(self, report: Report, work: Work, verifier: Verifier) -> None:
-        self.report, self.work, self.verifier = report, work, verifier
-        self._problems = {p.task_id: p for batch in work.batches for p in batch.problems}
-        self._futures: dict[tuple[str, int], Future[Verdict]] = {}
-        self._stored_ids: dict[tuple[str, int], int] = {}
-        """(task id, sample index) -> the verdict that is coming, and the row id of the sample once it is stored."""
-        self._sampled_here: set[str] = set()
-        """Task ids of this process's own samples, which the backlog must pass over when it comes to them."""
-        which = SampleFilter(cycle=work.cycle, purpose=work.purpose, verified=False)
-        self._backlog_size = report.store.count_samples(report.run_id, **which)
-        self._backlog = report.store.programs(report.run_id, **which)
+    def run(self, engine: Engine) -> None:
+        """Sample all that is missing. Raises Stopped, with all that is finished stored."""
+        request = replace(self.work.request, skip=self.pending.stored_before)
+        self.saved_at = time.monotonic()
+        try:
+            for sample in engine.generate(request, self._should_stop):
+                self._take(sample)
+        finally:
+            self._save()
+        if self.done < self.work.size:
+            _stop_if_asked(self.report)
+            raise RuntimeError(f"the engine gave {self.done} of {self.work.size} samples")
 
-    def submit(self, problem: Problem, sample: Sample) -> None:
-        """Have a new sample judged, before it is stored."""
-        self._sampled_here.add(sample.task_id)
-        self._futures[sample.task_id, sample.index] = self.verifier.submit(problem, sample.code)
+    def progress(self) -> None:
+        """Say how much is sampled."""
+        self.report.progress(_PHASES[self.work.purpose], self.done, self.work.size, cycle=self.work.cycle)
 
-    def note_stored(self, batch: Batch) -> None:
-        """Look up the row ids of a batch that was just stored: its verdicts can be saved from now on."""
-        task_ids, work = [p.task_id for p in batch.problems], self.work
-        ids = self.report.store.unverified_ids(self.report.run_id, task_ids, cycle=work.cycle, purpose=work.purpose)
-        self._stored_ids |= ids
+    def _take(self, sample: Sample) -> None:
+        self.pending.submit(sample)
+        self.unsaved.append(sample)
+        self.done += 1
+        self.progress()
+        self._save_if_due()
+        self.pending.wait_for_room(self.report.stop_asked)
 
-    def retry_unscored(self) -> None:
-        """Judge again what an earlier process could not."""
-        store, work = self.report.store, self.work
-        failed = store.programs(self.report.run_id, cycle=work.cycle, purpose=work.purpose, status="unscored")
-        while page := list(islice(failed, _RETRY_TOGETHER)):
-            codes = ((self._problems[program.sample.task_id], program.code) for program in page)
-            verdicts = list(self.verifier.verify_many(codes))
-            store.save_verdicts((program.sample.id, v) for program, v in zip(page, verdicts, strict=True))
+    def _should_stop(self) -> bool:
+        """Asked at every step of the engine, so that samples are saved in time even while none finishes."""
+        self._save_if_due()
+        return self.report.stop_asked()
 
-    def save_done(self) -> int:
-        """Save the verdicts that are there and submit more of the backlog; returns how many stored samples wait."""
-        done = [key for key in self._stored_ids if self._futures[key].done()]
-        self.report.store.save_verdicts((self._stored_ids.pop(key), self._futures.pop(key).result()) for key in done)
-        self._submit_backlog()
-        return len(self._stored_ids) + self._backlog_size
+    def _save_if_due(self) -> None:
+        if len(self.unsaved) >= self.work.save_every or time.monotonic() - self.saved_at >= SAVE_AFTER_S:
+            self._save()
 
-    def progress(self, phase: str, done: int) -> None:
-        """Say how much of the work is done."""
-        self.report.progress(phase, done, self.work.size, cycle=self.work.cycle)
-
-    def wait(self) -> None:
-        """Until all is done, but not for long: verdicts are saved in groups."""
-        wait(self._futures.values(), timeout=_SAVE_EVERY_S)
-
-    def _submit_backlog(self) -> None:
-        while self._backlog_size and len(self._futures) < MOST_WAITING:
-            program = next(self._backlog, None)
-            if program is None:
-                self._backlog_size = 0
-                return
-            key = program.sample.task_id, program.sample.index
-            if key[0] not in self._sampled_here:
-                self._futures[key] = self.verifier.submit(self._problems[key[0]], program.code)
-                self._stored_ids[key] = program.sample.id
-                self._backlog_size -= 1
+    def _save(self) -> None:
+        """Store the finished samples, say how long they took, and save the verdicts that are there."""
+        if self.unsaved:
+            report, work, samples = self.report, self.work, self.unsaved
+            report.store.save_samples(report.run_id, work.cycle, work.purpose, samples)
+            self.pending.note_stored(samples)
+            spent = {"seconds": time.monotonic() - self.saved_at, "tokens": sum(s.completion_tokens for s in samples)}
+            values = {"cycle": work.cycle, "samples": len(samples), **spent}
+            report.metric(f"batch_{work.purpose}", self.done, values)
+            self.unsaved, self.saved_at = [], time.monotonic()
+        self.pending.save_done()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from haloforge.answers import normal_form
+from haloforge.config import VerifySettings
 from haloforge.records import Problem
 from haloforge.statistics import Comparison, Estimate, compare, mean_estimate, pass_at_k
 from haloforge.store import SampleSummary, StoredProgram
@@ -58,6 +59,29 @@ def paired(before: Iterable[Tally], after: Iterable[Tally], *, seed: int = 0) ->
     return compare([old[t].rate for t in shared], [new[t].rate for t in shared], families, seed=seed)
 
 
+def untested_share(problems: Sequence[Problem], verifier: VerifySettings) -> float:
+    """Share of the problems of which nothing is known but that a program compiles, or runs."""
+    if verifier.type == "custom" or not problems:  # a command of the user's may test what no file says
+        return 0.0
+    return sum(problem.tests.kind == "none" for problem in problems) / len(problems)
+
+
+def score_name(untested: float, k: int = 1) -> str:
+    """What a share of passing samples is called: pass@k needs tests, and without them it is a compile rate."""
+    if untested == 1:
+        return "compile rate" if k == 1 else f"compile rate of the best of {k}"
+    return f"pass@{k} (for {untested:.0%} of the problems only a compile rate)" if untested else f"pass@{k}"
+
+
+def untested_warning(problems: Sequence[Problem], verifier: VerifySettings) -> str:
+    """What training on problems without tests teaches, in one sentence; empty where all have tests."""
+    share = untested_share(problems, verifier)
+    if not share:
+        return ""
+    which = "the problems to train on have" if share == 1 else f"{share:.0%} of the problems to train on have"
+    return f"{which} no tests: a reward for compiling teaches the form of a program, not to solve the problem"
+
+
 def solved(tallies: Iterable[Tally]) -> list[str]:
     """Problems with at least one passing sample."""
     return [t.task_id for t in tallies if t.passed]
@@ -69,7 +93,12 @@ def _scored(tallies: Iterable[Tally]) -> dict[str, Tally]:
 
 def program_digest(code: str | None, language: str) -> bytes:
     """16 bytes that two programs share when their normal forms are equal: what is compared without keeping the code."""
-    return hashlib.sha256(normal_form(code or "", language).encode(errors="surrogatepass")).digest()[:16]
+    return digest_of(normal_form(code or "", language))
+
+
+def digest_of(form: str) -> bytes:
+    """16 bytes for a normal form, or any other text."""
+    return hashlib.sha256(form.encode(errors="surrogatepass")).digest()[:16]
 
 
 def count_distinct(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> int:

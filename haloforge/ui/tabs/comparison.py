@@ -31,6 +31,7 @@ _TITLES = {
 }
 _MAX_COMPARED = 6
 """Results, or RAFT runs in one chart."""
+_PASS_AT_1 = "held-out pass@1"
 _MAX_CHIPS = 16
 """Verdicts of samples in a row."""
 
@@ -119,7 +120,7 @@ def headline(base: str, pair: Pair, before: Result, after: Result) -> Html:
         h("span", pair.paired.verdict, cls=tone),
     ]
     same = f"on the same {count(pair.paired.problems, 'problem')}"
-    about = f"pass@1 of {pair.name} (B) against {base} (A) {same}; {pair.paired.sentence()}"
+    about = f"{pair.score} of {pair.name} (B) against {base} (A) {same}; {pair.paired.sentence()}"
     return h(
         "div",
         h("p", claim, cls="headline"),
@@ -150,15 +151,15 @@ def overlay(store: Store, view: View) -> Html:
     """Held-out pass rates of several RAFT runs over their cycles, in one chart."""
     curves = {}
     for run in store.runs(stage="raft", limit=_MAX_COMPARED):
-        rates = metrics.cycle_rates(store.events(run.id, kind="metric"))
-        held_out = rates.get(metrics.HELD_OUT)
-        if held_out:
-            curves[title(run)] = held_out
+        events = store.events(run.id, kind="metric")
+        if rates := metrics.held_out_rates(events):
+            score = metrics.held_out_score(events)
+            curves[title(run) + ("" if score == _PASS_AT_1 else f", {score}")] = rates
     if len(curves) < 2:
         return Html("")
     figure = charts.rates(curves, x="cycle", key="overlay")
     return charts.chart(
-        "overlay", figure, "RAFT runs, held-out pass@1 by cycle", "cycle 0 is the model they started from"
+        "overlay", figure, f"RAFT runs, {_PASS_AT_1} by cycle", "cycle 0 is the model they started from"
     )
 
 

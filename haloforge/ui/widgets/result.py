@@ -5,7 +5,8 @@ from typing import Any
 from haloforge.config import output_of
 from haloforge.errors import ForgeError
 from haloforge.records import Run
-from haloforge.stages.benchmark.compare import read_result
+from haloforge.stages.benchmark.compare import read_result, untested_share_of
+from haloforge.stages.shared.scores import score_name
 from haloforge.ui.formatting import interval, percent
 from haloforge.ui.markup import Html, facts, h, link, note
 from haloforge.ui.view import query
@@ -20,11 +21,12 @@ def figures(run: Run) -> Html | None:
         return None
     if result is None or result["run"] != run.id:
         return None
+    untested = untested_share_of(result)
     shown = [
         h(
             "div",
             h("b", percent(estimate["value"])),
-            h("span", f"pass@{k}, 95 % CI {interval(estimate['low'], estimate['high'])}"),
+            h("span", f"{score_name(untested, int(k))}, 95 % CI {interval(estimate['low'], estimate['high'])}"),
             cls="figure",
         )
         for k, estimate in result["pass_at_k"].items()

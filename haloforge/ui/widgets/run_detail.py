@@ -96,7 +96,7 @@ def phase_strip(store: Store, run: Run) -> Html:
         for phase in progress.phases(store, run)
     ]
     if not lines and is_running:
-        lines = [h("span", "at work, nothing counted yet: loading the model, or in its first batch", cls="muted")]
+        lines = [h("span", "at work, nothing counted yet: loading the model, or no sample is finished", cls="muted")]
     return h("div", lines, cls="stack", style="gap:6px") if lines else Html("")
 
 

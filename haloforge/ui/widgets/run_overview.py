@@ -30,7 +30,8 @@ def notes(store: Store, run: Run) -> list[Html]:
     newest = alarms[-1].partition(":")[0] if alarms else ""
     shown = [note(line[:1].upper() + line[1:], "error") for line in alarms if line.startswith(f"{newest}:")]
     if run.status == "done" and run.stage != "benchmark" and lines:
-        shown.append(note(lines[-1][:1].upper() + lines[-1][1:], "good"))
+        kind = "error" if lines[-1].startswith(_TRAINED_NOTHING) else "good"
+        shown.append(note(lines[-1][:1].upper() + lines[-1][1:], kind))
     return shown
 
 
@@ -47,11 +48,11 @@ def figures(store: Store, run: Run) -> Html | None:
 
 def raft_figures(store: Store, run: Run) -> list[Html]:
     """Held-out pass@1 before and at its best, and the numbers of the newest cycle."""
-    cycles = metrics.held_out(store, run)
+    cycles, score = metrics.held_out(store, run), metrics.held_out_score(store.events(run.id, kind="metric"))
     top = metrics.best(cycles)
-    shown = [_figure(percent(cycles[0].rate), "held-out pass@1 before")] if cycles and cycles[0].number == 0 else []
+    shown = [_figure(percent(cycles[0].rate), f"{score} before")] if cycles and cycles[0].number == 0 else []
     if top and top.number:
-        shown.append(_figure(percent(top.rate), f"held-out pass@1 at its best, cycle {top.number}"))
+        shown.append(_figure(percent(top.rate), f"{score} at its best, cycle {top.number}"))
     values = metrics.newest(store, run.id, "cycle")
     for name, caption, is_share in _CYCLE_FIGURES:
         if values.get(name) is not None:
@@ -115,6 +116,7 @@ def artifacts(events: Sequence[Event]) -> Html | None:
 
 
 _ALARM = "alarm in cycle"
+_TRAINED_NOTHING = "nothing was trained"
 _CYCLE_FIGURES = (
     ("train_pass_rate", "of the newest cycle's samples passed", True),
     ("kept", "of them kept", False),

@@ -64,6 +64,9 @@ class Adapter(Protocol):
     def sources(self, compiler: Compiler, problem: Problem, code: str, tests: AppendedTests | None) -> Sources:
         """The solution, its tests behind it, and what else the compiler needs."""
 
+    def main_for_function(self, compiler: Compiler) -> str:
+        """A `main` with which a solution that is only a function can be linked; empty where compiling checks it all."""
+
     def commands(self, compiler: Compiler, folder: str, *, harness: bool, only_check: bool) -> Commands:
         """How to compile the sources in the folder. Raises OSError when the compiler has gone since the run began."""
 

@@ -9,6 +9,7 @@ from haloforge.languages import Compiler
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.compiled.adapter import BINARY, Commands, Step
 from haloforge.verify.compiled.binaries import Binaries, key_of
+from haloforge.verify.completeness import NO_MAIN
 from haloforge.verify.sandbox.levels import ENVIRONMENT
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import Zygote
@@ -18,6 +19,9 @@ from haloforge.verify.toolchains import compiler_version
 COMPILE_LIMITS = Limits(cpu_s=10, wall_s=60, memory_mb=4096, file_mb=128, open_files=256)
 _WARNING = re.compile(
     r"^solution\.\w+:(\d+):\d+: warning|^warning(?:\[\w+\])?:.*\n *--> solution\.rs:(\d+)", re.MULTILINE
+)
+_NO_MAIN = re.compile(
+    r"undefined (?:reference to|symbol:) [`']?(?:main|WinMain)\b|function main is undeclared|`main` function not found"
 )
 _PLACE = re.compile(r"^(\S+:\d+:\d+: )", re.MULTILINE)
 
@@ -100,8 +104,11 @@ def _error(ran: Ran) -> str:
     if ran.end.code == 0:
         return ""
     lines = [line for line in _text(ran).splitlines() if line.strip()]
+    if any(_NO_MAIN.search(line) for line in lines):
+        return NO_MAIN
+    missing = [line for line in lines if "undefined reference" in line]  # which GNU's linker does not call an error
     errors = [line for line in lines if "error" in line]
-    return (errors or lines or [f"the compiler ended with {ran.end.code or ran.end.signal}"])[0]
+    return (missing or errors or lines or [f"the compiler ended with {ran.end.code or ran.end.signal}"])[0]
 
 
 def _said(step: Step, ran: Ran) -> str:

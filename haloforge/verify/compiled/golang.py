@@ -57,6 +57,10 @@ class Go:
         main = {MAIN: tests.main} if tests and tests.main else {}
         return Sources({SOURCE: program} | main, code.count("\n") + 1)
 
+    def main_for_function(self, compiler: Compiler) -> str:
+        """None: a package of Go is checked as it is."""
+        return ""
+
     def commands(self, compiler: Compiler, folder: str, *, harness: bool, only_check: bool) -> Commands:
         """Compile, vet, and link where a program is wanted."""
         commands = _commands(compiler, folder, only_check=only_check)

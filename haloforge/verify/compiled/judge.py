@@ -13,6 +13,7 @@ from haloforge.verify.compiled.build import Built, Workshop, build
 from haloforge.verify.compiled.golang import Go
 from haloforge.verify.compiled.rust import Rust
 from haloforge.verify.compiled.single_file import SingleFile
+from haloforge.verify.completeness import incomplete, is_only_a_function
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.sandbox.levels import ENVIRONMENT
 from haloforge.verify.sandbox.streams import Ran, run
@@ -46,7 +47,10 @@ def verify_compiled(workshop: Workshop, compiler: Compiler, submission: Submissi
     """Compile and, where there are tests or it is asked for, run. Raises BoxFailed when a process of ours is gone."""
     adapter, problem = ADAPTERS[compiler.adapter], submission.problem
     tests = adapter.appended(compiler, problem.tests.code[0]) if problem.tests.kind == "program" else None
-    only_check = not compiler.can_run or (problem.tests.kind == "none" and not submission.run_untested)
+    is_untested, is_library = problem.tests.kind == "none", is_only_a_function(problem, submission.code)
+    if is_library and (main := adapter.main_for_function(compiler)):
+        tests = AppendedTests(main, "")
+    only_check = is_library and tests is None
     sources = adapter.sources(compiler, problem, submission.code, tests)
     with tempfile.TemporaryDirectory(dir=workshop.folder, ignore_cleanup_errors=True) as folder:
         for name, text in sources.files.items():
@@ -57,10 +61,13 @@ def verify_compiled(workshop: Workshop, compiler: Compiler, submission: Submissi
             )
         except FileNotFoundError as error:
             raise BoxFailed(str(error)) from error
-        built = build(workshop, compiler, folder, commands, only_check=only_check)
-        if built.error or only_check:
-            status = "compile_error" if built.error else "passed"
-            outcome = Outcome(status, built.error, level="compiled", slept=built.slept)  # type: ignore[arg-type]
+        built = build(workshop, compiler, folder, commands, only_check=only_check or not compiler.can_run)
+        if built.error:
+            outcome = Outcome("compile_error", built.error, level="compiled", slept=built.slept)
+        elif is_untested and (reason := incomplete(problem, submission.code)):
+            outcome = Outcome("no_code", reason, level="compiled")
+        elif is_library or not compiler.can_run or (is_untested and not submission.run_untested):
+            outcome = Outcome("passed", level="compiled")
         else:
             outcome = _run(workshop, compiler, submission, tests, folder)
     return _with_compilation(outcome, built, warns=built.warns(sources.last_line))

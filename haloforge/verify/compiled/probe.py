@@ -66,7 +66,7 @@ def compile_failure(compiler: Compiler, judge: Judge) -> str | None:
     """Why a plain program does not compile: a sandbox in which nothing starts contains everything, too."""
     language = LANGUAGES[compiler.language]
     outcome = judge(language.probe if compiler.can_run and language.probe else language.smallest_program, Tests())
-    if outcome.status == "passed":
+    if outcome.status in ("passed", "no_code"):  # the smallest program compiles, and does nothing
         return None
     return f"it does not compile a plain program in the sandbox ({outcome.detail})"
 

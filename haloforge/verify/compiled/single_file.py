@@ -28,6 +28,10 @@ class SingleFile:
         program = f"{code}\n{tests.code}" if tests else code
         return sources_of(compiler, program, tests)
 
+    def main_for_function(self, compiler: Compiler) -> str:
+        """The smallest program; linking shows what a function needs and does not have."""
+        return LANGUAGES[compiler.language].smallest_program
+
     def commands(self, compiler: Compiler, folder: str, *, harness: bool, only_check: bool) -> Commands:
         """One command, with the precompiled header where it fits and the fastest linker that is installed."""
         source = Path(folder, compiler.source).read_text(encoding="utf-8")

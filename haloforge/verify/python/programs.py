@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from haloforge.records import Case
+from haloforge.records import Case, Problem
 from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.completeness import incomplete
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import Zygote
@@ -21,12 +22,14 @@ def run_python(
     return run_cases(start, cases, agree, limits, stop=stop)
 
 
-def compile_python(solution: Zygote, code: str, limits: Limits, *, also_run: bool) -> Outcome:
-    """No tests: compiling is the verdict, and running to the end without an error where that is asked for."""
+def compile_python(solution: Zygote, problem: Problem, code: str, limits: Limits, *, also_run: bool) -> Outcome:
+    """No tests: a whole program that compiles passes, and one that also runs to its end where that is asked for."""
     ran = run(solution, {"mode": "program" if also_run else "compile", "code": code}, limits)
     failure, warnings = compile_report(ran)
     if failure is None and also_run:
         failure = failure_of(ran, limits)
+    if failure is None and (reason := incomplete(problem, code)):
+        failure = "no_code", reason
     status, detail = failure or ("passed", "")
     return Outcome(
         status,

@@ -17,6 +17,8 @@ from haloforge.verify.toolchains import toolchain_folders
 FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
 """Out of reach, except `PACKAGES`: a package may contain the very tests that judge a solution."""
 _TOOL_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/usr/include", "/usr/local/include", "/usr/share")
+_CROSS_LIBRARIES = "/usr/*-mingw32"
+"""Where the compilers for Windows have that system's libraries, which they link."""
 _TOOL_PROGRAMS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec", "/bin", "/usr/bin")
 _SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/opt", "/sbin", "/usr")
 
@@ -44,7 +46,7 @@ def python_reach(packages: dict[str, list[str]]) -> Reach:
 def tool_reach() -> Reach:
     """What compilers and linkers read and execute."""
     return Reach(
-        readable=(*_TOOL_FILES, str(headers_folder())),
+        readable=(*_TOOL_FILES, *glob.glob(_CROSS_LIBRARIES), str(headers_folder())),
         executable=(*_TOOL_PROGRAMS, *toolchain_folders()),
     )
 

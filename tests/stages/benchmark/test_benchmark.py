@@ -19,6 +19,7 @@ from haloforge.files import read_jsonl, sha256_of, write_jsonl
 from haloforge.problems import load_problems
 from haloforge.records import Problem, Sample, Tests
 from haloforge.stages import benchmark
+from haloforge.stages.benchmark import results
 from haloforge.stages.benchmark.aliasing import passes_with_alias
 from haloforge.stages.benchmark.compare import compare
 from haloforge.stages.benchmark.results import sample_row, samples_path, summary
@@ -86,11 +87,39 @@ def test_the_same_seed_gives_the_same_samples(finished: Finished, taught: Path, 
 def test_a_compressed_file_of_the_same_problems_makes_a_comparable_result(
     finished: Finished, taught: Path, tmp_path: Path
 ) -> None:
-    config = benchmark_config(taught, tmp_path, samples=1, k=[1])
+    config = benchmark_config(taught, tmp_path, samples=1, k=[1], limit=4)
     packed = config.model_copy(update={"prompts": f"{config.prompts}.gz"})
     Path(packed.prompts).write_bytes(gzip.compress(Path(config.prompts).read_bytes()))
     run_benchmark(packed, tmp_path / "runs")
-    assert compare([Path(finished[0].output), Path(packed.output)]).pairs[0].paired.problems == len(RIGHT)
+    assert compare([Path(finished[0].output), Path(packed.output)]).pairs[0].paired.problems == 4
+
+
+def test_samples_that_lie_where_the_new_ones_would_are_not_replaced(taught: Path, tmp_path: Path) -> None:
+    config = benchmark_config(taught, tmp_path)
+    samples = Path(config.output).with_name("result.samples.jsonl")
+    samples.parent.mkdir(parents=True, exist_ok=True)
+    samples.write_text("{}\n")
+    for refuse in (benchmark.dry_run, benchmark.check_output, lambda c: run_benchmark(c, tmp_path / "runs")):
+        with pytest.raises(ConfigError, match=r"samples.jsonl is there already; give another --output, or --overwrite"):
+            refuse(config)
+    assert benchmark.dry_run(config.model_copy(update={"overwrite": True}))
+
+
+def test_a_benchmark_that_was_killed_before_its_result_goes_on(
+    taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    config = benchmark_config(taught, tmp_path, samples=1, k=[1], limit=2)
+    with Store(tmp_path / "runs") as store:
+        report = Report(store, store.create_run("benchmark", config.to_json()).id)
+        with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+            killed.setattr(results, "write_text", kill)
+            benchmark.run(config, report)
+        assert not Path(config.output).exists()
+        benchmark.run(config, report)
+    assert Path(config.output).is_file()
 
 
 def test_the_result_of_another_run_is_not_replaced_unless_that_is_asked_for(finished: Finished, tmp_path: Path) -> None:
@@ -109,7 +138,7 @@ def test_a_dry_run_reads_the_problems_and_writes_nothing(
 ) -> None:
     monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "none"))
     lines = benchmark.dry_run(benchmark_config(taught, tmp_path, limit=5))
-    assert "sampling  4 completions each, 20 in 2 batches" in lines
+    assert "sampling  4 completions each, 20 in all" in lines
     assert any(line.startswith("time      not known yet") for line in lines)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
 

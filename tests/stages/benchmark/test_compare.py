@@ -84,6 +84,17 @@ def test_the_same_problems_out_of_two_files_are_compared(tmp_path: Path) -> None
     assert compare([first, second]).pairs[0].paired.problems == 2
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_a_compressed_file_is_compared_with_the_plain_one_whatever_the_limit_was(tmp_path: Path, older: bool) -> None:
+    plain = {"sha256": "text", "file": "p.jsonl"} | (
+        {} if older else {"content_sha256": "text", "problems_sha256": "1"}
+    )
+    packed = {"sha256": "gz", "content_sha256": "text", "problems_sha256": "2", "file": "p.jsonl.gz"}
+    first, second = write(tmp_path / "a", [1, 2, 3], dataset=plain), write(tmp_path / "b", [1, 2], dataset=packed)
+    for results in ([first, second], [second, first]):
+        assert compare(results).pairs[0].paired.problems == 2
+
+
 def test_different_protocols_are_refused(tmp_path: Path) -> None:
     first, second = write(tmp_path / "a", [1]), write(tmp_path / "b", [1], protocol="evalplus")
     with pytest.raises(DataError, match="the protocol 'halo', the other with 'evalplus'"):

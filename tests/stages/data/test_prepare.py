@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from haloforge.config import PrepareConfig, RaftConfig, SftConfig
-from haloforge.errors import DataError, Stopped
+from haloforge.errors import ConfigError, DataError, Stopped
 from haloforge.files import write_jsonl
 from haloforge.problems import load_problems, read_manifest
 from haloforge.stages import raft, sft
@@ -158,14 +158,14 @@ def test_a_bundled_set_is_prepared_without_a_network_and_none_of_it_is_dropped(
 ) -> None:
     train, manifest = written(store, tmp_path, dataset=name)
     assert set(manifest["dropped"]) == {"its split is 'test'"} and manifest["source"] == "the package"
-    test, _ = written(store, tmp_path, dataset=name, split="test")
+    test, _ = written(store, tmp_path, dataset=name, split="test", overwrite=True)
     assert train and test and not set(train) & set(test)
 
 
 @pytest.mark.parametrize("name", ["starter", "starter-easy"])
 def test_one_language_of_a_bundled_set_can_be_asked_for(store: Store, tmp_path: Path, name: str) -> None:
     train, _ = written(store, tmp_path, dataset=name)
-    cpp, manifest = written(store, tmp_path, dataset=name, language="cpp")
+    cpp, manifest = written(store, tmp_path, dataset=name, language="cpp", overwrite=True)
     assert set(cpp) < set(train) and "its language is python" in manifest["dropped"]
 
 
@@ -187,3 +187,58 @@ def test_nobody_trains_on_a_file_that_is_a_benchmarks_test_split(store: Store, t
     ):
         with pytest.raises(DataError, match="is the test split of mbpp"):
             stage.dry_run(settings)
+
+
+def test_the_file_of_another_dataset_is_replaced_only_when_that_is_asked_for(
+    store: Store, tmp_path: Path, original: Path
+) -> None:
+    _, before = written(store, tmp_path, dataset="starter", language="python")
+    mbpp = {"dataset": "mbpp", "from_file": str(original)}
+    said = "holds dataset starter, split train, language python; give another --output, or --overwrite"
+    for attempt in (lambda: written(store, tmp_path, **mbpp), lambda: refuse(tmp_path, **mbpp)):
+        with pytest.raises(ConfigError, match=said):
+            attempt()
+    assert read_manifest(tmp_path / "out" / "train.jsonl") == before
+    for change in ({"split": "test"}, {"language": "cpp"}):
+        with pytest.raises(ConfigError, match=said):
+            refuse(tmp_path, **{"dataset": "starter", "language": "python", **change})
+    names, _ = written(store, tmp_path, **mbpp, overwrite=True)
+    assert names == ["Mbpp/700", "Mbpp/701", "Mbpp/702"]
+
+
+def test_the_same_dataset_is_prepared_again_with_another_limit(store: Store, tmp_path: Path, original: Path) -> None:
+    written(store, tmp_path, dataset="mbpp", from_file=str(original), limit=1)
+    names, _ = written(store, tmp_path, dataset="mbpp", from_file=str(original))
+    assert len(names) == 3
+
+
+def test_a_file_that_was_changed_by_hand_is_not_replaced(store: Store, tmp_path: Path) -> None:
+    written(store, tmp_path, dataset="starter")
+    with (tmp_path / "out" / "train.jsonl").open("a") as file:
+        file.write("\n")
+    with pytest.raises(ConfigError, match="no manifest says where it comes from, or it was changed since"):
+        written(store, tmp_path, dataset="starter")
+
+
+def test_a_preparation_that_was_killed_before_its_manifest_goes_on(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = PrepareConfig.parse({"dataset": "starter", "output": str(tmp_path / "x.jsonl")})
+    report = Report(store, store.create_run(config.stage, config.to_json()).id)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(prepare, "write_manifest", kill)
+        prepare.run(config, report)
+    assert (tmp_path / "x.jsonl").is_file() and read_manifest(tmp_path / "x.jsonl") is None
+    prepare.run(config, report)
+    assert read_manifest(tmp_path / "x.jsonl") is not None
+
+
+def kill(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def refuse(tmp_path: Path, **settings: Any) -> None:
+    """What the dry run and `submit` ask first."""
+    config = PrepareConfig.parse({"output": str(tmp_path / "out" / "train.jsonl"), **settings})
+    for check in (prepare.dry_run, prepare.check_output):
+        check(config)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from stored_samples import PROBLEMS, TESTED, candidate, loops, samples_of_two_problems
 
 from haloforge.config import RaftLoop
+from haloforge.stages.raft.candidates import Candidate
 from haloforge.stages.raft.controls import select_as_asked, shuffle_verdicts
-from haloforge.stages.raft.selection import Candidate, select
+from haloforge.stages.raft.selection import select
 
 
 def kept_per_problem(samples: list[Candidate], loop: RaftLoop) -> Counter[str]:

@@ -8,8 +8,9 @@ import pytest
 from recorded_cycles import SPLIT, config, record
 
 from haloforge.config import RaftConfig
-from haloforge.errors import Stopped
+from haloforge.errors import ConfigError, Stopped
 from haloforge.stages.raft.cycles import name_best_cycle
+from haloforge.stages.raft.evaluation import evaluations
 from haloforge.stages.raft.run import decide
 from haloforge.stages.raft.steps import open_setup
 from haloforge.store import Report, Store
@@ -40,19 +41,35 @@ def test_patience_ends_a_run_that_gets_no_better(store: Store) -> None:
     report = run_of(store, 0.25, 0.75, 0.5)
     assert goes_on(report, 1, patience=1)
     assert not goes_on(report, 2, patience=1)
-    assert "no better held-out pass@1 for 1 cycles, so the run ends here (patience)" in said(report)
+    assert "no better held-out score in the last cycle, so the run ends here (raft.patience)" in said(report)
+
+
+def test_a_run_ends_after_one_cycle_that_is_no_better_unless_told_otherwise(store: Store) -> None:
+    report = run_of(store, 0.25, 0.75, 0.5)
+    assert goes_on(report, 1)
+    assert not goes_on(report, 2)
 
 
 def test_without_patience_all_cycles_run(store: Store) -> None:
-    assert goes_on(run_of(store, 0.25, 0.75, 0.5), 2)
+    assert goes_on(run_of(store, 0.25, 0.75, 0.5), 2, patience=0)
+
+
+def test_a_cycle_that_trained_nothing_wears_no_patience_down(store: Store) -> None:
+    report = run_of(store, 0.25, 0.75)
+    assert goes_on(report, 2, too_little="go_on", patience=1)
+
+
+def test_a_rollback_needs_the_patience_for_another_try() -> None:
+    with pytest.raises(ConfigError, match=r"raft\.rollback tries again .* needs raft\.patience 0 or at least 2"):
+        config(rollback=True)
 
 
 def test_a_stop_at_the_end_of_the_cycle_is_heard_there_but_not_after_the_last(store: Store) -> None:
     report = run_of(store, 0.25, 0.75, 0.5, 0.5)
     store.update_run(report.run_id, stop="cycle")
     with pytest.raises(Stopped):
-        goes_on(report, 2)
-    assert goes_on(report, 3)
+        goes_on(report, 2, patience=0)
+    assert goes_on(report, 3, patience=0)
 
 
 def test_a_cycle_says_what_it_gained_and_lost(store: Store) -> None:
@@ -70,8 +87,8 @@ def test_a_cycle_is_compared_with_the_best_before_it_too(store: Store) -> None:
     assert any(text.startswith("cycle 2 against cycle 1: -0.250") for text in said(report))
 
 
-def concluded(report: Report, output: Path, split: Any = SPLIT) -> dict[str, Any]:
-    data = {"prompts": "p", "sft_checkpoint": "smollm2-135m", "output_dir": str(output)}
+def concluded(report: Report, output: Path, split: Any = SPLIT, **loop: Any) -> dict[str, Any]:
+    data = {"prompts": "p", "sft_checkpoint": "smollm2-135m", "output_dir": str(output), "raft": loop}
     name_best_cycle(report, RaftConfig.parse(data), split)
     content: dict[str, Any] = json.loads((output / "best.json").read_text())
     return content
@@ -90,9 +107,56 @@ def test_where_no_cycle_is_better_the_starting_model_is_named(store: Store, tmp_
 
 
 def test_many_cycles_make_a_claim_harder(store: Store, tmp_path: Path) -> None:
-    one = concluded(run_of(store, 0.25, 0.75), tmp_path / "one")
-    five = concluded(run_of(store, 0.25, 0.75, 0.5, 0.5, 0.5, 0.5), tmp_path / "five")
+    one = concluded(run_of(store, 0.25, 0.75), tmp_path / "one", num_cycles=1)
+    five = concluded(run_of(store, 0.25, 0.75, 0.5, 0.5, 0.5, 0.5), tmp_path / "five", num_cycles=5)
     assert five["p_value"] == pytest.approx(min(1, 5 * one["p_value"]))
+
+
+def test_a_run_that_ends_early_claims_as_if_all_its_cycles_had_been_compared(store: Store, tmp_path: Path) -> None:
+    one = concluded(run_of(store, 0.25, 0.75), tmp_path / "one", num_cycles=1)
+    early = concluded(run_of(store, 0.25, 0.75), tmp_path / "early", num_cycles=5)
+    assert early["p_value"] == pytest.approx(min(1, 5 * one["p_value"]))
+
+
+def test_no_cycle_is_claimed_with_a_weaker_correction_than_at_the_end(store: Store, tmp_path: Path) -> None:
+    report = run_of(store, 0.25, 0.5, 0.75, 0.75)
+    for cycle in (1, 2, 3):
+        goes_on(report, cycle)
+    first, best, *_ = [text for text in said(report) if text.startswith("held-out pass@1 of cycle")]
+    once = paired_p(run_of(store, 0.25, 0.5))
+    assert f"p = {min(1, 3 * once):.2g}:" in first
+    assert concluded(report, tmp_path)["sentence"] == best
+    assert all(text.endswith(best) for text in said(report)[-1:])
+
+
+def paired_p(report: Report) -> float:
+    """The p-value of cycle 1 against cycle 0, as if it were the only comparison."""
+    (_, cycle) = evaluations(report, SPLIT.held_out, 1, config(num_cycles=1))
+    assert cycle.gain
+    return cycle.gain.p_value
+
+
+def test_a_cycle_that_trained_nothing_is_named_at_the_end(store: Store, tmp_path: Path) -> None:
+    report = run_of(store, 0.25, 0.75)
+    record_untrained(report, 2)
+    best = concluded(report, tmp_path)
+    assert (best["trained_cycles"], best["untrained_cycles"], best["planned_cycles"]) == ([1], [2], 3)
+    assert said(report)[-1].endswith("; cycle 2 kept too little to train on, so there is no cycle_2")
+
+
+def test_a_run_that_trained_nothing_at_all_says_so_first(store: Store, tmp_path: Path) -> None:
+    report = run_of(store, 0.25)
+    record_untrained(report, 1)
+    assert concluded(report, tmp_path)["trained_cycles"] == []
+    assert said(report)[-1].startswith(
+        "nothing was trained: cycle 1 kept too little to train on, so there is no cycle_1;"
+    )
+
+
+def record_untrained(report: Report, cycle: int) -> None:
+    """A cycle that selected, and kept too little."""
+    report.store.begin_phase(report.run_id, cycle, "select")
+    report.store.end_phase(report.run_id, cycle, "select")
 
 
 def test_without_held_out_problems_nothing_is_claimed(store: Store, tmp_path: Path) -> None:

@@ -61,6 +61,32 @@ def test_collapsing_length_and_entropy_are_alarms() -> None:
     assert list(alarms(changed(mean_tokens=30, nats_per_token=0.1), 2)) == ["length", "entropy"]
 
 
+def hollow(**values: float) -> dict[str, str]:
+    """The alarms of a cycle with these values, after a first one whose answers were whole programs."""
+    first = HEALTHY[0] | {"substance": 6.0, "near_empty_share": 0.1, "one_answer_share": 0.05, "kept_length_ratio": 1.0}
+    return alarms({0: first, 1: HEALTHY[1], 2: HEALTHY[2] | first | {"eval_pass@1": 0.45} | values}, 2)
+
+
+def test_answers_that_say_as_much_as_at_first_are_no_alarm() -> None:
+    assert hollow(substance=5.0, near_empty_share=0.14, kept_length_ratio=0.9) == {}
+
+
+def test_answers_that_say_ever_less_are_an_alarm() -> None:
+    assert hollow(substance=3.0) == {"substance": "100 tokens hold 3.0 statements and calls, 6.0 at first"}
+
+
+def test_answers_that_grow_empty_are_an_alarm_however_slowly() -> None:
+    assert hollow(near_empty_share=0.4) == {"near_empty": "40% of the answers are next to empty, 10% at first"}
+
+
+def test_one_program_for_many_problems_is_an_alarm() -> None:
+    assert list(hollow(one_answer_share=0.3)) == ["one_answer"]
+
+
+def test_a_selection_that_prefers_brevity_is_an_alarm() -> None:
+    assert list(hollow(kept_length_ratio=0.6)) == ["brevity"]
+
+
 def test_alarms_and_what_cheats_tried_are_stored(store: Store) -> None:
     report = Report(store, store.create_run("raft", {}).id)
     for cycle, values in changed(mixed_share=0.1).items():

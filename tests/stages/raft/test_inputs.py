@@ -9,7 +9,7 @@ import pytest
 from haloforge.config import RaftConfig, VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Tests
-from haloforge.stages.raft.inputs import check_verifiers
+from haloforge.stages.raft.inputs import check_verifiers, training_warnings
 from haloforge.verify import open_verifier
 
 
@@ -38,6 +38,19 @@ def test_raft_is_refused_where_every_verdict_could_be_forged() -> None:
     with pytest.raises(VerifierError, match="all of these problems have tests of kind 'program'"):
         check_verifiers(raft_with(), [PROGRAM])
     check_verifiers(raft_with(), [PROGRAM, UNTESTED])
+
+
+def test_raft_trains_on_forgeable_verdicts_only_when_the_user_says_so_and_then_the_run_says_it() -> None:
+    accepting = raft_with(accept_forgeable=True)
+    check_verifiers(accepting, [PROGRAM])
+    check_verifiers(raft_with(type="custom", command="true", accept_forgeable=True), [UNTESTED])
+    assert any("could forge are trained on" in warning for warning in training_warnings(accepting, [PROGRAM]))
+    assert training_warnings(raft_with(), [PROGRAM]) == []
+
+
+def test_training_without_tests_is_cautioned() -> None:
+    [warning] = training_warnings(raft_with(), [UNTESTED])
+    assert "a reward for compiling teaches the form of a program" in warning
 
 
 def test_raft_takes_python_tests_of_kind_program_which_run_apart_from_the_solution() -> None:

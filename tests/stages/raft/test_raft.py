@@ -227,7 +227,25 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     lines = raft.dry_run(raft_config(taught, tmp_path))
     assert "problems  5 problems in 5 families (python) to train on" in lines
     assert "held out  3 problems in 3 families (python)" in lines
+    assert not [line for line in lines if line.startswith("ends")]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
+
+
+def test_a_dry_run_says_when_the_run_would_end_early(taught: Path, tmp_path: Path) -> None:
+    lines = raft.dry_run(raft_config(taught, tmp_path, **{"raft.patience": 1}))
+    assert "ends      early after 1 cycle without a better held-out score" in lines
+
+
+def test_a_dry_run_says_how_many_samples_the_strategy_can_keep(taught: Path, tmp_path: Path) -> None:
+    def line(**changes: object) -> str:
+        (found,) = [text for text in raft.dry_run(raft_config(taught, tmp_path, **changes)) if "keeps" in text]
+        return found
+
+    assert "each samples 30 completions, keeps at most 20 and" in line()
+    assert "keeps at most 15 and" in line(**{"raft.keep_top_percent": 0.5})
+    assert "keeps at most 5 and" in line(**{"raft.strategy": "best_of_n"})
+    assert "keeps at most 20 or 5 and" in line(cycles=[{}, {"strategy": "best_of_n"}])
+    assert "keeps at most 15 or 20 and" in line(**{"raft.keep_top_percent": 0.5, "raft.retry_unsolved": 2})
 
 
 def test_a_file_of_test_rows_is_not_trained_on(taught: Path, tmp_path: Path) -> None:

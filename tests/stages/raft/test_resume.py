@@ -49,11 +49,12 @@ class Doomed(Store):
         if is_last:
             die()
 
-    def _write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
+    def write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
         counts = self.is_near and self.doom.where == "in its middle"
         if counts and self.writes_left == 0:
+            (self.root / f"died in {self.doom.cycle} {self.doom.phase}").touch()
             die()
-        changed = super()._write(statements)
+        changed = super().write(statements)
         self.writes_left -= counts
         return changed
 
@@ -135,5 +136,6 @@ def test_a_run_that_is_killed_in_and_around_every_phase_ends_the_same(
     found = facts(tmp_path / "runs", config)
     assert survivors == [Doom(0, "none", "")], f"seed {seed}"
     assert len(dooms) == 15 and len(undisturbed["weights"]) == 2
+    assert list((tmp_path / "runs").glob("died in *"))
     for name in ("phases", "samples", "verdicts", "selection", "weights"):
         assert found[name] == undisturbed[name], f"{name}, seed {seed}"

@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +11,11 @@ from stored_samples import PROBLEMS, PROGRAMS, TESTED, UNTESTED, candidate, loop
 
 from haloforge.config import RaftLoop
 from haloforge.records import Problem
-from haloforge.stages.raft.selection import Candidate, Choice, select
+from haloforge.stages.raft.candidates import Candidate
+from haloforge.stages.raft.selection import Choice, select
 
 
-def reasons(samples: list[Candidate], **settings: float) -> list[str]:
+def reasons(samples: list[Candidate], **settings: Any) -> list[str]:
     return [c.reason for c in select(samples, PROBLEMS, RaftLoop(**settings), 0)]
 
 
@@ -42,9 +44,12 @@ def test_unscored_unverified_forgeable_and_truncated_samples_are_never_kept() ->
     assert reasons(samples, reward_threshold=0) == ["unscored", "unscored", "forgeable", "truncated"]
 
 
-def test_of_equal_programs_the_shortest_completion_is_kept() -> None:
-    long, short = candidate(1, code=PROGRAMS[0], tokens=9), candidate(2, code=PROGRAMS[1], tokens=5)
-    assert reasons([long, short]) == ["duplicate", "kept"]
+def test_of_equal_programs_the_shortest_completion_is_kept_only_where_brevity_is_asked_for() -> None:
+    pairs = [(candidate(2 * i, code=PROGRAMS[0], tokens=9), candidate(2 * i + 1, code=PROGRAMS[1])) for i in range(20)]
+    assert all(reasons([short, long], tie_break="shortest") == ["duplicate", "kept"] for long, short in pairs)
+    for tie_break in ("diverse", "random"):
+        kept = Counter(tuple(reasons([long, short], tie_break=tie_break)) for long, short in pairs)
+        assert len(kept) == 2
 
 
 def test_the_top_share_is_counted_per_problem_and_rounded_up() -> None:
@@ -55,10 +60,15 @@ def test_the_top_share_is_counted_per_problem_and_rounded_up() -> None:
 
 def test_what_is_over_the_share_and_what_is_over_the_cap_is_told_apart() -> None:
     samples = [candidate(i, tokens=i) for i in range(4)]
-    assert reasons(samples, keep_top_percent=0.75, max_per_prompt=1) == ["kept", "capped", "capped", "not_top"]
+    assert reasons(samples, keep_top_percent=0.75, max_per_prompt=1, tie_break="shortest") == [
+        "kept",
+        "capped",
+        "capped",
+        "not_top",
+    ]
 
 
-def test_better_rewards_come_before_shorter_programs() -> None:
+def test_better_rewards_come_before_everything_else() -> None:
     partial = candidate(1, status="wrong_answer", reward=0.8, tokens=1)
     assert reasons([partial, candidate(2, tokens=99)], keep_partial=True) == ["not_top", "kept"]
 
@@ -118,7 +128,7 @@ def test_every_sample_has_exactly_one_reason(samples: list[Candidate], loop: Raf
 def test_all_passing_keeps_all_and_best_of_n_one() -> None:
     samples = [candidate(i, tokens=9 - i) for i in range(4)]
     assert reasons(samples, strategy="all_passing") == ["kept"] * 4
-    assert reasons(samples, strategy="best_of_n") == ["not_top"] * 3 + ["kept"]
+    assert reasons(samples, strategy="best_of_n", tie_break="shortest") == ["not_top"] * 3 + ["kept"]
 
 
 def many(count: int, passing: int) -> tuple[list[Candidate], dict[str, Problem]]:

@@ -13,7 +13,8 @@ from haloforge.config import RaftConfig, RaftLoop
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import write_jsonl
 from haloforge.problems import Manifest, write_manifest
-from haloforge.stages.raft.selection import Candidate, select
+from haloforge.stages.raft.candidates import Candidate
+from haloforge.stages.raft.selection import select
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.raft.training_set import check_replay_file, replay_samples, training_weights
 from haloforge.store import SampleSummary

@@ -8,11 +8,12 @@ from tiny import save_tiny_adapter, save_tiny_model
 from worlds import RIGHT, benchmark_config, problems, program, run_benchmark
 
 from haloforge.config import SftConfig
-from haloforge.files import read_jsonl, write_jsonl
+from haloforge.files import read_jsonl, sha256_of, write_jsonl
 from haloforge.models import Metadata, write_metadata
 from haloforge.problems import load_problems
 from haloforge.stages import sft
 from haloforge.stages.benchmark.results import summary
+from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.provenance import contamination_warning, provenance
 from haloforge.store import Report, Store
 
@@ -37,6 +38,22 @@ def test_sft_on_the_test_is_found_through_the_runs_training_file(store: Store, t
     found = provenance(store, made_by(tmp_path / "m", run), problems())
     assert list(found.trained_on) == NAMES[:3]
     assert "TRAINED ON TEST: the model's training data holds 3 of the problems (small/inc, " in found.doubt
+
+
+def test_every_one_of_several_training_files_counts_and_one_that_changed_is_named(store: Store, tmp_path: Path) -> None:
+    for number, path in enumerate((tmp_path / "a.jsonl", tmp_path / "b.jsonl")):
+        write_jsonl(path, [problems()[number].to_json()])
+    files = [{"file": str(tmp_path / name), "weight": 1} for name in ("a.jsonl", "b.jsonl")]
+    run = store.create_run("sft", {"data": {"train_file": files}}).id
+    recorded = [{**file, "sha256": sha256_of(file["file"])} for file in files]
+    once(Report(store, run), 0, "plan", lambda: {"files": recorded})
+    model = made_by(tmp_path / "m", run)
+    found = provenance(store, model, problems())
+    assert list(found.trained_on) == NAMES[:2] and not found.unknown
+    write_jsonl(tmp_path / "b.jsonl", [problems()[2].to_json()])
+    found = provenance(store, model, problems())
+    assert list(found.trained_on) == [NAMES[0], NAMES[2]]
+    assert f"{tmp_path / 'b.jsonl'} changed since it was learned from" in found.unknown[0]
 
 
 def test_raft_on_the_test_is_found_through_the_runs_problems_and_held_out_ones_do_not_count(

@@ -134,3 +134,11 @@ def test_artifacts_are_listed_once(store: Store) -> None:
     for _ in range(2):
         Report(store, run.id).artifact("best", "models/raft/cycle_1/final_model")
     assert run_detail.render(store, VIEW).count("models/raft/cycle_1/final_model") == 1
+
+
+@pytest.mark.parametrize(("said", "kind"), [("nothing was trained: cycle 1", "error"), ("best is cycle 1", "good")])
+def test_a_run_that_trained_nothing_is_not_shown_as_a_success(store: Store, said: str, kind: str) -> None:
+    run = make_run(store, status="done")
+    add_cycles(store, run, [0.5])
+    Report(store, run.id).log(said)
+    assert f'<p class="note {kind}"' in run_detail.render(store, {**VIEW, "run": run.id})

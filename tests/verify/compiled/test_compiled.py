@@ -31,6 +31,7 @@ def test_each_way_to_end_has_its_status(verifier, code, status):
     assert verifier.verify(SUM, code).status == status
 
 
+PUTS = "#include <stdio.h>\n"
 PROGRAMS = {("gcc", "c"): "gcc", ("gcc", "cpp"): "g++", ("clang", "c"): "clang", ("clang", "cpp"): "clang++"}
 
 
@@ -40,8 +41,8 @@ def test_both_compilers_take_both_languages(name, language):
     with open_verifier(VerifySettings(type=name, workers=1)) as verifier:
         untested = Problem("n", "", language=language)
         verifier.check([untested])
-        assert verifier.verify(untested, "int main(void) { return 0; }").reward == 0.5
-        warned = verifier.verify(untested, "int main(void) { int unused; return 0; }")
+        assert verifier.verify(untested, f'{PUTS}int main(void) {{ puts("x"); return 0; }}').reward == 0.5
+        warned = verifier.verify(untested, f'{PUTS}int main(void) {{ int unused; puts("x"); return 0; }}')
         assert warned.reward == 0.3 and "unused" in warned.diagnostics
         assert verifier.verify(untested, "int main(void) { return }").reward == 0.0
 
@@ -53,7 +54,7 @@ def test_mingw_compiles_for_windows_and_runs_nothing():
         untested = Problem("n", "", language="cpp")
         verifier.check([untested])
         assert verifier.verify(untested, code).reward == 0.5
-        assert verifier.verify(untested, code.replace("Sleep(1)", "int unused")).reward == 0.3
+        assert verifier.verify(untested, code.replace("Sleep(1)", "int unused; Sleep(1)")).reward == 0.3
         assert verifier.verify(untested, code.replace("Sleep", "usleep_")).status == "compile_error"
         with pytest.raises(VerifierError, match="mingw only compiles"):
             verifier.check([SUM])
@@ -107,15 +108,74 @@ def test_only_warnings_about_the_solution_itself_are_counted(verifier, body, rew
     ("language", "clean", "warned"),
     [
         ("c", "int f(int x) { return x; }", "int f(int x) { int y; return x; }"),
+        ("cpp", "int f(int x) { return x; }", "int f(int x) { int y; return x; }"),
         ("rust", "pub fn f(x: i32) -> i32 { x }", "pub fn f(x: i32) -> i32 { let y = 1; x }"),
-        ("rust", "fn main() {}", "fn f() {}\nfn main() {}"),
-        ("go", "package p\nfunc f() {}", 'package p\nimport "fmt"\nfunc f() { fmt.Printf("%d", "x") }'),
+        ("rust", 'fn main() { print!("x") }', 'fn f() {}\nfn main() { print!("x") }'),
+        (
+            "go",
+            'package p\nimport "fmt"\nfunc f() { fmt.Println("x") }',
+            'package p\nimport "fmt"\nfunc f() { fmt.Printf("%d", "x") }',
+        ),
     ],
 )
 def test_a_function_alone_compiles_and_its_warnings_count(verifier, language, clean, warned):
     needs(COMMANDS[language])
-    untested = Problem("n", "", language=language)
+    untested = Problem("n", "", language=language, entry_point="f")
     assert [verifier.verify(untested, code).reward for code in (clean, warned)] == [0.5, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("c", "// TODO"),
+        ("c", "int x;"),
+        ("cpp", "// TODO"),
+        ("cpp", "int x;"),
+        ("cpp", "int f(int x) { return x + 1; }"),
+        ("rust", "fn f(x: i32) -> i32 { x + 1 }"),
+        ("go", "package main\nfunc f(x int) int { return x + 1 }\n"),
+    ],
+)
+def test_without_tests_a_program_without_main_is_not_complete(verifier, language, code):
+    needs(COMMANDS[language])
+    verdict = verifier.verify(Problem("n", "", language=language), code)
+    assert (verdict.status, verdict.reward) == ("compile_error", 0.0)
+    assert verdict.detail == "no complete program: it has no main function"
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("c", "int main(void) { return 0; }"),
+        ("cpp", "#include <vector>\n// solved\nint x = 5;\nint main() { std::vector<std::vector<int>> v; return 0; }"),
+        ("rust", "fn main() { todo!() }"),
+        ("go", "package main\nfunc main() {\n}\n"),
+    ],
+)
+@pytest.mark.parametrize("runs", [False, True])
+def test_without_tests_a_program_that_does_nothing_earns_nothing(language, code, runs):
+    needs(COMMANDS[language])
+    with open_verifier(VerifySettings(workers=1, run_after_compile=runs)) as verifier:
+        verdict = verifier.verify(Problem("n", "", language=language), code)
+    assert (verdict.status, verdict.reward) == ("no_code", 0.0)
+    assert verdict.detail == "no complete program: only comments, declarations and constants"
+
+
+def test_without_tests_the_function_that_is_asked_for_must_be_there(verifier):
+    needs("g++")
+    asked = Problem("n", "", language="cpp", entry_point="twice")
+    verdicts = [verifier.verify(asked, code) for code in ("int thrice(int x) { return 3 * x; }", "int twice(int x);")]
+    assert [(verdict.status, verdict.detail) for verdict in verdicts] == [
+        ("no_code", "no complete program: it does not define twice"),
+        ("no_code", "no complete program: only comments, declarations and constants"),
+    ]
+
+
+def test_without_tests_what_a_function_calls_must_be_there_too(verifier):
+    needs("g++")
+    asked = Problem("n", "", language="cpp", entry_point="twice")
+    verdict = verifier.verify(asked, "int helper(int x);\nint twice(int x) { return helper(x); }")
+    assert verdict.status == "compile_error" and "helper" in verdict.detail
 
 
 def test_last_words_of_any_length_are_cut(verifier):

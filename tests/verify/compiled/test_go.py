@@ -75,7 +75,8 @@ def test_what_vet_says_is_a_warning():
             warned.reward == 0.3
             and "warning: fmt.Printf format %s has arg a + b of wrong type int" in warned.diagnostics
         )
-        assert verifier.verify(untested, "package sums\n\nfunc add(a, b int) int { return a + b }\n").reward == 0.5
+        asked = Problem("n", "", language="go", entry_point="add")
+        assert verifier.verify(asked, "package sums\n\nfunc add(a, b int) int { return a + b }\n").reward == 0.5
         assert verifier.verify(untested, ADDS.removeprefix("package main")).reward == 0.0
 
 

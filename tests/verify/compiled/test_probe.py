@@ -44,7 +44,7 @@ def test_the_canary_of_the_compiler_bites_without_a_sandbox():
 
 
 def test_a_compiler_that_does_not_start_in_the_sandbox_is_one_sentence(monkeypatch):
-    broken = dataclasses.replace(installed("gcc"), check=("--no-such-argument", "solution.cpp"))
+    broken = dataclasses.replace(installed("gcc"), build=("--no-such-argument", "solution.cpp"))
     monkeypatch.setitem(COMPILERS, "gcc", broken)
     flaw = compiler_flaw(broken, UNSAFE)
     assert flaw is not None and flaw.startswith("it does not compile a plain program in the sandbox (g++: error:"), flaw

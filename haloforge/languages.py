@@ -28,6 +28,8 @@ class Language:
     """How answers are cut and programs compared: by the syntax tree, by tokens and braces, or as plain text."""
     line_comment: str = "//"
     block_comment: tuple[str, str] = ("/*", "*/")
+    nests_comments: bool = False
+    """Whether a block comment inside another has its own end."""
     line_ends_statement: bool = False
     """Whether a statement ends with its line, without a semicolon."""
     first_line: str = ""
@@ -224,6 +226,7 @@ LANGUAGES: dict[str, Language] = {
             suffix=".rs",
             syntax="braces",
             first_line=r"\s*(use|fn|pub|mod|struct|enum|impl|trait|const|static|#!?\[)\b",
+            nests_comments=True,
             function_keyword=r"(?:pub\s+)?fn\s+",
             imports="once",
             editor="cpp",

@@ -294,7 +294,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Weights that can generate: a folder, the base model it rests on, and where it came from."""
+    """Weights that can generate: a folder or Hub id, the base model it rests on, and where it came from.
+
+    `revision` is the commit of a checkpoint from the Hub, `base_revision` that of a base model from the Hub; empty for
+    others, and where nothing of it was fetched yet.
+    """
 
     path: str
     base_model: str
@@ -302,6 +306,8 @@ class Checkpoint:
     parent: str = ""
     run: str = ""
     cycle: int | None = None
+    revision: str = ""
+    base_revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,31 +4,34 @@ The time is linear in the length of the code, of which at most `LENGTH_LIMIT` ch
 """
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from haloforge.answers.normal_forms import tokens_of
+from haloforge.answers.blocks import NUMBER, TEXT, TYPES, Statement, read_blocks
 from haloforge.languages import Language, language_of
 from haloforge.python_source import parse
 
 LENGTH_LIMIT = 1 << 20
 """Characters of a program that are looked at."""
 
-_DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*[a-z](?:\\\n|[^\n])*|#!?\[[^\]\n]*\]", re.MULTILINE)
-"""A line of the preprocessor, or an attribute of Rust."""
-_LINE_END = re.compile(r"(?<=[\w)\]}\"'`])[ \t]*(?://[^\n]*)?\n|(?<=\+\+|--)[ \t]*\n")
-_LITERAL = re.compile(r"""[-+]?(?:\d.*|R?["'`].*|true|false|nullptr|NULL|nil|None|[-+()]|)\Z""", re.DOTALL)
-_BRANCHES = frozenset({"if", "for", "while", "switch", "match", "loop", "do", "select", "go", "defer", "throw"})
-_BEFORE_CALLS = frozenset({"return", "else", "do", "in", "case", "throw", "co_return", "go", "defer", "move", "range"})
-_NOT_CALLED = frozenset({"if", "for", "while", "switch", "match", "return", "sizeof", "catch", "func", "fn", "main"})
-_PLACEHOLDERS = frozenset({"todo", "unimplemented", "NotImplementedError"})
-_COMPUTES = frozenset(["<<", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="])
-"""Operators that no declaration contains."""
-_OPERATOR = re.compile(r"[-+*/%&|^<>]+|[=!<>]=")
-_DEFINITION_REACH = 128
-"""Tokens between the name of a function and its body."""
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_PLACEHOLDERS = _words("todo unimplemented unreachable panic NotImplementedError exit _exit quit abort")
+"""What stands where a program is yet to be written, or only ends it."""
+_WRAPPERS = _words("Ok Some Err")
+_CONSTANTS = _words("true false nullptr NULL nil None EXIT_SUCCESS EXIT_FAILURE") | {TEXT, NUMBER}
+_BRANCHES = _words("if for while switch match loop do select go defer throw goto")
+_BEFORE_CALLS = _BRANCHES | _words("return else in case co_return new delete move range await not and or")
+_NOT_CALLED = _BEFORE_CALLS | TYPES | _PLACEHOLDERS | _words("sizeof catch func fn main decltype")
+_DECLARES = _words("let const static type var use mod struct enum import fn func trait impl using")
+_STEPS = frozenset({"++", "--", "<-"})
+_NO_OPERANDS = TYPES | _PLACEHOLDERS | _WRAPPERS | _BRANCHES
+_ASSIGNS = frozenset({"=", ":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="})
+_COMPUTES = frozenset({"<<", "+", "-", "/", "%", "==", "!=", "<=", ">=", "||", "?"})
+"""Operators that no declaration of C or C++ contains outside of its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Substance:
     """How often a program does something: its statements, and its calls of functions, methods and macros.
 
     A statement counts when it calls, computes, branches, or assigns or returns something other than a constant.
-    Comments, imports, declarations, empty bodies, and placeholders such as `todo!()` count nothing.
+    Comments, imports, declarations, empty bodies, what only ends the program and placeholders such as `todo!()` count
+    nothing.
     """
 
     statements: int
@@ -54,19 +58,20 @@ def substance(code: str, language: str) -> Substance:
     if known.syntax == "python":
         return _of_python(code)
     if known.syntax == "braces":
-        statements = list(_statements(code, known))
-        return Substance(sum(map(_does_something, statements)), sum(_calls(s.tokens) for s in statements))
+        statements = read_blocks(code, known).statements
+        calls = [_calls(statement.tokens, known) for statement in statements]
+        acts = (has_calls or _acts(s, known) for s, has_calls in zip(statements, calls, strict=True))
+        return Substance(sum(map(bool, acts)), sum(calls))
     return Substance(sum(bool(line.strip()) for line in code.splitlines()), 0)
 
 
 def defines(code: str, name: str, language: str) -> bool:
-    """Whether a program has a function of that name with a body; in Python, whether its top level binds the name."""
+    """Whether a program has a function or type of that name with a body; in Python, whether it binds the name."""
     known, code = language_of(language), code[:LENGTH_LIMIT]
     if known.syntax == "python":
         tree = parse(code)
-        return tree is not None and name in _bound_at_top_level(tree)
-    tokens = tokens_of(code, known)
-    return any(_is_definition(tokens, place) for place, token in enumerate(tokens) if token == name)
+        return tree is not None and any(name in _bound_by(node) for node in ast.walk(tree))
+    return name in read_blocks(code, known).names
 
 
 def _of_python(code: str) -> Substance:
@@ -85,113 +90,105 @@ def _counts(statement: ast.stmt) -> bool:
             return False
         case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Global() | ast.Nonlocal():
             return False
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            return False
         case ast.Raise(exc=raised):
-            name = _name_of(raised.func if isinstance(raised, ast.Call) else raised)
-            return name not in _PLACEHOLDERS
+            return _name_of(raised.func if isinstance(raised, ast.Call) else raised) not in _PLACEHOLDERS
+        case ast.Expr(value=ast.Call(func=called)):
+            return _name_of(called) not in _PLACEHOLDERS
         case ast.Expr(value=value) | ast.Assign(value=value):
-            return not isinstance(value, ast.Constant)
+            return not _is_constant(value)
         case ast.Return(value=value) | ast.AnnAssign(value=value):
-            return not (value is None or isinstance(value, ast.Constant))
+            return not (value is None or _is_constant(value))
         case _:
             return True
 
 
+def _is_constant(value: ast.expr) -> bool:
+    """Whether it names nothing: a number, a text, an empty list, a list of numbers."""
+    return not any(isinstance(node, ast.Name | ast.Call | ast.Lambda) for node in ast.walk(value))
+
+
 def _name_of(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _bound_at_top_level(tree: ast.Module) -> set[str]:
-    bound: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.Assign):
-            bound |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            bound |= {alias.asname or alias.name for alias in node.names}
-    return bound
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name
 
 
-class _Statement(NamedTuple):
-    """The tokens of a statement, and whether it is the last of its block without a `;`: in Rust, its value."""
-
-    tokens: Sequence[str]
-    is_last: bool
-
-
-def _statements(code: str, language: Language) -> Iterator[_Statement]:
-    """The statements inside function bodies.
-
-    A brace opens a body when a parameter list stands before it, or when it stands in a body itself; what `struct`,
-    `class`, `namespace` and the like open holds declarations.
-    """
-    if language.line_ends_statement:
-        code = _LINE_END.sub(" ;\n", code)
-    is_body, parentheses = [False], 0
-    statement: list[str] = []
-    for token in tokens_of(_DIRECTIVE.sub("", code), language):
-        parentheses += (token in "([") - (token in ")]")
-        if token not in (";", "{", "}") or (token == ";" and parentheses > 0):
-            statement.append(token)
-            continue
-        if is_body[-1] and statement:
-            yield _Statement(statement, token == "}")
-        if token == "{":
-            is_body.append(is_body[-1] or "(" in statement or "=>" in statement)
-        elif token == "}" and len(is_body) > 1:
-            is_body.pop()
-        statement, parentheses = [], 0
-
-
-def _does_something(statement: _Statement) -> bool:
+def _acts(statement: Statement, language: Language) -> bool:
+    """Whether a statement without calls does something."""
     tokens = statement.tokens
-    if _PLACEHOLDERS.intersection(tokens):
-        return False
-    if _calls(tokens) or tokens[0] in _BRANCHES or _COMPUTES.intersection(tokens) or _shifts(tokens):
+    assignment = next((place for place, token in enumerate(tokens) if token in _ASSIGNS), None)
+    if tokens[0] in _BRANCHES or _STEPS.intersection(tokens):
         return True
-    if tokens[0] == "return":
-        return not _is_constant(tokens[1:])
-    for place, token in enumerate(tokens):
-        if token in ("=", ":="):
-            return not _is_constant(tokens[place + 1 :])
-    return statement.is_last and (_is_name(tokens) or any(map(_OPERATOR.fullmatch, tokens[1:])))
+    if assignment is not None:
+        target, value = tokens[:assignment], tokens[assignment + 1 :]
+        is_new = tokens[assignment] == ":=" or _declares(target)
+        if statement.function == "main" and (is_new or target == ["_"]):
+            return len(_operands(value)) > 1  # `x = y` and no more
+        return bool(_names(value)) or not is_new
+    if tokens[0] in ("return", "co_return"):
+        return _gives(tokens[1:], statement)
+    if language.function_keyword:
+        return statement.is_last and tokens[0] not in _DECLARES and _gives(tokens, statement)
+    if ">>" in tokens and "<" not in tokens[: tokens.index(">>")]:  # which does not close the arguments of a template
+        return True
+    return bool(_COMPUTES.intersection(tokens)) and len(_operands(tokens)) > 1
 
 
-def _is_constant(tokens: Sequence[str]) -> bool:
-    return all(map(_LITERAL.match, tokens))
+def _gives(value: Sequence[str], statement: Statement) -> bool:
+    """Whether a value was computed, or is one of the function's own: what `main` gives back is only an exit code."""
+    return bool(_names(value)) and (statement.function != "main" or len(_operands(value)) > 1)
 
 
-def _is_name(tokens: Sequence[str]) -> bool:
-    return len(tokens) == 1 and tokens[0].isidentifier() and not _is_constant(tokens)
+def _declares(target: Sequence[str]) -> bool:
+    """Whether what stands before a `=` declares: `let x`, `int x`, `Foo *p`, but not `x`, `*p` or `a[i].b`."""
+    if target[:1] and target[0] in _DECLARES | TYPES:
+        return True
+    depth = 0
+    for before, token in zip(target, target[1:], strict=False):
+        depth += (before in ("[", "(")) - (before in ("]", ")"))
+        if depth == 0 and token.isidentifier() and (before.isidentifier() or before in ("*", "&", "&&", ">", ">>")):
+            return target[0].isidentifier()
+    return False
 
 
-def _shifts(tokens: Sequence[str]) -> bool:
-    """Whether `>>` stands for reading or shifting, and does not close the arguments of a template."""
-    return ">>" in tokens and "<" not in tokens[: tokens.index(">>")]
+def _operands(tokens: Sequence[str]) -> list[str]:
+    """Names and constants, without the types among them, and of a path only its last part."""
+    return [
+        token
+        for place, token in enumerate(tokens)
+        if (token.isidentifier() or token in (TEXT, NUMBER))
+        and token not in _NO_OPERANDS
+        and tokens[place + 1 : place + 2] != ["::"]
+    ]
 
 
-def _calls(tokens: Sequence[str]) -> int:
+def _names(tokens: Sequence[str]) -> list[str]:
+    return [token for token in _operands(tokens) if token not in _CONSTANTS]
+
+
+def _calls(tokens: Sequence[str], language: Language) -> int:
     """How many names have an argument list behind them, without the names of what is declared here."""
+    has_keyword = bool(language.function_keyword)
+    angle = tokens.index("<") if "<" in tokens else len(tokens)
     count = 0
     for place in range(1, len(tokens)):
-        if tokens[place] != "(":
-            continue
-        is_macro = tokens[place - 1] == "!" and place > 1  # of Rust
-        name = tokens[place - 2] if is_macro else tokens[place - 1]
-        before = tokens[place - 2] if place > 1 and not is_macro else ""
-        is_declared = before.isidentifier() and before not in _BEFORE_CALLS
-        count += name.isidentifier() and name not in _NOT_CALLED | _PLACEHOLDERS and not is_declared
+        if has_keyword and place > 1 and tokens[place - 1] == "!" and tokens[place] in "([":  # a macro of Rust
+            count += tokens[place - 2].isidentifier() and tokens[place - 2] not in _NOT_CALLED
+        elif tokens[place] == "(" and tokens[place - 1].isidentifier() and tokens[place - 1] not in _NOT_CALLED:
+            before = tokens[place - 2] if place > 1 else ""
+            follows_type = before.isidentifier() or (before in (">", ">>") and angle < place)
+            is_declared = not has_keyword and follows_type and before not in _BEFORE_CALLS
+            is_empty = tokens[place - 1] in _WRAPPERS and not _names(tokens[place + 1 : place + 8])
+            count += not is_declared and not is_empty
     return count
-
-
-def _is_definition(tokens: Sequence[str], place: int) -> bool:
-    """Whether the name at that place is followed by a parameter list and then, before any `;`, by a body."""
-    following = tokens[place + 1 : place + _DEFINITION_REACH]
-    if following[:1] not in (["("], ["<"]):
-        return False
-    depth = 0
-    for token in following:
-        depth += (token == "(") - (token == ")")
-        if depth < 0 or (depth == 0 and token in (";", "{", "}")):
-            return token == "{"
-    return False

@@ -24,7 +24,7 @@ class BenchmarkConfig(StageConfig):
     stage: ClassVar[str] = "benchmark"
     command: ClassVar[tuple[str, ...]] = ("benchmark", "run")
     model: str = setting(kind="model")
-    """Checkpoint to judge: a folder, smollm2-135m, or a Hub id."""
+    """Checkpoint to judge: a folder, smollm2-135m, or a Hub id (org/name@revision)."""
     prompts: str = setting(kind="problems")
     """JSONL of problems; original HumanEval and MBPP files are read as they are."""
     output: str = setting("results/benchmark.json", kind="file", is_output=True)

@@ -140,7 +140,7 @@ class RaftConfig(StageConfig):
     stage: ClassVar[str] = "raft"
     command: ClassVar[tuple[str, ...]] = ("raft", "train")
     sft_checkpoint: str = setting("models/sft/final_model", flag="checkpoint", kind="model")
-    """Checkpoint to start from: a folder, smollm2-135m, or a Hub id."""
+    """Checkpoint to start from: a folder, smollm2-135m, or a Hub id (org/name@revision)."""
     output_dir: str = setting("models/raft", flag="output", kind="folder", is_output=True)
     """Folder that receives cycle_N/final_model for every cycle."""
     overwrite: bool = setting(False, advanced=True)

@@ -15,7 +15,7 @@ class ModelSection(Section):
     """Which model to start from."""
 
     name: str = setting(flag="model", kind="model")
-    """Hub id, local folder (full model or LoRA adapter), or smollm2-135m (embedded, works without network)."""
+    """Hub id (org/name@revision), folder (full model or LoRA adapter), or smollm2-135m (works without network)."""
 
 
 class LoraSection(Section):

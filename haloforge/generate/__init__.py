@@ -65,4 +65,4 @@ def open_local(
     from haloforge.generate.local import LocalEngine
     from haloforge.models import load
 
-    return LocalEngine(load(model, in_4bit=in_4bit, progress=progress), protocol)
+    return LocalEngine(load(model, in_4bit=in_4bit, progress=progress), protocol, disposable=True)

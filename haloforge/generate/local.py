@@ -4,7 +4,9 @@ import random
 import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,11 +14,14 @@ from haloforge.generate.batches import run_batches
 from haloforge.generate.budget import cache_bytes
 from haloforge.generate.decoding import Decoder, Ending, Prompt, Row, pick
 from haloforge.generate.engine import SampleRequest, SamplingParams, never
-from haloforge.generate.packing import pack_linears
+from haloforge.generate.packing import pack_for_good, pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
 from haloforge.generate.slots import fits, run_slots
-from haloforge.models import LoadedModel, merge_in_place
+from haloforge.models import LoadedModel, give_back_memory, merge_for_good, merge_in_place
 from haloforge.records import Message, Problem, Sample
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SLOTS = {"cpu": 64, "cuda": 256}
 """Rows at a time, by kind of device: a CPU nears its peak speed at 64, a GPU later; more only need more memory."""
@@ -32,6 +37,8 @@ class LocalEngine:
     """Samples from a loaded model. Until `close` the model is changed: its adapter is merged in place, and on a CPU
     its weights are packed in another layout, so neither train nor save it before.
 
+    A `disposable` model is never given back: it is changed for good, which needs half of the memory.
+
     Every sample has a random stream of its own, so the same seed gives the same tokens, whatever is sampled beside it
     and in however many slots. Only floating-point noise may differ, because a CPU or GPU adds in another order when
     more or fewer rows are multiplied at once: log-probs by some 1e-6 in float32 (1e-2 in bfloat16), and a token where
@@ -40,12 +47,23 @@ class LocalEngine:
 
     name = "local"
 
-    def __init__(self, loaded: LoadedModel, protocol: PromptProtocol = HALO, slots: int | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        protocol: PromptProtocol = HALO,
+        slots: int | None = None,
+        *,
+        disposable: bool = False,
+    ) -> None:
         self.tokenizer = loaded.tokenizer
         self.protocol = protocol
-        self.model, self._undo_merge = merge_in_place(loaded.model)
-        self._undo_packing = pack_linears(self.model)
         self.was_training = loaded.model.training
+        self._undo: Callable[[], None] = _nothing
+        if disposable:
+            self.model = _changed_for_good(loaded.model)
+            loaded = replace(loaded, model=self.model)
+        else:
+            self.model, self._undo = _changed(loaded.model)
         self.loaded = loaded
         self.slots = slots
         decode = partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -94,9 +112,8 @@ class LocalEngine:
                 sent = text
 
     def close(self) -> None:
-        """Restore the model as it was: adapter, layout of its weights, and training mode."""
-        self._undo_packing()
-        self._undo_merge()
+        """Restore the model as it was, unless it is disposable: adapter, layout of its weights, and training mode."""
+        self._undo()
         self.loaded.model.train(self.was_training)
 
     def _prompt(self, request: SampleRequest, position: int, indexes: Sequence[int]) -> Prompt:
@@ -143,6 +160,29 @@ class LocalEngine:
             prompt_tokens=len(row.prompt),
             completion_tokens=len(row.tokens),
         )
+
+
+def _nothing() -> None:
+    """What there is to undo on a model that is thrown away."""
+
+
+def _changed(model: "PreTrainedModel") -> "tuple[PreTrainedModel, Callable[[], None]]":
+    """The model ready to sample from, and what gives it back."""
+    plain, undo_merge = merge_in_place(model)
+    undo_packing = pack_linears(plain)
+
+    def undo() -> None:
+        undo_packing()
+        undo_merge()
+
+    return plain, undo
+
+
+def _changed_for_good(model: "PreTrainedModel") -> "PreTrainedModel":
+    plain = merge_for_good(model)
+    pack_for_good(plain)
+    give_back_memory()
+    return plain
 
 
 def end_tokens(loaded: LoadedModel) -> frozenset[int]:

@@ -3,26 +3,22 @@
 torch is imported only inside the functions that need it.
 """
 
-from haloforge.models.checkpoints import (
-    EMBEDDED,
-    FINAL_MODEL,
-    Metadata,
-    building,
-    checkpoint_in,
-    find_checkpoints,
-    read_metadata,
-    resolve,
-    write_metadata,
-)
+from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolve
 from haloforge.models.embedded import embedded_folder, gguf_file
+from haloforge.models.hub import forget_fetched
+from haloforge.models.lineage import EMBEDDED, FINAL_MODEL
 from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
     LoadedModel,
+    fetched,
     load,
     load_tokenizer,
+    name_base_commit,
     refuse_without_bitsandbytes,
 )
-from haloforge.models.merging import export, merge, merge_in_place
+from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
+from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
+from haloforge.models.release import give_back_memory, letting_go
 
 __all__ = [
     "EMBEDDED",
@@ -34,12 +30,18 @@ __all__ = [
     "checkpoint_in",
     "embedded_folder",
     "export",
+    "fetched",
     "find_checkpoints",
+    "forget_fetched",
     "gguf_file",
+    "give_back_memory",
+    "letting_go",
     "load",
     "load_tokenizer",
     "merge",
+    "merge_for_good",
     "merge_in_place",
+    "name_base_commit",
     "read_metadata",
     "refuse_without_bitsandbytes",
     "resolve",

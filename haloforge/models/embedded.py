@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from haloforge.errors import ModelError
-from haloforge.models.checkpoints import EMBEDDED, building
 from haloforge.models.hub import quiet_transformers
+from haloforge.models.lineage import EMBEDDED
+from haloforge.models.metadata import building
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from haloforge.cores import usable_cores
 from haloforge.errors import ConfigError, MachineError, ModelError
-from haloforge.models.checkpoints import EMBEDDED, lineage_of, resolve
+from haloforge.models.checkpoints import resolve
 from haloforge.models.embedded import embedded_folder
-from haloforge.models.hub import download, quiet_transformers
+from haloforge.models.hub import HubName, cached_snapshot, fetch_configs, fetch_weights, quiet_transformers
+from haloforge.models.lineage import EMBEDDED, Lineage, Link, lineage_of
 from haloforge.records import Checkpoint
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 Progress = Callable[[str], None]
@@ -55,17 +58,19 @@ def load(
     `device` is cpu or cuda[:N], by default cuda where there is one. `dtype` is float32, bfloat16 or float16, by
     default float32 on a CPU (training in bf16 there loses accuracy and gains nothing), bfloat16 on a GPU that has it,
     else float16; a base `in_4bit` (CUDA only) computes in it. `model.config._name_or_path` is the name as resolved
-    (never a cache folder), so that an adapter trained on it finds its base on another machine. Raises ModelError.
+    (never a cache folder, nor with a revision), so that an adapter trained on it finds its base on another machine.
+    Raises ModelError.
     """
     import torch
 
     limit_threads()
+    name = fetched(name, progress)
     checkpoint = resolve(name)
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if target.type == "cuda" and not torch.cuda.is_available():
         raise MachineError(f"The device {device} was asked for, but PyTorch finds no GPU; use cpu")
     tokenizer = load_tokenizer(name, progress=progress)
-    model = _with_adapters(checkpoint, _dtype_for(target, dtype), trainable, in_4bit, progress)
+    model = _with_adapters(lineage_of(name), _dtype_for(target, dtype), trainable, in_4bit, progress)
     model = model if in_4bit else model.to(target)  # a base in 4 bits is loaded onto its device
     model.train(trainable)
     return LoadedModel(model, tokenizer, checkpoint, target)
@@ -82,6 +87,32 @@ def limit_threads() -> None:
     torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
+def fetched(name: str, progress: Progress = lambda line: None) -> str:
+    """The name with a Hub model's commit in it, once everything that tells what it is lies on this machine.
+
+    That is configs and tokenizers, no weights, of the model and of the bases below it; a name that is not of the Hub
+    stays as it is. Raises ModelError, one sentence: missing, private, gated, offline, or no model.
+    """
+    hub = lineage_of(name).links[0].hub
+    if hub and not hub.is_pinned:
+        name = f"{hub.repo}@{_fetch_configs(hub, progress).name}"
+    known: set[HubName] = set()
+    while missing := {link.hub for link in lineage_of(name).links if link.hub} - known:
+        for base in missing:
+            _fetch_configs(base, progress)
+        known |= missing
+    for link in lineage_of(name).links:
+        if link.hub and link.folder is None:
+            raise ModelError(f"{link.id} holds no model: there is no config.json or adapter_config.json in it")
+    return name
+
+
+def _fetch_configs(name: HubName, progress: Progress) -> Path:
+    if cached_snapshot(name) is None:
+        progress(f"Fetching {name} from the Hub")
+    return fetch_configs(name)
+
+
 def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTrainedTokenizerBase":
     """The tokenizer of a model, with a chat template and a pad token.
 
@@ -91,7 +122,7 @@ def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTra
     from transformers import AutoTokenizer
 
     quiet_transformers()
-    folder = _tokenizer_folder(resolve(name), progress)
+    folder = _tokenizer_folder(lineage_of(fetched(name, progress)), progress)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
@@ -129,30 +160,30 @@ def four_bits(dtype: "torch.dtype") -> "BitsAndBytesConfig":
 
 
 def _with_adapters(
-    checkpoint: Checkpoint, dtype: "torch.dtype", trainable: bool, in_4bit: bool, progress: Progress
+    lineage: Lineage, dtype: "torch.dtype", trainable: bool, in_4bit: bool, progress: Progress
 ) -> "PreTrainedModel":
-    """The model of a checkpoint; the adapters below its own, if any, are merged into the base."""
-    if not checkpoint.is_adapter:
-        return _full_model(checkpoint, dtype, in_4bit, progress)
-    lineage = lineage_of(Path(checkpoint.path))
+    """The model of a lineage; the adapters below its top one, if any, are merged into the base."""
     if in_4bit and len(lineage.adapters) > 1:
         raise ModelError(
-            f"{checkpoint.path} is an adapter on an adapter, and nothing can be merged into a base in 4 bits: "
+            f"{lineage.links[0].name} is an adapter on an adapter, and nothing can be merged into a base in 4 bits: "
             "merge it first (halo-forge models merge)"
         )
-    model: Any = _full_model(resolve(lineage.root), dtype, in_4bit, progress)
-    for folder in reversed(lineage.adapters[1:]):
-        model = _with_adapter(model, folder, trainable=False).merge_and_unload(safe_merge=True)
-        model.config._name_or_path = model.name_or_path = str(folder)
-    return cast("PreTrainedModel", _with_adapter(model, lineage.adapters[0], trainable=trainable))
+    model: Any = _full_model(lineage.root, dtype, in_4bit, progress)
+    for below, adapter in pairwise(reversed(lineage.links)):
+        is_top = adapter is lineage.links[0]
+        model = _with_adapter(model, adapter, below, trainable=trainable and is_top, progress=progress)
+        if not is_top:
+            model = model.merge_and_unload(safe_merge=True)
+            model.config._name_or_path = model.name_or_path = adapter.id
+    return cast("PreTrainedModel", model)
 
 
-def _full_model(checkpoint: Checkpoint, dtype: "torch.dtype", in_4bit: bool, progress: Progress) -> "PreTrainedModel":
+def _full_model(link: Link, dtype: "torch.dtype", in_4bit: bool, progress: Progress) -> "PreTrainedModel":
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     quiet_transformers()
-    folder = _folder(checkpoint, progress, weights=True)
+    folder = _folder(link, progress, weights=True)
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -164,42 +195,53 @@ def _full_model(checkpoint: Checkpoint, dtype: "torch.dtype", in_4bit: bool, pro
             output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"The model {checkpoint.path} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"The model {link.name} cannot be loaded: {_first_line(error)}") from error
     if report["missing_keys"]:  # transformers would go on with random numbers in their place
         missing = ", ".join(sorted(report["missing_keys"])[:3])
-        raise ModelError(f"The model {checkpoint.path} is incomplete: its weights lack {missing}")
-    model.config._name_or_path = model.name_or_path = checkpoint.path
+        raise ModelError(f"The model {link.name} is incomplete: its weights lack {missing}")
+    model.config._name_or_path = model.name_or_path = link.id
     return cast("PreTrainedModel", model)
 
 
-def _with_adapter(model: "PreTrainedModel", folder: Path, *, trainable: bool) -> Any:
+def _with_adapter(
+    model: "PreTrainedModel", adapter: Link, below: Link, *, trainable: bool, progress: Progress
+) -> "PeftModel":
     from peft import PeftModel
     from safetensors import SafetensorError
 
+    folder = _folder(adapter, progress, weights=True)
     try:
-        return PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"The adapter {folder} does not fit its base {model.name_or_path}: {_first_line(error)}"
+            f"The adapter {adapter.name} does not fit its base {below.name}: {_first_line(error)}"
         ) from error
+    name_base_commit(adapted, below.revision)
+    return adapted
 
 
-def _tokenizer_folder(checkpoint: Checkpoint, progress: Progress) -> Path:
+def name_base_commit(adapted: "PeftModel", commit: str) -> None:
+    """Have an adapter name the commit of its base on the Hub when it is saved; "" leaves it as it is."""
+    if commit:
+        adapted.peft_config["default"].revision = commit
+
+
+def _tokenizer_folder(lineage: Lineage, progress: Progress) -> Path:
     """An adapter that was saved without its tokenizer uses the one of its base."""
-    if not checkpoint.is_adapter:
-        return _folder(checkpoint, progress, weights=False)
-    lineage = lineage_of(Path(checkpoint.path))
-    with_tokenizer = [folder for folder in lineage.adapters if (folder / "tokenizer_config.json").is_file()]
-    return with_tokenizer[0] if with_tokenizer else _folder(resolve(lineage.root), progress, weights=False)
+    folders = [link.folder for link in lineage.adapters if link.folder]
+    with_tokenizer = [folder for folder in folders if (folder / "tokenizer_config.json").is_file()]
+    return with_tokenizer[0] if with_tokenizer else _folder(lineage.root, progress, weights=False)
 
 
-def _folder(checkpoint: Checkpoint, progress: Progress, *, weights: bool) -> Path:
-    if checkpoint.path == EMBEDDED:
+def _folder(link: Link, progress: Progress, *, weights: bool) -> Path:
+    if link.name == EMBEDDED:
         return embedded_folder(progress)
-    if Path(checkpoint.path).is_dir():
-        return Path(checkpoint.path)
-    progress(f"Fetching {checkpoint.path} from the Hub")
-    return download(checkpoint.path, weights=weights)
+    assert link.folder is not None, "what was never fetched is not loaded"
+    if weights and link.hub:
+        if not any(link.folder.glob("*.safetensors")):
+            progress(f"Fetching the weights of {link.name} from the Hub")
+        fetch_weights(HubName(link.id, link.revision), link.place)
+    return link.folder
 
 
 def _dtype_for(device: "torch.device", asked: str | None) -> "torch.dtype":

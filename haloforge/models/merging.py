@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haloforge.errors import MachineError, ModelError
-from haloforge.models.checkpoints import Metadata, building, read_metadata, resolve, write_metadata
-from haloforge.models.loading import LoadedModel, Progress, load
+from haloforge.models.checkpoints import resolve
+from haloforge.models.loading import Progress, fetched, load
+from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.records import Checkpoint
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -18,7 +20,7 @@ def merge(adapter: str, output: str | Path, progress: Progress = lambda line: No
 
     Raises ModelError when `adapter` is a full model already or `output` is taken.
     """
-    if not resolve(adapter).is_adapter:
+    if not resolve(fetched(adapter, progress)).is_adapter:
         raise ModelError(f"{adapter} is a full model already; there is no adapter to merge")
     return export(adapter, output, progress=progress)
 
@@ -39,7 +41,7 @@ def export(
     with building(folder) as partial:
         loaded = load(name, device="cpu", dtype="float32", progress=progress)
         progress(f"Writing {folder}")
-        save_model(_merged(loaded).to(stored[dtype]), loaded.tokenizer, partial)
+        save_model(merge_for_good(loaded.model).to(stored[dtype]), loaded.tokenizer, partial)
         write_metadata(partial, _metadata(loaded.checkpoint))
     return resolve(str(folder))
 
@@ -67,7 +69,7 @@ def merge_in_place(model: "PreTrainedModel") -> tuple["PreTrainedModel", Callabl
 
     if not isinstance(model, PeftModel):
         return model, lambda: None
-    if model.get_base_model().config.to_dict().get("quantization_config"):
+    if _is_in_4_bits(model):
         return model.get_base_model(), lambda: None
     layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer) and not layer.merged]
     kept = [(layer, layer.get_base_layer().weight.detach().to("cpu", copy=True)) for layer in layers]
@@ -83,14 +85,24 @@ def merge_in_place(model: "PreTrainedModel") -> tuple["PreTrainedModel", Callabl
     return model.get_base_model(), undo
 
 
-def _merged(loaded: LoadedModel) -> "PreTrainedModel":
-    if not loaded.checkpoint.is_adapter:
-        return loaded.model
+def merge_for_good(model: "PreTrainedModel") -> "PreTrainedModel":
+    """Fold a PeftModel's adapter into its base weights, layer by layer and without a copy to go back to.
+
+    Returns the plain model inside; any other model is returned as it is, and so is a base in 4 bits, beside which the
+    adapter stays.
+    """
     from peft import PeftModel
 
-    assert isinstance(loaded.model, PeftModel)
-    model: PreTrainedModel = loaded.model.merge_and_unload(safe_merge=True)
-    return model
+    if not isinstance(model, PeftModel):
+        return model
+    if _is_in_4_bits(model):
+        return model.get_base_model()
+    merged: PreTrainedModel = model.merge_and_unload(safe_merge=True)
+    return merged
+
+
+def _is_in_4_bits(model: "PeftModel") -> bool:
+    return bool(model.get_base_model().config.to_dict().get("quantization_config"))
 
 
 def _metadata(checkpoint: Checkpoint) -> Metadata:
@@ -101,4 +113,5 @@ def _metadata(checkpoint: Checkpoint) -> Metadata:
         run=checkpoint.run,
         stage=known.stage,
         cycle=checkpoint.cycle,
+        base_revision=checkpoint.base_revision,
     )

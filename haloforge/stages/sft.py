@@ -12,6 +12,7 @@ from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
 from haloforge.problems import TrainingRow, load_training_rows, read_manifest
 from haloforge.stages.shared.phases import once
+from haloforge.stages.shared.pinning import is_from_hub, pinned_model
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
 from haloforge.stages.shared.training_files import FileRows, mixed, mixed_counts, read_training_files
 from haloforge.store import Report
@@ -54,11 +55,12 @@ def run(config: SftConfig, report: Report) -> None:
     once(report, 0, "plan", lambda: {"files": [file.to_json() for file in rows.files]})
     for line in [*_notices(config, rows), *_contamination_warnings(rows.train)]:
         report.log(line)
-    tokenizer = load_tokenizer(config.model.name, progress=report.log)
+    start = pinned_model(report, config.model.name)
+    tokenizer = load_tokenizer(start, progress=report.log)
     material = _encoded(config, rows, tokenizer)
     _describe(config, report, rows, material)
     training = Training(
-        start=config.model.name,
+        start=start,
         settings=config.training,
         lora=config.lora,
         seed=config.seed,
@@ -234,8 +236,8 @@ def _start_text(name: str) -> str:
     checkpoint = resolve(name)
     if checkpoint.path == EMBEDDED:
         return f"{name} (embedded), with a new adapter"
-    if not Path(checkpoint.path).is_dir():
-        return f"{name}, from the Hub or its local cache, with a new adapter"
+    if is_from_hub(name) and not checkpoint.revision:
+        return f"{name}, from the Hub, whose files will tell whether an adapter goes on or a new one begins"
     return f"{checkpoint.path}" + (", whose adapter goes on" if checkpoint.is_adapter else ", with a new adapter")
 
 

@@ -14,7 +14,7 @@ from trl import SFTConfig
 
 from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
-from haloforge.models import Metadata, load, read_metadata, resolve
+from haloforge.models import Metadata, letting_go, load, name_base_commit, read_metadata, resolve
 from haloforge.records import Reporter
 from haloforge.train import checkpoints
 from haloforge.train.adapters import new_adapter
@@ -36,7 +36,7 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
     Called again it goes on from its last checkpoint, or returns the result where the model is published already. The
     step with the lowest loss on `held_out` is published, without held-out examples the last one. Raises ConfigError
     when a ratio loss meets samples without log-probs, Stopped (with everything saved) when the user asks, RunError
-    when examples or settings changed since the training began.
+    when examples or settings changed since the training began. However it ends, the model has left the memory.
     """
     _refuse_without_logprobs(training.settings, examples)
     data = _Data([e.to_row() for e in examples], [e.to_row() for e in held_out])
@@ -49,7 +49,8 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
         checkpoints.remove_incomplete(training.work)
         last = checkpoints.last_checkpoint(training.work)
         if last is None or not _is_over(last, training.settings):
-            _train(training, data, report, last)
+            with letting_go():
+                _train(training, data, report, last)
         result = _publish(training, report, began)
     checkpoints.discard(training.work)
     return result
@@ -94,6 +95,8 @@ def _train(training: Training, data: _Data, report: Reporter, last: Path | None)
         callbacks=[reporting],
     )
     trainer.remove_callback(PrinterCallback)
+    if not loaded.checkpoint.is_adapter:
+        name_base_commit(trainer.model, loaded.checkpoint.revision)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     if skipped := trainer.overflowed_steps():
         report.log(
@@ -157,7 +160,14 @@ def _publish(training: Training, report: Reporter, began: float) -> TrainResult:
     state = checkpoints.state_of(last)
     best_step = state["best_global_step"] or state["global_step"]
     start = resolve(training.start)
-    metadata = Metadata(start.base_model, start.path, report.run_id, training.stage, training.cycle)
+    metadata = Metadata(
+        base_model=start.base_model,
+        parent=start.path,
+        run=report.run_id,
+        stage=training.stage,
+        cycle=training.cycle,
+        base_revision=start.base_revision,
+    )
     checkpoints.publish(training.work / f"checkpoint-{best_step}", training.target, metadata)
     evaluated = evaluation_losses(state["log_history"])
     result = TrainResult(

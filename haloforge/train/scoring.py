@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LARGEST_LOGITS = 2**28
 """Above this many logits per batch (1 GiB in fp32) the fused head is used on a CPU too: slower, but small."""
 
+_ROWS = 64
+"""Positions whose softmax is computed at a time: 12 MiB for a vocabulary of 49,152."""
+
 
 class Scored(NamedTuple):
     """Per predicted token, shape (batch, length - 1): column j belongs to the token at j + 1; zero where not learned.
@@ -54,13 +57,39 @@ def _of_logits(
     logits: torch.Tensor, labels: torch.Tensor, is_learned: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Log-probability, entropy and "is it the most likely token" of each label; zero where nothing is learned."""
-    targets = labels.clamp(min=0)
-    normaliser = logits.logsumexp(-1)
-    log_probs = logits.gather(-1, targets[..., None])[..., 0] - normaliser
-    with torch.no_grad():
-        entropy = normaliser - torch.einsum("...v,...v->...", logits.softmax(-1), logits)
-        is_top = logits.argmax(-1) == targets
+    log_probs, entropy, is_top = _OneCopyOfLogits.apply(logits, labels.clamp(min=0))
     return log_probs * is_learned, entropy * is_learned, is_top & is_learned
+
+
+class _OneCopyOfLogits(torch.autograd.Function):
+    """What `_of_logits` needs, in the memory of the logits alone: they are the largest tensor of a training step.
+
+    Autograd would hold four of that size. Here the forward pass works on a few rows at a time, and the backward pass
+    writes the gradient, one-hot minus softmax, over the logits, which nobody reads afterwards.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Log-probabilities, entropies and "is it the most likely", each of the shape of `targets`."""
+        flat, wanted = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1, 1)
+        normaliser = torch.cat([rows.logsumexp(-1) for rows in flat.split(_ROWS)])
+        means = [torch.einsum("rv,rv->r", rows.softmax(-1), rows) for rows in flat.split(_ROWS)]
+        is_top = flat.argmax(-1, keepdim=True) == wanted
+        found = flat.gather(-1, wanted)[:, 0] - normaliser
+        ctx.save_for_backward(flat, wanted, normaliser)
+        ctx.shape = logits.shape
+        ctx.mark_non_differentiable(entropy := normaliser - torch.cat(means), is_top)
+        return found.view(targets.shape), entropy.view(targets.shape), is_top.view(targets.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """The gradient of the log-probabilities; the others have none."""
+        flat, wanted, normaliser = ctx.saved_tensors
+        weights = gradients[0].reshape(-1, 1)
+        flat.sub_(normaliser[:, None]).exp_().mul_(-weights)
+        return flat.scatter_add_(-1, wanted, weights).view(ctx.shape), None
 
 
 def _spread(values: torch.Tensor, columns: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from haloforge.config import Loss
 from haloforge.errors import MachineError
 from haloforge.files import file_errors
 from haloforge.train.losses import objective
+from haloforge.train.micro_batches import micro_batches
 from haloforge.train.row_order import LikeLengths
 from haloforge.train.scoring import score
 
@@ -63,6 +64,16 @@ class ForgeTrainer(SFTTrainer):
         total = -(target.per_token * scored.is_learned).sum() / torch.as_tensor(tokens).clamp(min=1)
         # num_items_in_batch counts the tokens of all processes, whose gradients are then averaged
         return total if num_items_in_batch is None else total * self.accelerator.num_processes
+
+    def training_step(
+        self, model: Any, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """One batch; on a CPU part by part, since a part needs less memory and the loss is a sum over tokens."""
+        is_whole = self.args.device.type != "cpu" or self.accelerator.num_processes > 1 or num_items_in_batch is None
+        losses = []
+        for part in [inputs] if is_whole else micro_batches(inputs):
+            losses.append(super().training_step(model, part, num_items_in_batch))
+        return torch.stack(losses).sum()
 
     def overflowed_steps(self) -> int:
         """At least so many optimizer steps the scaler of a float16 training left out: each halved the scale of 2^16."""

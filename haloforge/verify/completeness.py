@@ -1,6 +1,7 @@
 """What a program must be when no test judges it: compiling alone would reward a comment like a solution."""
 
 from haloforge.answers import defines, substance
+from haloforge.languages import language_of
 from haloforge.records import Problem
 
 NO_MAIN = "no complete program: it has no main function"
@@ -9,13 +10,16 @@ NO_MAIN = "no complete program: it has no main function"
 def incomplete(problem: Problem, code: str) -> str:
     """Why a program that compiles is none to reward, in one sentence; empty where it is complete.
 
-    Complete is a program that does something, and that has the function which the problem asks for by name.
+    Complete is a program that does something beyond the problem's starter code, and that has the function which the
+    problem asks for by name, or, where it is compiled, a `main`.
     """
-    if substance(code, problem.language).is_hollow:
+    language, starter = problem.language, problem.starter_code.strip()
+    given = substance(starter, language).statements if starter and starter in code else 0
+    if substance(code, language).statements <= given:
         return "no complete program: only comments, declarations and constants"
     name = problem.entry_point
-    is_program = problem.language != "python" and defines(code, "main", problem.language)
-    if name and name.isidentifier() and not is_program and not defines(code, name, problem.language):
+    is_program = language_of(language).syntax != "python" and defines(code, "main", language)
+    if name and name.isidentifier() and not is_program and not defines(code, name, language):
         return f"no complete program: it does not define {name}"
     return ""
 

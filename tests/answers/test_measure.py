@@ -18,7 +18,18 @@ from haloforge.answers import Substance, defines, substance
             "#define MAX 10\n#include <map>\nint main() { int x = 5; std::map<int, std::set<int>> m; return -1; }",
         ),
         ("cpp", "struct A { int x; int f(); };\nenum { B = 1 };"),
+        ("cpp", "int main() { int x = 0; return x; }"),
+        ("cpp", "#include <cstdlib>\nint main() { exit(0); }"),
+        ("cpp", 'int main() { std::vector<int> v(5); int a[] = {1, 2}; const char *p = "x"; }'),
+        ("cpp", 'int main() {\n#if 0\n  puts("x");\n#endif\n}'),
+        ("cpp", 'int x = f(1);\nconst char *s = R"-(int main() { f(); })-";\nint main() {}'),
         ("rust", "fn main() {}"),
+        ("rust", "fn main() -> Result<(), String> { Ok(()) }"),
+        ("rust", "fn main() { /* /* ended */ still_a_comment(); */ }"),
+        ("rust", "fn main() { let x: i32 = 5; let _ = x; }"),
+        ("rust", 'fn main() { panic!("later") }'),
+        ("go", "package main\nfunc main() {\n\tx := 1\n\t_ = x\n}\n"),
+        ("go", "package main\nfunc f(x interface{}) []int {\n\treturn []int{}\n}\n"),
         ("rust", "fn f() -> i32 { todo!() }"),
         ("rust", "#[derive(Debug)]\nenum E { A(i32), B }"),
         ("go", 'package main\nimport (\n\t"fmt"\n)\nvar x = 3\n'),
@@ -27,6 +38,8 @@ from haloforge.answers import Substance, defines, substance
         ("python", 'def f(x):\n    """Adds."""\n    pass'),
         ("python", "def f(x): raise NotImplementedError('later')"),
         ("python", "def f(x):"),
+        ("python", "def f(x): return []"),
+        ("python", "if __name__ == '__main__':\n    exit()"),
     ],
 )
 def test_comments_declarations_and_constants_are_nothing(language, code):
@@ -44,6 +57,15 @@ def test_comments_declarations_and_constants_are_nothing(language, code):
         ("rust", "fn add(a: i32, b: i32) -> i32 { a + b }", 1, 0),
         ("rust", 'fn main() { println!("{}", f(1)); }', 1, 2),
         ("go", "package main\nfunc main() {\n\tx := f(3)\n\tfmt.Println(x)\n}\n", 2, 2),
+        ("c", "struct node *make(int x) { return fresh(x); }", 1, 1),
+        ("cpp", "template <class T> auto f(T x) -> std::vector<T> { return g(x); }", 1, 1),
+        ("cpp", "struct A { int a; A(int x) : a{x} { run(); } };", 1, 1),
+        ("cpp", "void f() { run([](int x) { return x + 1; }, 2); }", 2, 1),
+        ("rust", "fn f(x: &[i32]) -> i32 { x[0] }", 1, 0),
+        ("rust", "impl A { fn get(&self) -> i32 { self.x } }", 1, 0),
+        ("rust", "fn f<'a>(x: &'a str) -> char { g('(', x) }", 1, 1),
+        ("go", "func f(x interface{}) map[string]int {\n\tm := make(map[string]int)\n\treturn m\n}", 2, 1),
+        ("go", "func (s *Stack) Push(x int) {\n\ts.items = append(s.items, x)\n}", 1, 1),
         ("python", "def f(x):\n    y = g(x)\n    return y + 1", 2, 1),
     ],
 )
@@ -61,8 +83,23 @@ def test_what_a_program_does_is_counted(language, code, statements, calls):
         ("go", "func f(x int) (int, error) {\n}", True),
         ("python", "def f(x): return x", True),
         ("python", "f = lambda x: x", True),
+        ("cpp", "class f { public: int run(int x) { return x + 1; } };", True),
+        ("rust", "struct f { items: Vec<i32> }", True),
+        ("go", "package main\ntype f struct {\n\tx int\n}", True),
         ("python", "def g(x): return f(x)", False),
+        ("python", "try:\n    from math import isqrt as f\nexcept ImportError:\n    f = None", True),
     ],
 )
 def test_a_function_is_defined_by_its_body(language, code, is_defined):
     assert defines(code, "f", language) == is_defined
+
+
+@pytest.mark.parametrize("language", ["cpp", "rust", "go"])
+@pytest.mark.parametrize(
+    "broken", ["#[", '"\\"', "/*", 'R"(', 'r#"', "{", "(", "f(", "f<", "`", "'", "#if 0\n", ") : a {} ", "Ok("]
+)
+def test_a_text_of_any_shape_is_read_in_time_that_grows_with_its_length(language, broken):
+    text = broken * 50_000
+    substance(text, language)
+    substance(f"// {text}", language)
+    defines(f"/* {text}", "f", language)

@@ -223,6 +223,14 @@ def test_an_answer_never_outgrows_the_models_context() -> None:
     assert len(sample.prompt_ids) + len(sample.token_ids) == 1024
 
 
+def test_a_disposable_model_says_the_same(folder: Path) -> None:
+    adapter = str(save_tiny_adapter(folder.parent / "disposable", folder))
+    expected = sampled(LocalEngine(load(adapter, device="cpu")), 2, GREEDY)
+    engine = LocalEngine(load(adapter, device="cpu"), disposable=True)
+    assert [s.token_ids for s in sampled(engine, 2, GREEDY)] == [s.token_ids for s in expected]
+    engine.close()
+
+
 def test_an_adapter_is_merged_while_sampling_and_given_back_bit_for_bit(folder: Path) -> None:
     adapter = save_tiny_adapter(folder.parent / "adapter", folder)
     loaded = load(str(adapter), trainable=True, device="cpu")

@@ -12,7 +12,7 @@ from tiny import tiny_model, tiny_tokenizer
 from trl import SFTConfig, SFTTrainer
 
 from haloforge.config import Loss
-from haloforge.train import IGNORED, TrainSample, advantages, scoring
+from haloforge.train import IGNORED, TrainSample, advantages, micro_batches, scoring
 from haloforge.train.scoring import score
 from haloforge.train.trainer import Collator, ForgeTrainer
 
@@ -155,3 +155,35 @@ def test_the_names_of_trl_that_we_rest_on_are_there(tmp_path: Path) -> None:
     assert output.log_probs.shape == output.label_mask.shape == output.is_top1.shape == output.entropy.shape
     assert {"_send_telemetry", "create_model_card", "_save"} <= set(dir(SFTTrainer))
     assert trainer._metrics.keys() == {"train", "eval"}
+
+
+def test_a_training_step_holds_one_copy_of_its_logits(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path)
+    batch = batch_of(training_samples.samples())
+    columns = int((batch["labels"][:, 1:] != IGNORED).any(0).sum())
+    size = len(batch["labels"]) * columns * trainer.model.config.vocab_size * 4
+    with torch.profiler.profile(profile_memory=True) as profile:
+        trainer.compute_loss(trainer.model, dict(batch)).backward()
+    allocated = [event.nbytes() for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    assert [nbytes for nbytes in allocated if nbytes >= size] == [size]
+
+
+@pytest.mark.parametrize("loss", ["raft", "raft++"])
+def test_a_batch_in_parts_gives_the_loss_and_the_gradient_of_the_whole(
+    loss: Loss, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(tmp_path, loss)
+    batch = batch_of(current_log_probs(trainer, training_samples.samples()))
+    count = int((batch["labels"] != IGNORED).sum())
+
+    def step(tokens_at_a_time: int) -> tuple[float, dict[str, torch.Tensor]]:
+        monkeypatch.setattr(micro_batches, "TOKENS_AT_A_TIME", tokens_at_a_time)
+        trainer.model.zero_grad()
+        found = trainer.training_step(trainer.model, dict(batch), count).item()
+        return found, {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
+
+    whole, expected = step(10**9)
+    parts, found = step(40)
+    assert parts == pytest.approx(whole, abs=1e-6)
+    assert expected.keys() == found.keys()
+    assert all(torch.allclose(found[name], expected[name], atol=1e-6) for name in expected)

@@ -20,6 +20,7 @@ from haloforge.stages.benchmark.aliasing import from_findings
 from haloforge.stages.benchmark.compare import read_result, untested_share_of
 from haloforge.stages.shared.costs import costs
 from haloforge.stages.shared.phases import Facts, recorded
+from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.provenance import provenance
 from haloforge.stages.shared.reproducibility import fingerprint
 from haloforge.stages.shared.sampling import sampling_seconds
@@ -48,7 +49,7 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "protocol": config.protocol,
         "run": report.run_id,
         "dataset": _dataset(config, problems),
-        "model": {"name": config.model, **asdict(resolve(config.model))},
+        "model": {"name": config.model, **asdict(resolve(pinned_model(report, config.model)))},
         "decoding": {
             "samples": config.samples,
             **config.generation.model_dump(exclude=_CHANGE_NO_SAMPLE),

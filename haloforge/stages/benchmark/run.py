@@ -13,6 +13,7 @@ from haloforge.stages.benchmark.results import make_result, refuse_taken_result,
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
 from haloforge.stages.shared.engines import Engines
 from haloforge.stages.shared.phases import Facts, measured, once
+from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
 from haloforge.stages.shared.scores import score_name, untested_share
@@ -31,14 +32,14 @@ def run(config: BenchmarkConfig, report: Report) -> None:
     work = _work(config, problems)
 
     def sample() -> Facts:
-        sample_and_verify(report, work, lambda: engines.at(config.model), verifier)
+        sample_and_verify(report, work, lambda: engines.at(model), verifier)
         return {"samples": work.size}
 
     def alias() -> Facts:
         programs = report.store.programs(report.run_id, purpose="benchmark")
         return to_findings(passes_with_alias(problems, programs, verifier))
 
-    engines = Engines(report.log, config.protocol)
+    model, engines = pinned_model(report, config.model), Engines(report.log, config.protocol)
     with open_verifier(config.verifier) as verifier, closing(engines):
         verifier.check(problems)
         hold_settings(report, config, problems)

@@ -27,7 +27,7 @@ from haloforge.store import Store, StoredSample
 
 Content = Literal["kept", "pairs", "all"]
 FORMATS = ("jsonl", "parquet")
-ROWS_PER_GROUP = 10_000
+ROWS_PER_GROUP = 2_000
 """Rows of a parquet file that are in memory at once."""
 
 

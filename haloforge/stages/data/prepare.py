@@ -56,9 +56,9 @@ def dry_run(config: PrepareConfig) -> list[str]:
 
 
 def check_output(config: PrepareConfig) -> None:
-    """Raises ConfigError when the output holds another dataset, split or language; DataError for a wrong split."""
+    """Raises ConfigError when the output holds another dataset, split or language; looks at no input."""
     source = SOURCES[config.dataset]
-    new = {"dataset": source.name, "split": _split(config, source)[0], "language": config.language or ""}
+    new = {"dataset": source.name, "split": _split_name(config, source), "language": config.language or ""}
     refuse_other_data(config.output, new, overwrite=config.overwrite)
 
 
@@ -103,8 +103,7 @@ def _split(config: PrepareConfig, source: Source) -> tuple[str, bool]:
         raise DataError(f"there is no file {config.from_file}; --from takes {source.name} in its original format")
     if config.language and config.language not in source.languages:
         raise DataError(f"{source.name} has no {config.language} problems; it has {', '.join(source.languages)}")
-    usual = "test" if source.is_benchmark and config.purpose == "benchmark" else "train"
-    split = config.split or (usual if usual in source.splits else next(iter(source.splits)))
+    split = _split_name(config, source)
     if split not in (ALL_SPLITS, *source.splits):
         raise DataError(f"{source.name} has no split {split!r}; it has {', '.join(source.splits)}, or {ALL_SPLITS}")
     for_training = config.purpose == "training" or (config.purpose == "auto" and split != "test")
@@ -114,6 +113,11 @@ def _split(config: PrepareConfig, source: Source) -> tuple[str, bool]:
             "to prepare it as a benchmark, give --purpose benchmark"
         )
     return split, for_training
+
+
+def _split_name(config: PrepareConfig, source: Source) -> str:
+    usual = "test" if source.is_benchmark and config.purpose == "benchmark" else "train"
+    return config.split or (usual if usual in source.splits else next(iter(source.splits)))
 
 
 def _origin(config: PrepareConfig, source: Source) -> str:

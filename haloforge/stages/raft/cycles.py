@@ -77,9 +77,16 @@ def _make_output_a_model(report: Report, config: RaftConfig, evaluated: Sequence
     """The output folder stands for its best trained cycle, even where the starting model is better still."""
     candidates = [evaluation for evaluation in evaluated if evaluation.cycle]
     cycle = best_of(candidates).cycle if candidates else last
-    base, start = resolve(config.sft_checkpoint).base_model, config.sft_checkpoint
-    model = f"cycle_{cycle}/{FINAL_MODEL}" if cycle else ""
-    write_metadata(config.output_dir, Metadata(base, start, report.run_id, "raft", best=model))
+    start = resolve(config.sft_checkpoint)
+    about = Metadata(
+        base_model=start.base_model,
+        parent=config.sft_checkpoint,
+        run=report.run_id,
+        stage="raft",
+        best=f"cycle_{cycle}/{FINAL_MODEL}" if cycle else "",
+        base_revision=start.base_revision,
+    )
+    write_metadata(config.output_dir, about)
 
 
 def _claim(evaluated: Sequence[Evaluation]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from haloforge.stages.raft.experiments import run_seeds
 from haloforge.stages.raft.inputs import checked_split, record_inputs
 from haloforge.stages.raft.steps import Setup, evaluate, has_enough, open_setup, sample, train, try_strengths
 from haloforge.stages.shared.phases import once
+from haloforge.stages.shared.pinning import pinned_model
 from haloforge.store import Report
 
 
@@ -25,12 +26,13 @@ def run(config: RaftConfig, report: Report) -> None:
         run_seeds(config, report, run)
         return
     split = checked_split(config, report.run_id)
-    with open_setup(config, report, split) as setup:
+    pinned = config.model_copy(update={"sft_checkpoint": pinned_model(report, config.sft_checkpoint)})
+    with open_setup(pinned, report, split) as setup:
         record_inputs(config, report, split)
         run_cycles(setup)
         if config.raft.sweep:
             try_strengths(setup)
-        name_best_cycle(report, config, split)
+        name_best_cycle(report, pinned, split)
 
 
 def run_cycles(setup: Setup) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haloforge.config import RaftConfig
+from haloforge.models import letting_go
 from haloforge.stages.raft.cycle_plan import CyclePlan, last_trained
 from haloforge.stages.raft.cycles import checkpoint
 from haloforge.stages.raft.evaluation import evaluations
@@ -35,7 +36,7 @@ class Setup:
 def open_setup(config: RaftConfig, report: Report, split: Split) -> Iterator[Setup]:
     """Open what the steps share, and close it at the end."""
     engines = Engines(report.log, in_4bit=config.generation.load_in_4bit)
-    with open_verifier(config.verifier) as verifier, closing(engines):
+    with letting_go(), open_verifier(config.verifier) as verifier, closing(engines):
         yield Setup(config, report, split, verifier, engines)
 
 

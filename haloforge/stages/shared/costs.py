@@ -9,7 +9,7 @@ from haloforge.store import Store
 
 NOT_READABLE = "not readable"
 
-_TAKE_NO_TIME = frozenset({"plan", "select", "decide", "write"})
+_TAKE_NO_TIME = frozenset({"plan", "pin", "select", "decide", "write"})
 _PURPOSES = {"sample": ("train", "benchmark"), "evaluate": ("eval",)}
 """Phase -> the purposes of the samples that it takes."""
 

@@ -1,9 +1,9 @@
 """The model in memory: one at a time, since a cycle samples from one checkpoint, trains, and goes on with the next."""
 
-import gc
 from collections.abc import Callable
 
 from haloforge.generate import HALO, Engine, open_local, protocol_named
+from haloforge.models import give_back_memory
 
 
 class Engines:
@@ -28,8 +28,4 @@ class Engines:
             return
         self._engine.close()
         self._engine = None
-        gc.collect()
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back_memory()

@@ -227,3 +227,12 @@ fn main() {
     assert verifier.verify(program, code).passed
     assert verifier.verify(program, code.replace("sum", "product")).status == "wrong_answer"
     assert verifier.verify(program, code.replace("i64", "u2")).status == "compile_error"
+
+
+def test_without_tests_what_the_problem_brought_is_no_work_of_the_answer(verifier):
+    needs("g++")
+    starter = "int helper(int x) { return x + 1; }\n"
+    asked = Problem("n", "", language="cpp", entry_point="twice", meta={"starter_code": starter})
+    empty = verifier.verify(asked, starter + "int twice(int) { return 0; }")
+    assert (empty.status, empty.reward) == ("no_code", 0.0)
+    assert verifier.verify(asked, starter + "int twice(int x) { return helper(x) + x - 1; }").status == "passed"

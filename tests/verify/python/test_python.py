@@ -81,15 +81,15 @@ def test_partial_rewards_lie_between_running_and_passing():
 
 def test_without_tests_compiling_is_the_verdict_and_warnings_count(verifier):
     untested = Problem("n", "")
-    assert verifier.verify(untested, "x = 1").reward == 0.5
-    assert verifier.verify(untested, "x = 1 is 1").reward == 0.3
+    assert verifier.verify(untested, "print(1)").reward == 0.5
+    assert verifier.verify(untested, "print(1 is 1)").reward == 0.3
     assert verifier.verify(untested, "x = ").reward == 0.0
 
 
 def test_without_tests_a_program_can_be_asked_to_run():
     with open_verifier(VerifySettings(run_after_compile=True, workers=1)) as verifier:
-        assert verifier.verify(Problem("n", ""), "x = 1").reward == 0.7
-        assert verifier.verify(Problem("n", ""), "x = 1 / 0").status == "runtime_error"
+        assert verifier.verify(Problem("n", ""), "print(1)").reward == 0.7
+        assert verifier.verify(Problem("n", ""), "print(1 / 0)").status == "runtime_error"
 
 
 def test_tests_that_never_use_the_solution_score_nothing(verifier):

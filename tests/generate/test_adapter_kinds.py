@@ -8,7 +8,7 @@ from peft import LoraConfig, get_peft_model
 from tiny import save_tiny_model
 from transformers import AutoModelForCausalLM
 
-from haloforge.generate import SampleRequest, SamplingParams
+from haloforge.generate import SampleRequest, SamplingParams, render
 from haloforge.generate.local import LocalEngine
 from haloforge.models import LoadedModel, load, merge, merge_in_place
 from haloforge.records import Problem
@@ -78,3 +78,13 @@ def test_beside_a_base_in_4_bits_nothing_is_merged(tmp_path: Path) -> None:
     assert all(torch.equal(before[name], value) for name, value in loaded.model.state_dict().items())
     undo()
     assert_samples_as_peft(loaded)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_an_engine_that_throws_its_model_away_samples_the_same(kind: dict[str, bool], tmp_path: Path) -> None:
+    loaded = adapter_of_kind(kind, tmp_path)
+    prompt = tuple(render(loaded.tokenizer, PROBLEMS[0]))
+    expected = greedy_by_peft(loaded, prompt, 8)
+    engine = LocalEngine(loaded, disposable=True)
+    (sample,) = engine.generate(SampleRequest(PROBLEMS[:1], 1, SamplingParams(max_new_tokens=8, temperature=0), seed=0))
+    assert sample.token_ids == expected[: len(sample.token_ids)]

@@ -26,6 +26,7 @@ LAYERS = [
     ["models"],
     ["generate"],
     ["train"],
+    ["estimates"],
     ["store"],
     ["stages"],
     ["jobs"],

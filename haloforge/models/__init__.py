@@ -6,7 +6,7 @@ torch is imported only inside the functions that need it.
 from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolve
 from haloforge.models.embedded import embedded_folder, gguf_file
 from haloforge.models.hub import forget_fetched
-from haloforge.models.lineage import EMBEDDED, FINAL_MODEL
+from haloforge.models.lineage import EMBEDDED, FINAL_MODEL, lineage_of
 from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
     LoadedModel,
@@ -36,6 +36,7 @@ __all__ = [
     "gguf_file",
     "give_back_memory",
     "letting_go",
+    "lineage_of",
     "load",
     "load_tokenizer",
     "merge",

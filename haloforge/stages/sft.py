@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
+from haloforge.estimates import Need
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
 from haloforge.problems import TrainingRow, load_training_rows, read_manifest
+from haloforge.stages.shared.memory import Room, memory_line, tokens_of, watched_memory
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.pinning import is_from_hub, pinned_model
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
@@ -68,9 +70,10 @@ def run(config: SftConfig, report: Report) -> None:
         target=target,
         stage="sft",
     )
-    record = once(
-        report, 0, "train", lambda: asdict(fit(training, material.examples, material.held_out.examples, report))
-    )
+    with watched_memory(report, start, lambda room: [_memory_need(config, rows, room)]):
+        record = once(
+            report, 0, "train", lambda: asdict(fit(training, material.examples, material.held_out.examples, report))
+        )
     trained = record.findings
     steps, best_step, loss = trained["steps"], trained["best_step"], trained["eval_loss"]
     evaluated = f", held-out loss {loss:.3f} at step {best_step}" if loss else ""
@@ -92,7 +95,7 @@ def dry_run(config: SftConfig) -> list[str]:
     rows = read_rows(config)
     is_small = len(rows.train) <= _MAX_COMPARED_IN_DRY_RUN
     steps = optimizer_steps(sum(rows.counts), config.training)
-    longest = config.data.max_seq_length
+    longest, room = config.data.max_seq_length, Room.of(config.model.name)
     return [
         f"model    {_start_text(config.model.name)}",
         *_data_lines(rows),
@@ -104,8 +107,15 @@ def dry_run(config: SftConfig) -> list[str]:
         f"lengths  rows of more than {longest} tokens will be left out; they are counted once the tokenizer is loaded",
         f"steps    at most {steps} ({config.training.num_train_epochs:g} epochs)",
         f"output   {target}",
+        memory_line(room, [_memory_need(config, rows, room)] if room else ()),
         "time     not measured; the run shows the time left after its first steps",
     ]
+
+
+def _memory_need(config: SftConfig, rows: "Rows", room: Room) -> Need:
+    texts = (as_problem(row) for row in rows.train)
+    longest = max((tokens_of(p) for p in texts), default=0.0)
+    return room.training(config.training, config.lora, min(longest, config.data.max_seq_length))
 
 
 class Rows(NamedTuple):

@@ -4,6 +4,7 @@ from contextlib import closing
 
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import DataError
+from haloforge.estimates import Need
 from haloforge.generate.prompts import protocol_named
 from haloforge.languages import default_language
 from haloforge.problems import load_problems
@@ -12,6 +13,7 @@ from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
 from haloforge.stages.shared.engines import Engines
+from haloforge.stages.shared.memory import Room, longest_prompt, memory_line, watched_memory
 from haloforge.stages.shared.phases import Facts, measured, once
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.reproducibility import hold_settings
@@ -40,7 +42,8 @@ def run(config: BenchmarkConfig, report: Report) -> None:
         return to_findings(passes_with_alias(problems, programs, verifier))
 
     model, engines = pinned_model(report, config.model), Engines(report.log, config.protocol)
-    with open_verifier(config.verifier) as verifier, closing(engines):
+    memory = watched_memory(report, model, lambda room: [_memory_need(config, problems, room)])
+    with memory, open_verifier(config.verifier) as verifier, closing(engines):
         verifier.check(problems)
         hold_settings(report, config, problems)
         report.store.save_problems(report.run_id, problems, held_out=True)
@@ -61,6 +64,7 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
     work, untested = _work(config, problems), untested_share(problems, config.verifier)
+    room = Room.of(config.model)
     return [
         model_line(config.model),
         f"problems  {problems_text(problems)} from {config.prompts}",
@@ -68,8 +72,14 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
         f"estimate  {', '.join(score_name(untested, k) for k in config.k)}, with 95 % intervals over problems",
         detects_line(problems, config.samples, config.verifier),
         f"output    {config.output} and {samples_path(config)}",
+        memory_line(room, [_memory_need(config, problems, room)] if room else ()),
         time_line(config.model, work.size, config.generation.max_new_tokens),
     ]
+
+
+def _memory_need(config: BenchmarkConfig, problems: list[Problem], room: Room) -> Need:
+    longest = longest_prompt(problems) + config.generation.max_new_tokens
+    return room.sampling(longest, len(problems) * config.samples, config.generation.cache_memory)
 
 
 def check_output(config: BenchmarkConfig) -> None:

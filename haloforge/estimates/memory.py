@@ -1,0 +1,153 @@
+"""Whether a plan fits into memory: bytes by what holds them, for the phase that needs most.
+
+Only arithmetic on a model's shape. The constants were measured on a CPU with the embedded model
+(`python benchmarks/estimates.py`); for a GPU they are arithmetic alone, not measured.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from haloforge.config import LoraSection
+from haloforge.errors import ConfigError
+from haloforge.estimates.shape import ModelShape
+from haloforge.train import TrainingSettings
+
+LIBRARIES = 450 * 2**20
+"""Resident memory of a worker that has imported torch, transformers and trl, and done nothing."""
+CUDA_CONTEXT = 600 * 2**20
+"""What a process takes of a GPU before its first tensor; not measured here."""
+OPTIMIZER_BYTES = 16
+"""Per trained number: itself, its gradient and Adam's two moments, in float32."""
+OPTIMIZER_BYTES_8BIT = 10
+SAVED_TWICE = 1.3
+"""Gradients and temporary results beside what autograd keeps."""
+NEARLY_ALL = 0.9
+"""Above this share of the memory a plan is cautioned."""
+CPU_SLOTS, GPU_SLOTS = 64, 256
+CPU_SHARE, GPU_SHARE = 0.25, 0.5
+"""Rows at a time, and the share of the memory that keys and values get by default: as `haloforge.generate` has them,
+which imports torch; a test holds them equal."""
+TOKENS_AT_A_TIME = 256
+"""A CPU learns from so many tokens at once, or from one row that is longer (`haloforge.train.micro_batches`)."""
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a plan runs: `total` bytes of memory, and bytes per number of the weights."""
+
+    name: str
+    total: int
+    weight_bytes: int
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether it is no GPU."""
+        return self.name == "this machine"
+
+    @classmethod
+    def here(cls) -> "Device":
+        """The GPU that PyTorch finds first, else the machine's memory, or less where a control group grants less."""
+        import torch
+
+        from haloforge.generate.budget import memory_limit
+
+        if torch.cuda.is_available():
+            return cls("the GPU", torch.cuda.get_device_properties(0).total_memory, 2)
+        return cls("this machine", memory_limit(), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes at the peak of a phase, by what holds them, and what would lower them, for people."""
+
+    phase: str
+    parts: tuple[tuple[str, int], ...]
+    remedy: str
+
+    @property
+    def total(self) -> int:
+        """Bytes in all."""
+        return sum(size for _, size in self.parts)
+
+    def text(self) -> str:
+        """1.6 GiB while training (weights 0.5, activations 0.5, ...): the largest first."""
+        largest = sorted(self.parts, key=lambda part: -part[1])
+        named = ", ".join(f"{name} {size / _GIB:.1f}" for name, size in largest if size / _GIB >= 0.05)
+        return f"{self.total / _GIB:.1f} GiB while {self.phase} ({named})"
+
+
+def sampling_need(
+    shape: ModelShape,
+    device: Device,
+    row_tokens: int,
+    rows: int,
+    *,
+    cache_gib: float | None = None,
+    in_4bit: bool = False,
+) -> Need:
+    """The local engine's peak: on a CPU often while it loads, when its weights are there as a file and packed.
+
+    A row is a prompt with its completion; `rows` is how many are sampled. `cache_gib` limits keys and values.
+    """
+    weights = _weights(shape, device, in_4bit)
+    slots = min(CPU_SLOTS if device.is_cpu else GPU_SLOTS, rows)
+    share = CPU_SHARE if device.is_cpu else GPU_SHARE
+    budget = share * max(0, device.total - weights) if cache_gib is None else cache_gib * _GIB
+    cache = int(min(budget, slots * row_tokens * shape.cache_per_token * device.weight_bytes))
+    packed = (shape.parameters - shape.embedding) * device.weight_bytes if device.is_cpu else 0
+    loading = packed > cache
+    parts = (
+        ("libraries", LIBRARIES if device.is_cpu else CUDA_CONTEXT),
+        ("weights", weights),
+        ("weights once more, while they are packed", packed) if loading else ("keys and values", cache),
+    )
+    remedy = "take a smaller model" if loading else "lower generation.cache_memory or take a smaller model"
+    return Need("sampling", parts, remedy)
+
+
+def training_need(
+    shape: ModelShape, device: Device, settings: TrainingSettings, lora: LoraSection, longest: int
+) -> Need:
+    """A training step's peak, for rows of at most `longest` tokens."""
+    trained = shape.linear_inputs_and_outputs * lora.r
+    per_number = OPTIMIZER_BYTES_8BIT if settings.optimizer == "adamw_8bit" else OPTIMIZER_BYTES
+    tokens = longest * settings.batch_size
+    if device.is_cpu:
+        tokens = max(longest, min(TOKENS_AT_A_TIME, tokens))
+    saved = shape.saved_per_token * SAVED_TWICE
+    if settings.gradient_checkpointing and not device.is_cpu:
+        saved = saved / shape.layers + shape.layers * shape.hidden
+    logits = tokens * shape.vocabulary * 4
+    parts = (
+        ("libraries", LIBRARIES if device.is_cpu else CUDA_CONTEXT),
+        ("weights", _weights(shape, device, lora.load_in_4bit)),
+        ("adapter and optimizer", trained * per_number),
+        ("activations", int(tokens * saved * device.weight_bytes)),
+        ("logits", int(logits)),
+    )
+    on_gpu = "set training.batch_size 1 or lora.load_in_4bit true"
+    return Need("training", parts, "leave out the longest rows or take a smaller model" if device.is_cpu else on_gpu)
+
+
+def check_fits(needs: Iterable[Need], device: Device) -> None:
+    """Raises ConfigError, one sentence, when a phase needs more memory than there is."""
+    most = max(needs, key=lambda need: need.total)
+    if most.total > device.total:
+        raise ConfigError(
+            f"this plan needs about {most.text()}, and {device.name} has {device.total / _GIB:.1f} GiB: {most.remedy}"
+        )
+
+
+def peak_line(needs: Iterable[Need], device: Device) -> str:
+    """The dry run's line on memory."""
+    most = max(needs, key=lambda need: need.total)
+    caution = "; that is nearly all of it" if most.total > NEARLY_ALL * device.total else ""
+    return f"memory    at its peak about {most.text()}, of {device.total / _GIB:.1f} GiB of {device.name}{caution}"
+
+
+def _weights(shape: ModelShape, device: Device, in_4bit: bool) -> int:
+    if in_4bit:
+        return int((shape.parameters - shape.embedding) * 0.55 + shape.embedding * device.weight_bytes)
+    return shape.parameters * device.weight_bytes

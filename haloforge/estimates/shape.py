@@ -1,0 +1,112 @@
+"""The sizes of a model, by its config: what memory follows from. No weights are read."""
+
+import functools
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haloforge.models import EMBEDDED, embedded_folder, lineage_of
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+_PROBE_TOKENS = 64
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """Counts of numbers, not of bytes.
+
+    `linear_inputs_and_outputs` is the sum of the widths of every linear layer but the head: an adapter of rank r has r
+    times as many numbers. `saved_per_token` is what autograd keeps of one token for the backward pass, with adapters on
+    all linear layers and nothing recomputed. `cache_per_token` is the keys and values of one token.
+    """
+
+    parameters: int
+    embedding: int
+    linear_inputs_and_outputs: int
+    saved_per_token: int
+    cache_per_token: int
+    layers: int
+    hidden: int
+    vocabulary: int
+
+
+def shape_of(name: str) -> ModelShape | None:
+    """The shape of the full model below `name`. Takes some seconds. Raises ModelError for what is no model.
+
+    None where its config is not on this machine, or where its architecture cannot be counted: an estimate never stops
+    a run that could go on without it.
+    """
+    root = lineage_of(name).root
+    folder = embedded_folder() if root.name == EMBEDDED else root.folder
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    try:
+        return _shape_in(str(folder))
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        _log.info("the memory that %s needs cannot be estimated: %s", name, error)
+        return None
+
+
+@functools.lru_cache(maxsize=8)
+def _shape_in(folder: str) -> ModelShape:
+    import torch
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder)
+    model, text = _without_weights(config), config.get_text_config()
+    linear = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
+    head = model.get_output_embeddings()
+    sizes = text.to_dict()
+    size = sizes.get("head_dim") or text.hidden_size // text.num_attention_heads
+    heads = sizes.get("num_key_value_heads") or text.num_attention_heads
+    two, four = (_saved(config, layers) for layers in (2, 4))
+    per_layer = (four - two) / 2
+    return ModelShape(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        embedding=model.get_input_embeddings().weight.numel(),
+        linear_inputs_and_outputs=sum(p.in_features + p.out_features for p in linear if p is not head),
+        saved_per_token=int((two + per_layer * (text.num_hidden_layers - 2)) / _PROBE_TOKENS),
+        cache_per_token=2 * text.num_hidden_layers * heads * size,
+        layers=text.num_hidden_layers,
+        hidden=text.hidden_size,
+        vocabulary=text.vocab_size,
+    )
+
+
+def _without_weights(config: "PretrainedConfig") -> "PreTrainedModel":
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+    return model
+
+
+def _saved(config: "PretrainedConfig", layers: int) -> int:
+    """Numbers that autograd keeps of one row of `_PROBE_TOKENS` tokens, in a model with so many of its layers.
+
+    Counted on tensors without memory, each storage once; parameters do not count.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    fewer = type(config).from_dict(config.to_dict() | {"num_hidden_layers": layers, "layer_types": None})
+    with torch.device("meta"):
+        lora = LoraConfig(r=16, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM")
+        model = get_peft_model(_without_weights(fewer), lora)
+    model.train()
+    parameters = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
+    kept: dict[int, Any] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in parameters:
+            kept[storage._cdata] = storage  # held, so that no later storage gets its identity
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(input_ids=torch.zeros(1, _PROBE_TOKENS, dtype=torch.long, device="meta"))
+    return int(sum(storage.nbytes() for storage in kept.values())) // 4

@@ -1,0 +1,96 @@
+"""What the stages ask of the estimate of memory: the needs of their phases, refused or told before anything starts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from haloforge.config import LoraSection
+from haloforge.estimates import Device, ModelShape, Need, check_fits, peak_line, sampling_need, shape_of, training_need
+from haloforge.records import Problem
+from haloforge.store import Report
+from haloforge.train import TrainingSettings
+
+CHARACTERS_PER_TOKEN = 2.5
+"""Of code and its descriptions, on the low side: a row is rather thought too long than too short."""
+TEMPLATE_TOKENS = 60
+"""Around a prompt: the chat template and what it says by itself."""
+
+_UNKNOWN = "memory    not known: the model's config is not on this machine yet, or of a kind that cannot be counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A model's shape and the memory of the device that it will run on."""
+
+    shape: ModelShape
+    device: Device
+
+    @classmethod
+    def of(cls, model: str) -> Self | None:
+        """None where the model's config is not on this machine, so that nothing can be said. Raises ModelError."""
+        shape = shape_of(model)
+        return None if shape is None else cls(shape, Device.here())
+
+    def sampling(self, row_tokens: float, rows: int, cache_gib: float | None, *, in_4bit: bool = False) -> Need:
+        """The need of a phase that samples `rows` completions; a row is a prompt and its completion."""
+        tokens = int(row_tokens)
+        return sampling_need(self.shape, self.device, tokens, rows, cache_gib=cache_gib, in_4bit=in_4bit)
+
+    def training(self, settings: TrainingSettings, lora: LoraSection, longest: float) -> Need:
+        """The need of a training on rows of at most `longest` tokens."""
+        return training_need(self.shape, self.device, settings, lora, int(longest))
+
+    def refuse_too_large(self, *needs: Need) -> None:
+        """Raises ConfigError when one of them is more than there is."""
+        check_fits(needs, self.device)
+
+    def afterwards(self, *needs: Need) -> str:
+        """How far off the estimate was, at the end of a run in one process."""
+        peak, estimated = _peak(self.device) / 2**30, max(need.total for need in needs) / 2**30
+        return f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})"
+
+    def line(self, *needs: Need) -> str:
+        """The dry run's line on memory. Raises ConfigError as `refuse_too_large` does."""
+        self.refuse_too_large(*needs)
+        return peak_line(needs, self.device)
+
+
+def _peak(device: Device) -> int:
+    """Bytes that this process has held at most."""
+    if device.is_cpu:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    import torch
+
+    return int(torch.cuda.max_memory_reserved())
+
+
+def longest_prompt(problems: Sequence[Problem]) -> float:
+    """Tokens of the longest prompt, about."""
+    return max((tokens_of(replace(problem, solution=None)) for problem in problems), default=TEMPLATE_TOKENS)
+
+
+def tokens_of(problem: Problem) -> float:
+    """About how many tokens a problem's prompt and solution have, by their characters."""
+    prompt = problem.prompt
+    texts = [prompt] if isinstance(prompt, str) else [message["content"] for message in prompt]
+    return sum(map(len, (*texts, problem.solution or ""))) / CHARACTERS_PER_TOKEN + TEMPLATE_TOKENS
+
+
+def memory_line(room: Room | None, needs: Sequence[Need]) -> str:
+    """The dry run's line on memory. Raises ConfigError when a need is more than there is."""
+    return room.line(*needs) if room else _UNKNOWN
+
+
+@contextmanager
+def watched_memory(report: Report, model: str, needs_in: Callable[[Room], Sequence[Need]]) -> Iterator[None]:
+    """Refuse what cannot fit, with ConfigError; when the block ended well, log how far off the estimate was."""
+    room = Room.of(model)
+    needs = needs_in(room) if room else ()
+    if room:
+        room.refuse_too_large(*needs)
+    yield
+    if room:
+        report.log(room.afterwards(*needs))

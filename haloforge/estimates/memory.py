@@ -12,8 +12,8 @@ from haloforge.errors import ConfigError
 from haloforge.estimates.shape import ModelShape
 from haloforge.train import TrainingSettings
 
-LIBRARIES = 450 * 2**20
-"""Resident memory of a worker that has imported torch, transformers and trl, and done nothing."""
+LIBRARIES = 600 * 2**20
+"""Resident memory of a worker beside what is counted here: its libraries, records and the verifier's side."""
 CUDA_CONTEXT = 600 * 2**20
 """What a process takes of a GPU before its first tensor; not measured here."""
 OPTIMIZER_BYTES = 16

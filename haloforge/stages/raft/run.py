@@ -29,11 +29,12 @@ def run(config: RaftConfig, report: Report) -> None:
     split = checked_split(config, report.run_id)
     pinned = config.model_copy(update={"sft_checkpoint": pinned_model(report, config.sft_checkpoint)})
     memory = watched_memory(report, pinned.sft_checkpoint, lambda room: memory_needs(pinned, split, room))
-    with memory, open_setup(pinned, report, split) as setup:
-        record_inputs(config, report, split)
-        run_cycles(setup)
-        if config.raft.sweep:
-            try_strengths(setup)
+    with open_setup(pinned, report, split) as setup:
+        with memory:
+            record_inputs(config, report, split)
+            run_cycles(setup)
+            if config.raft.sweep:
+                try_strengths(setup)
         name_best_cycle(report, pinned, split)
 
 

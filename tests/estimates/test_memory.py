@@ -1,0 +1,92 @@
+"""Whether a plan fits is computed from the model's config alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import save_tiny_model
+
+from haloforge.config import LoraSection, RaftTraining
+from haloforge.errors import ConfigError
+from haloforge.estimates import Device, check_fits, peak_line, sampling_need, shape_of, training_need
+from haloforge.estimates.memory import CPU_SHARE, CPU_SLOTS, GPU_SHARE, GPU_SLOTS, TOKENS_AT_A_TIME
+from haloforge.generate import budget, local
+from haloforge.train import micro_batches
+
+QWEN_7B = {
+    "model_type": "qwen2",
+    "architectures": ["Qwen2ForCausalLM"],
+    "vocab_size": 152064,
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "tie_word_embeddings": False,
+}
+LAPTOP = Device("this machine", 16 * 2**30, 4)
+GPU_24 = Device("the GPU", 24 * 2**30, 2)
+
+
+@pytest.fixture
+def seven_b(tmp_path: Path) -> Path:
+    """The config of a model of 7 billion parameters, without its weights."""
+    (tmp_path / "config.json").write_text(json.dumps(QWEN_7B))
+    return tmp_path
+
+
+def test_the_numbers_of_a_model_are_counted_without_its_weights(seven_b: Path) -> None:
+    shape = shape_of(str(seven_b))
+    assert shape is not None and shape.parameters == 7_615_616_512
+    assert 16 * shape.linear_inputs_and_outputs == 40_370_176  # a LoRA adapter of rank 16, as PEFT counts it
+
+
+def test_seven_billion_parameters_are_refused_on_a_laptop_in_one_sentence(seven_b: Path) -> None:
+    shape = shape_of(str(seven_b))
+    assert shape is not None
+    with pytest.raises(ConfigError, match=r"needs about .* GiB while sampling .*machine has 16.0 GiB: take"):
+        check_fits([sampling_need(shape, LAPTOP, 1024, 100)], LAPTOP)
+
+
+def test_the_same_model_fits_a_gpu_of_24_gib(seven_b: Path) -> None:
+    shape = shape_of(str(seven_b))
+    assert shape is not None
+    training = training_need(shape, GPU_24, RaftTraining(), LoraSection(), 1024)
+    check_fits([training, sampling_need(shape, GPU_24, 1024, 3200)], GPU_24)
+    assert dict(training.parts)["weights"] == 2 * shape.parameters
+
+
+def test_a_larger_batch_needs_more_memory_on_a_gpu_and_no_more_than_its_part_on_a_cpu() -> None:
+    shape = shape_of("smollm2-135m")
+    assert shape is not None
+
+    def need(device: Device, batch: int) -> int:
+        return training_need(shape, device, RaftTraining(batch_size=batch), LoraSection(), 200).total
+
+    assert need(GPU_24, 8) > need(GPU_24, 2)
+    assert need(LAPTOP, 8) == need(LAPTOP, 2)
+
+
+def test_a_plan_that_takes_nearly_all_is_cautioned() -> None:
+    shape = shape_of("smollm2-135m")
+    assert shape is not None
+    need = sampling_need(shape, LAPTOP, 200, 96)
+    tight = Device("this machine", int(need.total * 1.05), 4)
+    assert peak_line([need], tight).endswith("that is nearly all of it")
+    assert "nearly" not in peak_line([need], LAPTOP)
+
+
+def test_a_model_that_is_not_on_this_machine_has_no_shape() -> None:
+    assert shape_of("nobody/never-heard-of-it") is None
+
+
+def test_a_model_of_a_few_thousand_parameters_has_a_shape(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    shape = shape_of(str(folder))
+    assert shape is not None and shape.parameters > 0 and shape.saved_per_token > 0
+
+
+def test_the_estimate_has_the_numbers_of_the_engine_and_of_the_training() -> None:
+    assert {"cpu": CPU_SLOTS, "cuda": GPU_SLOTS} == local.SLOTS
+    assert (CPU_SHARE, GPU_SHARE) == (budget.CPU_SHARE, budget.GPU_SHARE)
+    assert TOKENS_AT_A_TIME == micro_batches.TOKENS_AT_A_TIME

@@ -1,7 +1,7 @@
 """Whether a plan fits into memory: bytes by what holds them, for the phase that needs most.
 
-Only arithmetic on a model's shape. The constants were measured on a CPU with the embedded model
-(`python benchmarks/estimates.py`); for a GPU they are arithmetic alone, not measured.
+Only arithmetic on a model's shape. The constants were set by whole runs of the embedded model on a CPU, which log their
+own peak beside the estimate; for a GPU they are arithmetic alone, not measured.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from haloforge.config import LoraSection
 from haloforge.errors import ConfigError
 from haloforge.estimates.shape import ModelShape
+from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit
 from haloforge.train import TrainingSettings
+from haloforge.train.micro_batches import TOKENS_AT_A_TIME
 
 LIBRARIES = 600 * 2**20
 """Resident memory of a worker beside what is counted here: its libraries, records and the verifier's side."""
@@ -19,16 +21,10 @@ CUDA_CONTEXT = 600 * 2**20
 OPTIMIZER_BYTES = 16
 """Per trained number: itself, its gradient and Adam's two moments, in float32."""
 OPTIMIZER_BYTES_8BIT = 10
-SAVED_TWICE = 1.3
+BESIDE_SAVED = 1.3
 """Gradients and temporary results beside what autograd keeps."""
 NEARLY_ALL = 0.9
 """Above this share of the memory a plan is cautioned."""
-CPU_SLOTS, GPU_SLOTS = 64, 256
-CPU_SHARE, GPU_SHARE = 0.25, 0.5
-"""Rows at a time, and the share of the memory that keys and values get by default: as `haloforge.generate` has them,
-which imports torch; a test holds them equal."""
-TOKENS_AT_A_TIME = 256
-"""A CPU learns from so many tokens at once, or from one row that is longer (`haloforge.train.micro_batches`)."""
 
 _GIB = 2**30
 
@@ -50,8 +46,6 @@ class Device:
     def here(cls) -> "Device":
         """The GPU that PyTorch finds first, else the machine's memory, or less where a control group grants less."""
         import torch
-
-        from haloforge.generate.budget import memory_limit
 
         if torch.cuda.is_available():
             return cls("the GPU", torch.cuda.get_device_properties(0).total_memory, 2)
@@ -92,10 +86,9 @@ def sampling_need(
     A row is a prompt with its completion; `rows` is how many are sampled. `cache_gib` limits keys and values.
     """
     weights = _weights(shape, device, in_4bit)
-    slots = min(CPU_SLOTS if device.is_cpu else GPU_SLOTS, rows)
-    share = CPU_SHARE if device.is_cpu else GPU_SHARE
-    budget = share * max(0, device.total - weights) if cache_gib is None else cache_gib * _GIB
-    cache = int(min(budget, slots * row_tokens * shape.cache_per_token * device.weight_bytes))
+    slots = min(SLOTS["cpu" if device.is_cpu else "cuda"], rows)
+    budget = budget_bytes(device.total, weights, CPU_SHARE if device.is_cpu else GPU_SHARE, cache_gib)
+    cache = min(budget, slots * row_tokens * shape.cache_per_token * device.weight_bytes)
     packed = (shape.parameters - shape.embedding) * device.weight_bytes if device.is_cpu else 0
     loading = packed > cache
     parts = (
@@ -116,16 +109,16 @@ def training_need(
     tokens = longest * settings.batch_size
     if device.is_cpu:
         tokens = max(longest, min(TOKENS_AT_A_TIME, tokens))
-    saved = shape.saved_per_token * SAVED_TWICE
+    saved = shape.saved_per_token * BESIDE_SAVED
     if settings.gradient_checkpointing and not device.is_cpu:
         saved = saved / shape.layers + shape.layers * shape.hidden
-    logits = tokens * shape.vocabulary * 4
+    logits = tokens * shape.vocabulary * 4 if device.is_cpu else 0  # on a GPU the head is fused with the loss
     parts = (
         ("libraries", LIBRARIES if device.is_cpu else CUDA_CONTEXT),
         ("weights", _weights(shape, device, lora.load_in_4bit)),
         ("adapter and optimizer", trained * per_number),
         ("activations", int(tokens * saved * device.weight_bytes)),
-        ("logits", int(logits)),
+        ("logits", logits),
     )
     on_gpu = "set training.batch_size 1 or lora.load_in_4bit true"
     return Need("training", parts, "leave out the longest rows or take a smaller model" if device.is_cpu else on_gpu)
@@ -141,10 +134,10 @@ def check_fits(needs: Iterable[Need], device: Device) -> None:
 
 
 def peak_line(needs: Iterable[Need], device: Device) -> str:
-    """The dry run's line on memory."""
+    """What the phase that needs most needs, and of how much."""
     most = max(needs, key=lambda need: need.total)
     caution = "; that is nearly all of it" if most.total > NEARLY_ALL * device.total else ""
-    return f"memory    at its peak about {most.text()}, of {device.total / _GIB:.1f} GiB of {device.name}{caution}"
+    return f"at its peak about {most.text()}, of {device.total / _GIB:.1f} GiB of {device.name}{caution}"
 
 
 def _weights(shape: ModelShape, device: Device, in_4bit: bool) -> int:

@@ -5,10 +5,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from haloforge.models import EMBEDDED, embedded_folder, lineage_of
+from haloforge.generate.budget import token_numbers
+from haloforge.models import config_folder, linear_layers, without_weights
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PretrainedConfig
 
 _PROBE_TOKENS = 64
 _log = logging.getLogger(__name__)
@@ -39,50 +40,34 @@ def shape_of(name: str) -> ModelShape | None:
     None where its config is not on this machine, or where its architecture cannot be counted: an estimate never stops
     a run that could go on without it.
     """
-    root = lineage_of(name).root
-    folder = embedded_folder() if root.name == EMBEDDED else root.folder
-    if folder is None or not (folder / "config.json").is_file():
+    folder = config_folder(name)
+    if folder is None:
         return None
     try:
         return _shape_in(str(folder))
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+    except (AttributeError, KeyError, OSError, TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         _log.info("the memory that %s needs cannot be estimated: %s", name, error)
         return None
 
 
 @functools.lru_cache(maxsize=8)
 def _shape_in(folder: str) -> ModelShape:
-    import torch
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder)
-    model, text = _without_weights(config), config.get_text_config()
-    linear = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
-    head = model.get_output_embeddings()
-    sizes = text.to_dict()
-    size = sizes.get("head_dim") or text.hidden_size // text.num_attention_heads
-    heads = sizes.get("num_key_value_heads") or text.num_attention_heads
+    model, text = without_weights(config), config.get_text_config()
     two, four = (_saved(config, layers) for layers in (2, 4))
     per_layer = (four - two) / 2
     return ModelShape(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         embedding=model.get_input_embeddings().weight.numel(),
-        linear_inputs_and_outputs=sum(p.in_features + p.out_features for p in linear if p is not head),
+        linear_inputs_and_outputs=sum(p.in_features + p.out_features for p in linear_layers(model).values()),
         saved_per_token=int((two + per_layer * (text.num_hidden_layers - 2)) / _PROBE_TOKENS),
-        cache_per_token=2 * text.num_hidden_layers * heads * size,
+        cache_per_token=token_numbers(text),
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
         vocabulary=text.vocab_size,
     )
-
-
-def _without_weights(config: "PretrainedConfig") -> "PreTrainedModel":
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
-    return model
 
 
 def _saved(config: "PretrainedConfig", layers: int) -> int:
@@ -96,7 +81,7 @@ def _saved(config: "PretrainedConfig", layers: int) -> int:
     fewer = type(config).from_dict(config.to_dict() | {"num_hidden_layers": layers, "layer_types": None})
     with torch.device("meta"):
         lora = LoraConfig(r=16, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM")
-        model = get_peft_model(_without_weights(fewer), lora)
+        model = get_peft_model(without_weights(fewer), lora)
     model.train()
     parameters = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     kept: dict[int, Any] = {}

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-import torch
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
+SLOTS = {"cpu": 64, "cuda": 256}
+"""Rows at a time, by kind of device: a CPU nears its peak speed at 64, a GPU later; more only need more memory."""
 GPU_SHARE = 0.5
 CPU_SHARE = 0.25
 """Shares of the memory that the model's weights leave; on a CPU the verifier and the records live there too."""
@@ -22,21 +23,31 @@ _SMALLEST = 2**28
 
 
 def cache_bytes(model: "PreTrainedModel", gib: float | None) -> int:
-    """Bytes for keys and values: `gib` GiB, by default a fixed share of what the weights leave of the memory."""
-    if gib is not None:
-        return int(gib * 2**30)
+    """Bytes for keys and values of a loaded model, see `budget_bytes`."""
     weights = sum(parameter.nbytes for parameter in model.parameters())
-    if model.device.type == "cuda":
-        total = torch.cuda.get_device_properties(model.device).total_memory
-        return max(_SMALLEST, int(GPU_SHARE * (total - weights)))
-    return max(_SMALLEST, int(CPU_SHARE * (memory_limit() - weights)))
+    if model.device.type != "cuda":
+        return budget_bytes(memory_limit(), weights, CPU_SHARE, gib)
+    import torch
+
+    return budget_bytes(torch.cuda.get_device_properties(model.device).total_memory, weights, GPU_SHARE, gib)
+
+
+def budget_bytes(total: int, weights: int, share: float, gib: float | None) -> int:
+    """`gib` GiB, by default `share` of what the weights leave of `total` bytes of memory."""
+    return max(_SMALLEST, int(share * (total - weights))) if gib is None else int(gib * 2**30)
 
 
 def token_bytes(model: "PreTrainedModel") -> int:
     """Bytes of the keys and values of one token."""
-    settings = model.config.to_dict()
-    size = settings.get("head_dim") or settings["hidden_size"] // settings["num_attention_heads"]
-    return int(2 * settings["num_hidden_layers"] * settings["num_key_value_heads"] * size * model.dtype.itemsize)
+    return token_numbers(model.config) * int(model.dtype.itemsize)
+
+
+def token_numbers(config: "PretrainedConfig") -> int:
+    """How many numbers the keys and values of one token are."""
+    settings = config.to_dict()
+    size = settings.get("head_dim") or config.hidden_size // config.num_attention_heads
+    heads = settings.get("num_key_value_heads") or config.num_attention_heads
+    return int(2 * config.num_hidden_layers * heads * size)
 
 
 def memory_limit(group: Path = Path("/sys/fs/cgroup")) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from haloforge.generate.batches import run_batches
-from haloforge.generate.budget import cache_bytes
+from haloforge.generate.budget import SLOTS, cache_bytes
 from haloforge.generate.decoding import Decoder, Ending, Prompt, Row, pick
 from haloforge.generate.engine import SampleRequest, SamplingParams, never
 from haloforge.generate.packing import pack_for_good, pack_linears
@@ -22,9 +22,6 @@ from haloforge.records import Message, Problem, Sample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-SLOTS = {"cpu": 64, "cuda": 256}
-"""Rows at a time, by kind of device: a CPU nears its peak speed at 64, a GPU later; more only need more memory."""
 
 _BATCH = 16
 """Rows of `model.generate` at a time."""

@@ -6,7 +6,7 @@ torch is imported only inside the functions that need it.
 from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolve
 from haloforge.models.embedded import embedded_folder, gguf_file
 from haloforge.models.hub import forget_fetched
-from haloforge.models.lineage import EMBEDDED, FINAL_MODEL, lineage_of
+from haloforge.models.lineage import EMBEDDED, FINAL_MODEL
 from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
     LoadedModel,
@@ -19,6 +19,7 @@ from haloforge.models.loading import (
 from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.models.release import give_back_memory, letting_go
+from haloforge.models.skeleton import config_folder, linear_layers, without_weights
 
 __all__ = [
     "EMBEDDED",
@@ -28,6 +29,7 @@ __all__ = [
     "Metadata",
     "building",
     "checkpoint_in",
+    "config_folder",
     "embedded_folder",
     "export",
     "fetched",
@@ -36,7 +38,7 @@ __all__ = [
     "gguf_file",
     "give_back_memory",
     "letting_go",
-    "lineage_of",
+    "linear_layers",
     "load",
     "load_tokenizer",
     "merge",
@@ -46,5 +48,6 @@ __all__ = [
     "read_metadata",
     "refuse_without_bitsandbytes",
     "resolve",
+    "without_weights",
     "write_metadata",
 ]

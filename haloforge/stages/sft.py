@@ -12,7 +12,7 @@ from haloforge.estimates import Need
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
 from haloforge.problems import TrainingRow, load_training_rows, read_manifest
-from haloforge.stages.shared.memory import Room, memory_line, tokens_of, watched_memory
+from haloforge.stages.shared.memory import Room, memory_text, tokens_of, watched_memory
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.pinning import is_from_hub, pinned_model
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
@@ -95,7 +95,7 @@ def dry_run(config: SftConfig) -> list[str]:
     rows = read_rows(config)
     is_small = len(rows.train) <= _MAX_COMPARED_IN_DRY_RUN
     steps = optimizer_steps(sum(rows.counts), config.training)
-    longest, room = config.data.max_seq_length, Room.of(config.model.name)
+    longest = config.data.max_seq_length
     return [
         f"model    {_start_text(config.model.name)}",
         *_data_lines(rows),
@@ -107,7 +107,7 @@ def dry_run(config: SftConfig) -> list[str]:
         f"lengths  rows of more than {longest} tokens will be left out; they are counted once the tokenizer is loaded",
         f"steps    at most {steps} ({config.training.num_train_epochs:g} epochs)",
         f"output   {target}",
-        memory_line(room, [_memory_need(config, rows, room)] if room else ()),
+        f"memory   {memory_text(config.model.name, lambda room: [_memory_need(config, rows, room)])}",
         "time     not measured; the run shows the time left after its first steps",
     ]
 

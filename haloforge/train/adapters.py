@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 from haloforge.config import ALL_LINEAR, LoraSection
 from haloforge.errors import ConfigError
-from haloforge.models import EMBEDDED, embedded_folder, refuse_without_bitsandbytes, resolve
+from haloforge.models import (
+    EMBEDDED,
+    config_folder,
+    linear_layers,
+    refuse_without_bitsandbytes,
+    resolve,
+    without_weights,
+)
 from haloforge.train.training import TrainingSettings
 
 if TYPE_CHECKING:
@@ -39,12 +46,14 @@ def refuse_unsupported(start: str, settings: TrainingSettings, lora: LoraSection
     if settings.optimizer == "adamw_8bit":
         refuse_without_bitsandbytes("training.optimizer adamw_8bit", "use adamw")
     if lora.target_modules != ALL_LINEAR and (folder := _folder_of_full_model(start)):
-        refuse_unknown_targets(lora, _skeleton(folder))
+        from transformers import AutoConfig
+
+        refuse_unknown_targets(lora, without_weights(AutoConfig.from_pretrained(folder)))
 
 
 def refuse_unknown_targets(lora: LoraSection, model: "PreTrainedModel") -> None:
     """Raises ConfigError that names the linear layers of the model when one of `lora.target_modules` is not there."""
-    layers = _linear_layers(model)
+    layers = linear_layers(model)
     known = sorted({name.rpartition(".")[2] for name in layers})
     for target in lora.target_modules:
         if target not in ALL_LINEAR and not any(f".{name}".endswith(f".{target}") for name in layers):
@@ -54,27 +63,8 @@ def refuse_unknown_targets(lora: LoraSection, model: "PreTrainedModel") -> None:
             )
 
 
-def _linear_layers(model: "PreTrainedModel") -> list[str]:
-    """Full names of the linear layers, 4-bit ones among them; the output head is left out, as all-linear does."""
-    import torch
-
-    head = model.get_output_embeddings()
-    return [name for name, part in model.named_modules() if isinstance(part, torch.nn.Linear) and part is not head]
-
-
 def _folder_of_full_model(start: str) -> Path | None:
-    """None for an adapter, which is trained further as it is, and for a model that is not on this machine's disk."""
+    """None for an adapter, which is trained further as it is, and for a model of the Hub."""
     checkpoint = resolve(start)
-    if checkpoint.path == EMBEDDED:
-        return embedded_folder()
-    return None if checkpoint.is_adapter or not Path(checkpoint.path).is_dir() else Path(checkpoint.path)
-
-
-def _skeleton(folder: Path) -> "PreTrainedModel":
-    """The model without its weights."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
-    return model
+    is_local = checkpoint.path == EMBEDDED or Path(checkpoint.path).is_dir()
+    return config_folder(start) if is_local and not checkpoint.is_adapter else None

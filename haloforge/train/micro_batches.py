@@ -5,14 +5,16 @@ What autograd keeps for the backward pass is the largest thing in a training on 
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 TOKENS_AT_A_TIME = 256
 """A CPU multiplies this many rows as fast as it ever does, so smaller parts cost no time, and less of it is padding."""
 
 
-def micro_batches(batch: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+def micro_batches(batch: "Mapping[str, torch.Tensor]") -> "list[dict[str, torch.Tensor]]":
     """The rows of a right-padded batch, the longest first, in parts of at most TOKENS_AT_A_TIME tokens with padding.
 
     A part is as wide as its longest row, and a row that is longer than that is a part of its own.

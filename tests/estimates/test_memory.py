@@ -9,9 +9,6 @@ from tiny import save_tiny_model
 from haloforge.config import LoraSection, RaftTraining
 from haloforge.errors import ConfigError
 from haloforge.estimates import Device, check_fits, peak_line, sampling_need, shape_of, training_need
-from haloforge.estimates.memory import CPU_SHARE, CPU_SLOTS, GPU_SHARE, GPU_SLOTS, TOKENS_AT_A_TIME
-from haloforge.generate import budget, local
-from haloforge.train import micro_batches
 
 QWEN_7B = {
     "model_type": "qwen2",
@@ -86,7 +83,7 @@ def test_a_model_of_a_few_thousand_parameters_has_a_shape(tmp_path: Path) -> Non
     assert shape is not None and shape.parameters > 0 and shape.saved_per_token > 0
 
 
-def test_the_estimate_has_the_numbers_of_the_engine_and_of_the_training() -> None:
-    assert {"cpu": CPU_SLOTS, "cuda": GPU_SLOTS} == local.SLOTS
-    assert (CPU_SHARE, GPU_SHARE) == (budget.CPU_SHARE, budget.GPU_SHARE)
-    assert TOKENS_AT_A_TIME == micro_batches.TOKENS_AT_A_TIME
+@pytest.mark.parametrize("config", ["{not json", "", "[]", '{"model_type": "never"}'])
+def test_a_config_that_cannot_be_read_has_no_shape(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    assert shape_of(str(tmp_path)) is None

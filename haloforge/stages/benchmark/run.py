@@ -13,7 +13,7 @@ from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.memory import Room, longest_prompt, memory_line, watched_memory
+from haloforge.stages.shared.memory import Room, longest_prompt, memory_text, watched_memory
 from haloforge.stages.shared.phases import Facts, measured, once
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.reproducibility import hold_settings
@@ -64,7 +64,6 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
     work, untested = _work(config, problems), untested_share(problems, config.verifier)
-    room = Room.of(config.model)
     return [
         model_line(config.model),
         f"problems  {problems_text(problems)} from {config.prompts}",
@@ -72,7 +71,7 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
         f"estimate  {', '.join(score_name(untested, k) for k in config.k)}, with 95 % intervals over problems",
         detects_line(problems, config.samples, config.verifier),
         f"output    {config.output} and {samples_path(config)}",
-        memory_line(room, [_memory_need(config, problems, room)] if room else ()),
+        f"memory    {memory_text(config.model, lambda room: [_memory_need(config, problems, room)])}",
         time_line(config.model, work.size, config.generation.max_new_tokens),
     ]
 

@@ -10,7 +10,7 @@ from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.inputs import checked_split, memory_needs, training_warnings
 from haloforge.stages.raft.selection import most_kept
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
-from haloforge.stages.shared.memory import Room, memory_line
+from haloforge.stages.shared.memory import memory_text
 
 
 def check_output(config: RaftConfig) -> None:
@@ -28,7 +28,6 @@ def dry_run(config: RaftConfig) -> list[str]:
     kept = [len(train) * _most_kept(config, cycle) for cycle in cycles]
     evaluated = len(held_out) * config.evaluation.samples_per_prompt
     total = sum(sampled) + (loop.num_cycles + 1) * evaluated
-    room = Room.of(config.sft_checkpoint)
     left_out = f"; {split.left_out} left out, as their families are held out" if split.left_out else ""
     return [
         model_line(config.sft_checkpoint),
@@ -42,7 +41,7 @@ def dry_run(config: RaftConfig) -> list[str]:
         *(f"cycle {n:<3} {_entry_text(entry)}" for n, entry in enumerate(config.cycles, start=1) if entry),
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
         *([f"seeds     all of this {seeds} times, into folders seed_N of the output"] if config.seeds else []),
-        memory_line(room, memory_needs(config, split, room) if room else ()),
+        f"memory    {memory_text(config.sft_checkpoint, lambda room: memory_needs(config, split, room))}",
         time_line(config.sft_checkpoint, total * seeds, config.generation.max_new_tokens),
     ]
 

@@ -17,7 +17,7 @@ CHARACTERS_PER_TOKEN = 2.5
 TEMPLATE_TOKENS = 60
 """Around a prompt: the chat template and what it says by itself."""
 
-_UNKNOWN = "memory    not known: the model's config is not on this machine yet, or of a kind that cannot be counted"
+_UNKNOWN = "not known: the model's config is not on this machine yet, or of a kind that cannot be counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +42,6 @@ class Room:
         """The need of a training on rows of at most `longest` tokens."""
         return training_need(self.shape, self.device, settings, lora, int(longest))
 
-    def refuse_too_large(self, *needs: Need) -> None:
-        """Raises ConfigError when one of them is more than there is."""
-        check_fits(needs, self.device)
-
-    def afterwards(self, *needs: Need) -> str:
-        """How far off the estimate was, at the end of a run in one process."""
-        peak, estimated = _peak(self.device) / 2**30, max(need.total for need in needs) / 2**30
-        return f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})"
-
-    def line(self, *needs: Need) -> str:
-        """The dry run's line on memory. Raises ConfigError as `refuse_too_large` does."""
-        self.refuse_too_large(*needs)
-        return peak_line(needs, self.device)
-
 
 def _peak(device: Device) -> int:
     """Bytes that this process has held at most."""
@@ -79,18 +65,29 @@ def tokens_of(problem: Problem) -> float:
     return sum(map(len, (*texts, problem.solution or ""))) / CHARACTERS_PER_TOKEN + TEMPLATE_TOKENS
 
 
-def memory_line(room: Room | None, needs: Sequence[Need]) -> str:
-    """The dry run's line on memory. Raises ConfigError when a need is more than there is."""
-    return room.line(*needs) if room else _UNKNOWN
+NeedsIn = Callable[[Room], Sequence[Need]]
+"""What a plan needs in the memory of a device, phase by phase."""
+
+
+def memory_text(model: str, needs_in: NeedsIn) -> str:
+    """For the dry run: what the plan needs. Raises ConfigError when that is more than there is."""
+    room = Room.of(model)
+    if room is None:
+        return _UNKNOWN
+    needs = needs_in(room)
+    check_fits(needs, room.device)
+    return peak_line(needs, room.device)
 
 
 @contextmanager
-def watched_memory(report: Report, model: str, needs_in: Callable[[Room], Sequence[Need]]) -> Iterator[None]:
+def watched_memory(report: Report, model: str, needs_in: NeedsIn) -> Iterator[None]:
     """Refuse what cannot fit, with ConfigError; when the block ended well, log how far off the estimate was."""
     room = Room.of(model)
-    needs = needs_in(room) if room else ()
-    if room:
-        room.refuse_too_large(*needs)
+    if room is None:
+        yield
+        return
+    needs = needs_in(room)
+    check_fits(needs, room.device)
     yield
-    if room:
-        report.log(room.afterwards(*needs))
+    peak, estimated = _peak(room.device) / 2**30, max(need.total for need in needs) / 2**30
+    report.log(f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})")

@@ -1,0 +1,37 @@
+"""A model without its weights: what its config alone tells. torch is imported only inside the functions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from haloforge.models.embedded import embedded_folder
+from haloforge.models.lineage import EMBEDDED, lineage_of
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel
+
+
+def config_folder(name: str) -> Path | None:
+    """The folder of the full model below `name`; None where it is not on this machine. Raises ModelError."""
+    root = lineage_of(name).root
+    folder = embedded_folder() if root.name == EMBEDDED else root.folder
+    return folder if folder and (folder / "config.json").is_file() else None
+
+
+def without_weights(config: "PretrainedConfig") -> "PreTrainedModel":
+    """The model of a config, on PyTorch's meta device: shapes, and no memory."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+    return model
+
+
+def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Linear]":
+    """The linear layers by full name, 4-bit ones among them; the output head is left out, as PEFT's all-linear does."""
+    import torch
+
+    head = model.get_output_embeddings()
+    parts = model.named_modules()
+    return {name: part for name, part in parts if isinstance(part, torch.nn.Linear) and part is not head}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 from tiny import save_tiny_model
+from tools import needs
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +96,7 @@ def test_data_generate_plans_what_a_server_would_do(backend: str, forge: Forge) 
 
 
 def test_data_validate(forge: Forge) -> None:
+    needs("g++")
     assert "solutions that pass their own tests: 4 of 4" in forge("data", "validate", "data/prompts.jsonl")
 
 
@@ -104,6 +106,7 @@ def test_the_word_for_word_recipes_plan_with_a_model_of_the_hub(forge: Forge) ->
 
 def test_the_pipeline_word_for_word(forge: Forge, folder: Path) -> None:
     """sft train, raft train by its YAML, benchmark run, compare, models merge and export: each feeds the next."""
+    needs("g++")
     forge("sft", "train", "--data", "data/prompts.jsonl", "--output", "models/sft", "--model", "tiny", "--epochs", "3")
     assert (folder / "models" / "sft" / "final_model" / "adapter_model.safetensors").exists()
     short = ("--max-new-tokens", "24")
@@ -125,6 +128,7 @@ def test_the_pipeline_word_for_word(forge: Forge, folder: Path) -> None:
 
 
 def test_verify_writes_the_input_rows_with_their_verdicts(forge: Forge, folder: Path) -> None:
+    needs("g++")
     forge("verify", "--problems", "data/prompts.jsonl", "--samples", "samples.jsonl", "--output", "v.jsonl",
           "--verifier", "gcc", "--workers", "2")  # fmt: skip
     verdicts = rows(folder / "v.jsonl")
@@ -150,5 +154,6 @@ def test_runs_show_resume_stop_and_delete(forge: Forge, folder: Path) -> None:
 
 
 def test_doctor_says_one_line_per_thing(forge: Forge) -> None:
+    needs("g++")
     checks = json.loads(forge("doctor", "--json"))
     assert {"python", "torch", "cpu", "gpu", "gcc", "sandbox", "smollm2-135m"} <= {check["name"] for check in checks}

@@ -23,6 +23,9 @@ from pydantic_core import PydanticKnownError, core_schema
 
 from haloforge.errors import ConfigError
 
+AUTO: Literal["auto"] = "auto"
+"""In the place of a number: the stage finds it itself."""
+
 
 def setting(
     default: Any = ...,
@@ -72,6 +75,23 @@ class OneOf:
         if value not in self.names():
             raise PydanticKnownError("literal_error", {"expected": f"{', '.join(others)} or {last}"})
         return value
+
+
+@dataclass(frozen=True)
+class OrAuto:
+    """A whole number from `ge` to `le`, or the word auto: `Annotated[int | Literal["auto"], OrAuto(1, 1024)]`."""
+
+    ge: int
+    le: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        number = core_schema.int_schema(ge=self.ge, le=self.le)
+        as_it_is = core_schema.plain_serializer_function_ser_schema(lambda value: value)
+        return core_schema.no_info_wrap_validator_function(self._read, number, serialization=as_it_is)
+
+    @staticmethod
+    def _read(value: Any, read_number: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        return AUTO if value == AUTO else read_number(value)
 
 
 Ints = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
@@ -165,6 +185,7 @@ class Setting:
     optional: bool
     help: str
     choices: tuple[str, ...]
+    takes_auto: bool
     minimum: float | None
     maximum: float | None
     advanced: bool
@@ -280,6 +301,7 @@ def _leaf(path: str, field: FieldInfo) -> Setting:
         optional=optional,
         help=field.description or "",
         choices=tuple(choices),
+        takes_auto=any(isinstance(marker, OrAuto) for marker in field.metadata),
         minimum=low,
         maximum=high,
         advanced=bool(extra.get("advanced")),
@@ -333,6 +355,8 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
         return f"{path} should be a group of settings such as {first}, not {error['input']!r}"
     given = f" (not {error['input']!r})" if not isinstance(error["input"], dict) else ""
     message = error["msg"].replace("Input should be", "should be", 1)
+    if known.get(path) and known[path].takes_auto:
+        message += ", or auto"
     if known.get(path) and known[path].choices and isinstance(error["input"], str):
         near = _nearest(error["input"], error["input"], list(known[path].choices))
         message += f"; did you mean {near!r}?" if near else ""

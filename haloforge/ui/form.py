@@ -96,7 +96,7 @@ def component(s: Setting, choices: Choices, stage: str) -> Any:
         return gr.Dropdown(list(choices(s.kind)), allow_custom_value=True, **common)
     if s.type is bool:
         return gr.Checkbox(**common)
-    if s.type in (int, float) and not s.optional:  # a Number cannot be empty: it shows 0
+    if s.type in (int, float) and not s.optional and not s.takes_auto:  # a Number cannot be empty: it shows 0
         return gr.Number(precision=0 if s.type is int else None, **common)
     return gr.Textbox(max_lines=4, placeholder=EXAMPLES.get(s.path, ""), **common)
 
@@ -113,6 +113,8 @@ def explain(s: Setting) -> str:
     bounds = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
     if low is not None and high is None:
         bounds = f"at least {number(low)}"
+    if s.takes_auto:
+        bounds += ", or auto"
     text = s.help.rstrip()
     return f"{text} ({bounds})" if bounds else text
 
@@ -128,7 +130,7 @@ def shown(s: Setting, value: Any) -> Any:
         return as_text(value)
     if value is None and not s.choices:
         return ""
-    return str(value) if s.optional and s.type in (int, float) else value
+    return str(value) if (s.optional or s.takes_auto) and s.type in (int, float) else value
 
 
 def clean(s: Setting, value: Any) -> Any:

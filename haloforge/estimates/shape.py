@@ -61,7 +61,7 @@ def _shape_in(folder: str) -> ModelShape:
     return ModelShape(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         embedding=model.get_input_embeddings().weight.numel(),
-        linear_inputs_and_outputs=sum(p.in_features + p.out_features for p in linear_layers(model).values()),
+        linear_inputs_and_outputs=sum(sum(layer.weight.shape) for layer in linear_layers(model).values()),
         saved_per_token=int((two + per_layer * (text.num_hidden_layers - 2)) / _PROBE_TOKENS),
         cache_per_token=token_numbers(text),
         layers=text.num_hidden_layers,
@@ -78,7 +78,9 @@ def _saved(config: "PretrainedConfig", layers: int) -> int:
     import torch
     from peft import LoraConfig, get_peft_model
 
-    fewer = type(config).from_dict(config.to_dict() | {"num_hidden_layers": layers, "layer_types": None})
+    fewer = type(config).from_dict(
+        config.to_dict() | {"num_hidden_layers": layers, "layer_types": None, "pad_token_id": None}
+    )
     with torch.device("meta"):
         lora = LoraConfig(r=16, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM")
         model = get_peft_model(without_weights(fewer), lora)

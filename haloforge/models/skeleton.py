@@ -28,10 +28,14 @@ def without_weights(config: "PretrainedConfig") -> "PreTrainedModel":
     return model
 
 
-def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Linear]":
-    """The linear layers by full name, 4-bit ones among them; the output head is left out, as PEFT's all-linear does."""
+def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Module]":
+    """The linear layers by full name, 4-bit ones and GPT-2's own kind among them.
+
+    The output head is left out, as PEFT's all-linear does.
+    """
     import torch
+    from transformers.pytorch_utils import Conv1D
 
     head = model.get_output_embeddings()
     parts = model.named_modules()
-    return {name: part for name, part in parts if isinstance(part, torch.nn.Linear) and part is not head}
+    return {name: part for name, part in parts if isinstance(part, torch.nn.Linear | Conv1D) and part is not head}

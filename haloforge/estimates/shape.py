@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,8 @@ def _saved(config: "PretrainedConfig", layers: int) -> int:
     fewer = type(config).from_dict(
         config.to_dict() | {"num_hidden_layers": layers, "layer_types": None, "pad_token_id": None}
     )
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT's words about layers, which are for who trains
         lora = LoraConfig(r=16, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM")
         model = get_peft_model(without_weights(fewer), lora)
     model.train()

@@ -198,7 +198,7 @@ def _shares(samples: Sequence[SampleSummary]) -> dict[str, dict[str, float]]:
 def _doubts(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
     advice = {
         "truncated": "of the answers were cut off: give --max-new-tokens a larger value",
-        "no_code": "of the answers hold no code: look at some of them in the samples file",
+        "no_code": "of the answers hold no program: look at some of them in the samples file",
         "unscored": "of the samples could not be judged on this machine and are left out: run the benchmark again",
     }
     return [

@@ -149,18 +149,17 @@ def grouped(before: Result, after: Result) -> dict[str, list[str]]:
 
 def overlay(store: Store, view: View) -> Html:
     """Held-out pass rates of several RAFT runs over their cycles, in one chart."""
-    curves = {}
+    curves, scores = {}, []
     for run in store.runs(stage="raft", limit=_MAX_COMPARED):
         events = store.events(run.id, kind="metric")
         if rates := metrics.held_out_rates(events):
-            score = metrics.held_out_score(events)
-            curves[title(run) + ("" if score == _PASS_AT_1 else f", {score}")] = rates
+            scores.append(metrics.held_out_score(events))
+            curves[title(run) + ("" if scores[-1] == _PASS_AT_1 else f", {scores[-1]}")] = rates
     if len(curves) < 2:
         return Html("")
+    what = scores[0] if len(set(scores)) == 1 else "held-out score"
     figure = charts.rates(curves, x="cycle", key="overlay")
-    return charts.chart(
-        "overlay", figure, f"RAFT runs, {_PASS_AT_1} by cycle", "cycle 0 is the model they started from"
-    )
+    return charts.chart("overlay", figure, f"RAFT runs, {what} by cycle", "cycle 0 is the model they started from")
 
 
 def _lettered(text: str, chosen: Sequence[str]) -> str:

@@ -84,7 +84,7 @@ def test_half_a_character_is_exported_to_parquet_as_a_question_mark(store: Store
     store.save_samples(run.id, 1, "train", [Sample("add", 0, "half \ud83d", "x")])
     assert export(store, run, "all", tmp_path / "all.parquet", "parquet") == 1
     (row,) = parquet.read_table(tmp_path / "all.parquet").to_pylist()
-    assert "half ?" in row["prompt"][0]["content"] and row["completion"][0]["content"] == "half ?"
+    assert row["prompt"][0]["content"].startswith("half ?")
 
 
 def test_a_run_without_kept_samples_says_so_and_writes_nothing(store: Store, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ TABS = {
 HOME = "runs"
 
 _PAGE_NAMES = ("samples", "sample")
-"""Page of the list of samples, and the sample chosen there. `page` is a name of Gradio's own, for apps of several pages."""
+"""Page of the list of samples, and the sample chosen there. `page` is a name of Gradio's own, for other pages."""
 
 
 def parse(query: str) -> dict[str, str]:

@@ -28,7 +28,11 @@ def test_another_filter_goes_back_to_the_first_page() -> None:
 
 
 def test_another_page_keeps_the_filters() -> None:
-    assert parse(query({"tab": "runs", "status": "passed"}, samples=2)) == {"tab": "runs", "status": "passed", "samples": "2"}
+    assert parse(query({"tab": "runs", "status": "passed"}, samples=2)) == {
+        "tab": "runs",
+        "status": "passed",
+        "samples": "2",
+    }
 
 
 def test_opening_a_run_forgets_what_was_looked_at_before() -> None:

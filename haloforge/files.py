@@ -287,6 +287,8 @@ def _end_last_line(file: IO[bytes]) -> None:
 def refuse_unwritable(path: StrPath) -> None:
     """Raises ConfigError when no file or folder can be made at `path`: tried in the nearest folder that exists."""
     folder = Path(path).absolute()
+    if folder.is_file():  # it is replaced
+        folder = folder.parent
     while not folder.exists():
         folder = folder.parent
     try:

@@ -25,8 +25,17 @@ class Compiler:
     """Arguments that build the language's own test harness, for tests written for it."""
     linkers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Programs and the arguments that make the compiler link by them; the first that is installed is used, "" is."""
-    adapter: Literal["single_file", "rust", "go"] = "single_file"
+    adapter: Literal["single_file", "rust", "go", "java", "javascript", "typescript"] = "single_file"
     can_run: bool = True
+    runner: str = ""
+    """The program that runs what the compiler leaves; empty where that runs by itself."""
+    runs_source: bool = False
+    """The source itself is run; compiling only checks it."""
+    configuration: tuple[str, ...] = ()
+    """Patterns of files, outside the folder that it lives in, that its runtime reads."""
+    libraries: tuple[str, ...] = ()
+    """Files of the user's that programs may import; set by `verifier.classpath`."""
+    takes_libraries: bool = False
     reserved_mb: int = 0
     """Address space that every program's runtime takes beforehand, without using it; allowed on top of its memory."""
     version_argument: str = "--version"
@@ -126,6 +135,47 @@ COMPILERS: dict[str, Compiler] = {
             reserved_mb=768,
             version_argument="version",
             note="Go by the go tool",
+        ),
+        Compiler(
+            name="node",
+            language="javascript",
+            command="node",
+            package="nodejs",
+            verifier="node",
+            source="solution.js",
+            build=("check",),
+            adapter="javascript",
+            runner="node",
+            runs_source=True,
+            reserved_mb=1280,
+        ),
+        Compiler(
+            name="typescript",
+            language="typescript",
+            command="tsc",
+            package="node-typescript",
+            verifier="typescript",
+            source="solution.ts",
+            build=("target=es2022", "module=commonjs"),
+            adapter="typescript",
+            runner="node",
+            reserved_mb=1280,
+            note="TypeScript: every type checked by its own compiler, then run by node",
+        ),
+        Compiler(
+            name="java",
+            language="java",
+            command="javac",
+            package="default-jdk-headless",
+            verifier="java",
+            source="solution.java",
+            build=("javac", "-Xlint:all"),
+            adapter="java",
+            runner="java",
+            reserved_mb=1024,
+            configuration=("/etc/java-*",),
+            takes_libraries=True,
+            note="Java by javac and java",
         ),
     )
 }

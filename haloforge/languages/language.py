@@ -29,6 +29,10 @@ class Language:
     """Regular expression of how code begins, in an answer without code blocks; empty: such answers hold no code."""
     function_keyword: str = ""
     """Regular expression of what stands before the name of a function that is defined; empty: a type, as in C."""
+    definition: str = ""
+    """Regular expression of a definition of the function {name}, as its one group, where no single keyword does it."""
+    runs_top_level: bool = False
+    """Whether statements outside of functions run, so that a program needs no `main`."""
     imports: Literal["repeatable", "once", "joined"] = "repeatable"
     """Whether the lines that import something may stand twice, may not, or are put together by the adapter."""
     highlighter: str = ""
@@ -59,6 +63,16 @@ _C_FIRST_LINE = (
     r"|(static|inline|const|constexpr|extern|unsigned|signed|long|short|int|void|bool|char|double|float|auto"
     r"|std::\w+|vector\s*<|string|size_t|u?int\d+_t)\b[^.!?]*[({;=])"
 )
+_JS_FIRST_LINE = (
+    r"\s*((export\s+)?(default\s+)?(async\s+)?(function\b[*\s]|class\s+\w+[^.]*$|interface\s+\w+\s*(<|\{|extends)"
+    r"|type\s+\w+\s*[=<]|enum\s+\w+\s*\{)|(const|let|var)\s+[\w$\[{]|import\s*[\w*{].*\bfrom\b|import\s*['\"]"
+    r"|['\"]use strict['\"]|(module\.)?exports\b|require\(|console\.\w+\(|process\.\w+)"
+)
+_JS_DEFINITION = (
+    r"^[ \t]*(?:export\s+)?(?:default\s+)?(?:(?:async\s+)?function\b\s*\*?\s*|class\s+|(?:const|let|var)\s+)"
+    r"({name})\s*[(<:={{]"
+)
+
 LANGUAGES: dict[str, Language] = {
     language.name: language
     for language in (
@@ -140,8 +154,52 @@ LANGUAGES: dict[str, Language] = {
             smallest_program="package main\nfunc main() {}\n",
             probe=probes.GO,
         ),
-        Language(name="java", display_name="Java", editor="cpp"),
-        Language(name="javascript", display_name="JavaScript"),
-        Language(name="typescript", display_name="TypeScript"),
+        Language(
+            name="java",
+            display_name="Java",
+            suffix=".java",
+            syntax="braces",
+            first_line=(
+                r"\s*(import\s+(static\s+)?[\w.]+(\.\*)?;|package\s+[\w.]+;|@\w+"
+                r"|((public|private|protected|static|final|abstract|sealed)\s+)*(class|interface|enum|record)\s+\w+"
+                r"|((public|private|protected|static|final)\s+)+[\w<>\[\], ]+\()"
+            ),
+            editor="cpp",
+            verifier="java",
+            smallest_program="class Main { public static void main(String[] args) { } }",
+            probe=probes.JAVA,
+        ),
+        Language(
+            name="javascript",
+            display_name="JavaScript",
+            aliases=("js", "node", "nodejs"),
+            suffix=".js",
+            fences=("mjs", "cjs", "jsx"),
+            syntax="braces",
+            line_ends_statement=True,
+            first_line=_JS_FIRST_LINE,
+            definition=_JS_DEFINITION,
+            runs_top_level=True,
+            editor="javascript",
+            verifier="node",
+            smallest_program="void 0;",
+            probe=probes.JAVASCRIPT,
+        ),
+        Language(
+            name="typescript",
+            display_name="TypeScript",
+            aliases=("ts",),
+            suffix=".ts",
+            fences=("mts", "cts", "tsx"),
+            syntax="braces",
+            line_ends_statement=True,
+            first_line=_JS_FIRST_LINE,
+            definition=_JS_DEFINITION,
+            runs_top_level=True,
+            editor="typescript",
+            verifier="typescript",
+            smallest_program="export {};",
+            probe=probes.JAVASCRIPT,
+        ),
     )
 }

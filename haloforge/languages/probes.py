@@ -72,3 +72,48 @@ func main() {
 	fmt.Println("contained")
 }
 """
+JAVA = """
+import java.io.FileReader;
+import java.io.FileWriter;
+import java.net.ServerSocket;
+
+public class Main {
+    interface Attempt { void run() throws Throwable; }
+
+    static void attempt(String what, Attempt attempt) {
+        try {
+            attempt.run();
+            System.out.println("could " + what);
+        } catch (Throwable refused) {
+        }
+    }
+
+    public static void main(String[] args) {
+        attempt("read /etc/passwd", () -> new FileReader("/etc/passwd").close());
+        attempt("write to /tmp", () -> new FileWriter("/tmp/halo-forge-canary").close());
+        attempt("open a socket", () -> new ServerSocket(0).close());
+        attempt("start a process", () -> Runtime.getRuntime().exec("/bin/true").waitFor());
+        System.out.println("contained");
+    }
+}
+"""
+JAVASCRIPT = """
+const fs = require("fs");
+const { spawnSync } = require("child_process");
+
+function attempt(what, action) {
+    try {
+        action();
+        console.log("could " + what);
+    } catch (refused) {
+    }
+}
+
+attempt("read /etc/passwd", () => fs.readFileSync("/etc/passwd"));
+attempt("write to /tmp", () => fs.writeFileSync("/tmp/halo-forge-canary", ""));
+attempt("start a process", () => { const { error } = spawnSync("/bin/true"); if (error) throw error; });
+attempt("signal its parent", () => process.kill(process.ppid, 0));
+const server = require("net").createServer();
+server.on("error", () => console.log("contained"));
+server.listen(0, "127.0.0.1", () => { console.log("could open a socket"); server.close(); });
+"""

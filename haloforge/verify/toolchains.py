@@ -1,6 +1,8 @@
 """Which compilers and linkers this machine has, where they lie, and which version they are."""
 
 import functools
+import glob
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,24 @@ def compiler_path(compiler: Compiler) -> str | None:
 
 
 @functools.cache
+def runner_path(compiler: Compiler) -> str | None:
+    """Absolute path of what runs the compiler's programs: beside the compiler, or on the PATH; None where missing."""
+    path = compiler_path(compiler)
+    beside = Path(os.path.realpath(path)).with_name(compiler.runner) if path else None
+    return str(beside) if beside and beside.is_file() else shutil.which(compiler.runner)
+
+
+def configuration_files(compiler: Compiler) -> tuple[str, ...]:
+    """What the compiler's runtime reads outside of the folder that it lives in."""
+    return tuple(sorted(path for pattern in compiler.configuration for path in glob.glob(pattern)))
+
+
+def toolchain_files() -> tuple[str, ...]:
+    """The same for all compilers."""
+    return tuple(dict.fromkeys(path for compiler in COMPILERS.values() for path in configuration_files(compiler)))
+
+
+@functools.cache
 def linker_arguments(compiler: Compiler) -> tuple[str, ...]:
     """Arguments for the first of the compiler's linkers that is installed."""
     return next((arguments for program, arguments in compiler.linkers if not program or shutil.which(program)), ())
@@ -43,9 +63,12 @@ def compiler_version(compiler: Compiler) -> str:
     path = compiler_path(compiler)
     if path is None:
         return ""
-    asked = subprocess.run(
-        [path, compiler.version_argument], capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False
-    )
+    programs = dict.fromkeys((path, runner_path(compiler) if compiler.runner else path))
+    return " on ".join(_first_line_of(program, compiler.version_argument) for program in programs if program)
+
+
+def _first_line_of(program: str, argument: str) -> str:
+    asked = subprocess.run([program, argument], capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False)
     return (asked.stdout or asked.stderr).strip().partition("\n")[0]
 
 

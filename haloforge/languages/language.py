@@ -31,6 +31,8 @@ class Language:
     """Regular expression of what stands before the name of a function that is defined; empty: a type, as in C."""
     definition: str = ""
     """Regular expression of a definition of the function {name}, as its one group, where no single keyword does it."""
+    functions_in_classes: bool = False
+    """Whether every function stands in a class."""
     runs_top_level: bool = False
     """Whether statements outside of functions run, so that a program needs no `main`."""
     imports: Literal["repeatable", "once", "joined"] = "repeatable"
@@ -70,7 +72,7 @@ _JS_FIRST_LINE = (
 )
 _JS_DEFINITION = (
     r"^[ \t]*(?:export\s+)?(?:default\s+)?(?:(?:async\s+)?function\b\s*\*?\s*|class\s+|(?:const|let|var)\s+)"
-    r"({name})\s*[(<:={{]"
+    r"({name})(?=\s*[(<:={{]|\s+extends\b)"
 )
 
 LANGUAGES: dict[str, Language] = {
@@ -164,6 +166,7 @@ LANGUAGES: dict[str, Language] = {
                 r"|((public|private|protected|static|final|abstract|sealed)\s+)*(class|interface|enum|record)\s+\w+"
                 r"|((public|private|protected|static|final)\s+)+[\w<>\[\], ]+\()"
             ),
+            functions_in_classes=True,
             editor="cpp",
             verifier="java",
             smallest_program="class Main { public static void main(String[] args) { } }",

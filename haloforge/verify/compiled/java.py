@@ -21,7 +21,7 @@ from haloforge.records import Problem
 from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Program, Sources, Step, last_line_for
 from haloforge.verify.compiled.single_file import path_of
 from haloforge.verify.sandbox.kept import headers_folder, made_once
-from haloforge.verify.toolchains import compiler_path, compiler_version, configuration_files
+from haloforge.verify.toolchains import compiler_path, compiler_version, configuration_files, library_digest
 
 LAST_LINE = "last_line.txt"
 _OWN = tuple(Path(__file__).with_name(name) for name in ("Compile.java", "RunTests.java"))
@@ -189,7 +189,7 @@ def libraries(compiler: Compiler) -> tuple[str, ...]:
 
 
 def _copied(jar: Path) -> str:
-    folder = headers_folder() / f"jar-{hashlib.sha256(jar.read_bytes()).hexdigest()[:16]}"
+    folder = headers_folder() / f"jar-{library_digest(str(jar))}"
     return str((made_once(folder, functools.partial(_copy, jar)) or folder) / jar.name)
 
 

@@ -1,6 +1,7 @@
 // What Node has besides the language, without types: its own packages, and what it shares with browsers.
 declare var require: any, module: any, exports: any, __filename: string, __dirname: string;
-declare var process: any, global: any, Buffer: any, console: any, performance: any, crypto: any;
+declare var process: { exit(code?: number): never; [name: string]: any };
+declare var global: any, Buffer: any, console: any, performance: any, crypto: any;
 declare var URL: any, URLSearchParams: any, TextEncoder: any, TextDecoder: any, AbortController: any, WebAssembly: any;
 declare function setTimeout(callback: (...values: any[]) => void, milliseconds?: number, ...values: any[]): any;
 declare function setInterval(callback: (...values: any[]) => void, milliseconds?: number, ...values: any[]): any;

@@ -55,6 +55,7 @@ function compile(source, output) {
 }
 
 function ofLibrary(name, form) {
+  if (!name.startsWith(`${FOLDER}/`) && name !== NODE_TYPES) return undefined;
   if (!library.has(name)) library.set(name, parsed(name, form));
   return library.get(name);
 }

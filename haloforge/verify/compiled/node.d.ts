@@ -11,6 +11,7 @@ declare function clearInterval(timer: any): void;
 declare function clearImmediate(timer: any): void;
 declare function queueMicrotask(callback: () => void): void;
 declare function structuredClone(value: any): any;
+declare function fetch(resource: any, options?: any): Promise<any>;
 declare namespace NodeJS {
   type Timeout = any;
   type Process = any;

@@ -111,7 +111,8 @@ class Java:
         asserts = ("-ea",) if Path(folder, LAST_LINE).exists() else ()
         argv = (f"{home}/bin/java", *_RUNNING, f"-Xmx{memory_mb}m", *asserts, "-jar", BINARY)
         readable = (*configuration_files(compiler), *libraries(compiler))
-        return Program(argv, _environment(compiler), executable=(str(home),), readable=readable)
+        machine = tuple(f"{home}/{part}" for part in ("bin/java", "lib", "conf", "release"))
+        return Program(argv, _environment(compiler), executable=machine, readable=readable)
 
 
 def _home(compiler: Compiler) -> Path:

@@ -21,7 +21,7 @@ LONG = {
     title.replace("javascript", "typescript")
     for title, (_, code) in sections("hostile_javascript.txt").items()
     if "process.exit" not in code
-}
+} | {"typescript: doubling types"}
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 

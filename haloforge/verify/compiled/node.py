@@ -21,6 +21,7 @@ from haloforge.verify.toolchains import compiler_path, compiler_version, runner_
 
 _HERE = Path(__file__).parent
 _CHECK, _COMPILE, _TYPES = "check_javascript.js", "compile_typescript.js", "node.d.ts"
+_STDIN = "node_stdin.js"
 _MODULE = "solution.mjs"
 """A solution that only parses as a module gets this name."""
 _BUILD_LIMIT_S = 120
@@ -83,8 +84,10 @@ class JavaScript:
         source = next(name for name in named if Path(folder, name).exists())
         module = ("--import", _REQUIRE) if source == _MODULE else ()
         node = _node(compiler)
-        argv = (node, f"--max-old-space-size={memory_mb}", *module, source)
-        return Program(argv, _ENVIRONMENT, executable=(node, "/usr/share/nodejs"))
+        stdin = _kept(_STDIN)
+        named_stdin = ("--require", stdin) if stdin else ()
+        argv = (node, f"--max-old-space-size={memory_mb}", *named_stdin, *module, source)
+        return Program(argv, _ENVIRONMENT, executable=(node, "/usr/share/nodejs"), readable=named_stdin[1:])
 
 
 class TypeScript(JavaScript):

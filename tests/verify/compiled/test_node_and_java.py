@@ -71,6 +71,32 @@ def test_a_program_of_javascript_may_be_a_module(verifier):
     assert (broken.status, broken.detail[:16]) == ("compile_error", "solution.js:1:1:")
 
 
+READS = """
+const add = (text) => console.log(text.split(" ").map(Number).reduce((a, b) => a + b));
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'add(require("fs").readFileSync("/dev/stdin", "utf8"));',
+        'add(require("fs").readFileSync(0).toString());',
+        'require("fs").promises.readFile("/dev/stdin", "utf8").then(add);',
+        'let t = ""; process.stdin.on("data", (part) => { t += part; }).on("end", () => add(t));',
+        'const rl = require("readline").createInterface({ input: process.stdin });\nrl.on("line", add);',
+        'require("readline").createInterface({ input: require("fs").createReadStream("/dev/stdin") }).on("line", add);',
+        'import * as fs from "fs";\nadd(fs.readFileSync("/dev/stdin", "utf8"));',
+        'import { readFileSync } from "node:fs";\nadd(readFileSync("/dev/stdin", "utf8"));',
+        'import readline from "readline";\nfor await (const line of readline.createInterface(process.stdin)) add(line);',
+    ],
+)
+def test_standard_input_is_read_in_every_way(code, verifier):
+    needs("node")
+    problem = Problem("sum", "", language="javascript", tests=Tests("stdio", cases=CASES))
+    verdict = verifier.verify(problem, READS + code)
+    assert verdict.passed, verdict
+
+
 def test_java_warns_about_what_is_unchecked_and_needs_a_main(verifier):
     needs("javac java")
     untested = Problem("n", "", language="java")

@@ -108,7 +108,7 @@ def _existing(path: str) -> str:
 
 def _compilers() -> Iterator[Check]:
     """The compilers that are there, each tried in its sandbox; what else could be installed is one line."""
-    from haloforge.languages import COMPILERS, FAST_LINKERS
+    from haloforge.languages import COMPILERS, FAST_LINKERS, LANGUAGES
     from haloforge.verify import compiler_flaw, compiler_version, isolation
 
     missing = [] if any(shutil.which(program) for program, _ in FAST_LINKERS) else ["mold"]
@@ -121,7 +121,8 @@ def _compilers() -> Iterator[Check]:
         yield Check(name, "missing" if flaw else "ok", version, f"it cannot be used: {flaw}" if flaw else "")
     if missing:
         packages = " ".join(dict.fromkeys(missing))
-        hint = f"C, C++, Rust, Go and faster linking use them: apt-get install {packages}"
+        languages = ", ".join(dict.fromkeys(LANGUAGES[c.language].display_name for c in COMPILERS.values()))
+        hint = f"{languages} and faster linking use them: apt-get install {packages}"
         yield Check("optional tools", "optional", f"not installed: {packages}", hint)
 
 

@@ -31,6 +31,8 @@ class VerifySettings(Section):
     """custom only: the program and its arguments, quoted as for a shell; {file} stands for the code's file."""
     readable: Words = setting((), flag="verifier-readable", advanced=True)
     """custom only: files and folders that its sandbox shows the command besides the system's and those it names."""
+    classpath: Words = setting((), flag="verifier-classpath", advanced=True)
+    """Java only: jars that solutions and tests may import, such as javatuples for MultiPL-E's."""
     unforgeable: bool = setting(False, advanced=True)
     """custom only: you vouch that no solution can make the command pass it; RAFT leaves out verdicts without that."""
     accept_forgeable: bool = setting(False, advanced=True)

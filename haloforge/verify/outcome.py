@@ -22,6 +22,7 @@ TESTS_KEPT = 10_000
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,16}")
 _THREAD = re.compile(r"^(thread '[^'\n]*') \(\d+\) panicked", re.MULTILINE)
 _GOROUTINES = re.compile(r"^(?:goroutine \d+ |runtime stack:|runtime: out of memory).*", re.MULTILINE | re.DOTALL)
+_HEAP_OF_NODE = re.compile(r"^(?:<--- Last few GCs|----- Native stack trace).*", re.MULTILINE | re.DOTALL)
 _PLACE_IN_GO = re.compile(r"^\s+(solution\.go:\d+)", re.MULTILINE)
 
 
@@ -82,9 +83,13 @@ def _test_text(test: TestOutcome) -> str:
 
 
 def _reproducible(text: str) -> str:
-    """Without addresses and the numbers of threads, which differ in every run; of Go's stacks only the places."""
+    """Without addresses and the numbers of threads, which differ in every run; of Go's stacks only the places.
+
+    Node's tables of its heap are left out too.
+    """
     if not text:
         return text
+    text = _HEAP_OF_NODE.sub("", text)
     text = _THREAD.sub(r"\1 panicked", _ADDRESS.sub(" at 0x0", text))
     return _GOROUTINES.sub(lambda stacks: "\n".join(dict.fromkeys(_PLACE_IN_GO.findall(stacks[0]))), text)
 

@@ -1,11 +1,18 @@
 """Which compilers and linkers this machine has, where they lie, and which version they are."""
 
+import dataclasses
 import functools
+import glob
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+from haloforge.config import VerifySettings
+from haloforge.errors import VerifierError
 from haloforge.languages import COMPILERS, Compiler, compiler_for
 
 _ANSWER_LIMIT_S = 60
@@ -22,6 +29,24 @@ def compiler_path(compiler: Compiler) -> str | None:
         [path, "--print", "sysroot"], capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False
     )
     return f"{asked.stdout.strip()}/bin/{compiler.command}" if asked.returncode == 0 else None
+
+
+@functools.cache
+def runner_path(compiler: Compiler) -> str | None:
+    """Absolute path of what runs the compiler's programs: beside the compiler, or on the PATH; None where missing."""
+    path = compiler_path(compiler)
+    beside = Path(os.path.realpath(path)).with_name(compiler.runner) if path else None
+    return str(beside) if beside and beside.is_file() else shutil.which(compiler.runner)
+
+
+def configuration_files(compiler: Compiler) -> tuple[str, ...]:
+    """What the compiler's runtime reads outside of the folder that it lives in."""
+    return tuple(sorted(path for pattern in compiler.configuration for path in glob.glob(pattern)))
+
+
+def toolchain_files() -> tuple[str, ...]:
+    """The same for all compilers."""
+    return tuple(dict.fromkeys(path for compiler in COMPILERS.values() for path in configuration_files(compiler)))
 
 
 @functools.cache
@@ -43,15 +68,39 @@ def compiler_version(compiler: Compiler) -> str:
     path = compiler_path(compiler)
     if path is None:
         return ""
-    asked = subprocess.run(
-        [path, compiler.version_argument], capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False
-    )
+    programs = dict.fromkeys((path, runner_path(compiler) if compiler.runner else path))
+    return " on ".join(_first_line_of(program, compiler.version_argument) for program in programs if program)
+
+
+def _first_line_of(program: str, argument: str) -> str:
+    asked = subprocess.run([program, argument], capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False)
     return (asked.stdout or asked.stderr).strip().partition("\n")[0]
 
 
-def toolchain(verifier: str, language: str) -> str:
-    """What exactly a verifier runs a language by: an interpreter's or compiler's version and its arguments."""
-    if verifier == "custom":
-        return verifier
-    compiler = compiler_for(verifier, language)
-    return f"{compiler_version(compiler)} {' '.join(compiler.build)}" if compiler else sys.version
+def compiler_of(settings: VerifySettings, language: str) -> Compiler | None:
+    """The compiler that these settings use, with the user's libraries where it takes some; None for Python.
+
+    Raises VerifierError where the verifier does not take that language.
+    """
+    compiler = compiler_for(settings.type, language)
+    if compiler is None or not compiler.takes_libraries:
+        return compiler
+    return dataclasses.replace(compiler, libraries=tuple(map(os.path.abspath, settings.classpath)))
+
+
+def toolchain(settings: VerifySettings, language: str) -> str:
+    """What exactly a language is run by: a version of its interpreter or compiler, its arguments, its libraries."""
+    if settings.type == "custom":
+        return settings.type
+    compiler = compiler_of(settings, language)
+    if compiler is None:
+        return sys.version
+    return " ".join((compiler_version(compiler), *compiler.build, *map(library_digest, compiler.libraries)))
+
+
+@functools.cache
+def library_digest(path: str) -> str:
+    """Of a library's content. Raises VerifierError for what is no jar."""
+    if not zipfile.is_zipfile(path):
+        raise VerifierError(f"verifier.classpath: {path} is no jar that can be read; give the paths of jar files")
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]

@@ -15,7 +15,7 @@ from types import TracebackType
 from haloforge.config import VerifySettings
 from haloforge.cores import cores_of, usable_cores
 from haloforge.errors import DataError, VerifierError
-from haloforge.languages import Compiler, compiler_for, language_of, verifiers
+from haloforge.languages import Compiler, language_of, verifiers
 from haloforge.records import Problem, Verdict
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.cache import OutcomeCache, PerProblem, key_of
@@ -26,7 +26,7 @@ from haloforge.verify.outcome import Outcome, verdict_of
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed
-from haloforge.verify.toolchains import compiler_path, toolchain
+from haloforge.verify.toolchains import compiler_of, compiler_path, library_digest, runner_path, toolchain
 from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
 
 MAX_TRIES = 3
@@ -206,7 +206,7 @@ class Verifier:
         settings = self._settings.model_dump(mode="json", exclude=only_scoring)
         settings["stop_at_first_failure"] = self._settings.stop_at_first_failure
         about = problem.tests.to_json(), problem.language, problem.entry_point, problem.starter_code, problem.solution
-        return key_of(settings, self.isolation, toolchain(self._settings.type, problem.language), about)
+        return key_of(settings, self.isolation, toolchain(self._settings, problem.language), about)
 
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         """Judge the sample; again with more time or memory where the first limits may have been unfair."""
@@ -260,7 +260,7 @@ def _check(problem: Problem, settings: VerifySettings, level: str) -> None:
     if settings.type == "custom":
         check_command(settings, level, problem)
         return
-    compiler = compiler_for(settings.type, problem.language)
+    compiler = compiler_of(settings, problem.language)
     kind = problem.tests.kind
     if compiler is not None:
         _check_compiler(compiler, kind, level)
@@ -276,6 +276,10 @@ def _check_compiler(compiler: Compiler, kind: str, level: str) -> None:
         raise VerifierError(f"tests of kind {kind!r} are Python; {compiler.name} takes stdio, program or none")
     if compiler_path(compiler) is None:
         raise VerifierError(f"{compiler.command} is not installed; apt-get install {compiler.package} (Debian, Ubuntu)")
+    if compiler.runner and runner_path(compiler) is None:
+        raise VerifierError(f"{compiler.runner} is not installed, which runs what {compiler.command} leaves")
+    for library in compiler.libraries:
+        library_digest(library)
     if not compiler.can_run and kind != "none":
         raise VerifierError(f"{compiler.name} only compiles; its problems cannot have tests of kind {kind!r}")
     if flaw := compiler_flaw(compiler, level):
@@ -286,10 +290,11 @@ def _check_imports(problem: Problem, settings: VerifySettings) -> None:
     """Raises VerifierError when the tests import what is not here: then no solution would compile."""
     if problem.tests.kind != "program" or settings.type == "custom":
         return
-    compiler = compiler_for(settings.type, problem.language)
+    compiler = compiler_of(settings, problem.language)
     missing = missing_imports(compiler, problem) if compiler else set()
     if missing:
         language = language_of(problem.language).display_name
+        where = "; name the jar that has it in verifier.classpath" if compiler and compiler.takes_libraries else ""
         raise VerifierError(
-            f"{problem.task_id}: its tests need {', '.join(sorted(missing))}, which is not there for {language}"
+            f"{problem.task_id}: its tests need {', '.join(sorted(missing))}, which is not there for {language}{where}"
         )

@@ -4,7 +4,6 @@ import contextlib
 from pathlib import Path
 
 from haloforge.config import VerifySettings
-from haloforge.languages import compiler_for
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
 from haloforge.verify.cache import PerProblem
@@ -18,6 +17,7 @@ from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.zygote import Zygote
 from haloforge.verify.stdio import agreement
+from haloforge.verify.toolchains import compiler_of
 
 MIN_WALL_S = 10.0
 """Wall time that every sample has, in seconds."""
@@ -42,7 +42,7 @@ class Worker:
         if settings.type == "custom":
             scratch = self._scratch.folder
             return run_custom(self._command_box(scratch), scratch, settings, problem, code, limits)
-        compiler = compiler_for(settings.type, problem.language)
+        compiler = compiler_of(settings, problem.language)
         stop = settings.stop_at_first_failure
         agree = agreement(tests, lambda: self._zygote("judge"), limits)
         if compiler is not None:

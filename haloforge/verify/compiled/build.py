@@ -22,6 +22,7 @@ _WARNING = re.compile(
 )
 _NO_MAIN = re.compile(
     r"undefined (?:reference to|symbol:) [`']?(?:main|WinMain)\b|function main is undeclared|`main` function not found"
+    r"|error: no main method$"
 )
 _PLACE = re.compile(r"^(\S+:\d+:\d+: )", re.MULTILINE)
 

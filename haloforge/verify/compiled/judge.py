@@ -8,9 +8,11 @@ from pathlib import Path
 from haloforge.languages import Compiler
 from haloforge.records import Problem, TestOutcome
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.compiled.adapter import BINARY, Adapter, AppendedTests
+from haloforge.verify.compiled.adapter import Adapter, AppendedTests
 from haloforge.verify.compiled.build import Built, Workshop, build
 from haloforge.verify.compiled.golang import Go
+from haloforge.verify.compiled.java import Java
+from haloforge.verify.compiled.node import JavaScript, TypeScript
 from haloforge.verify.compiled.rust import Rust
 from haloforge.verify.compiled.single_file import SingleFile
 from haloforge.verify.completeness import incomplete, is_only_a_function
@@ -20,8 +22,17 @@ from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import BoxFailed
 from haloforge.verify.stdio import Agree, failure_of, run_cases, text_of
 
-ADAPTERS: dict[str, Adapter] = {"single_file": SingleFile(), "rust": Rust(), "go": Go()}
+ADAPTERS: dict[str, Adapter] = {
+    "single_file": SingleFile(),
+    "rust": Rust(),
+    "go": Go(),
+    "java": Java(),
+    "javascript": JavaScript(),
+    "typescript": TypeScript(),
+}
 """By the name that a compiler's record gives."""
+_RAISED = ("AssertionError", 'Exception in thread "main" java.lang.AssertionError')
+"""How the line begins by which Node and Java tell of a failed assertion."""
 _ASSERTION = re.compile(r"Assertion .*failed|assertion .*failed", re.IGNORECASE)
 
 
@@ -61,7 +72,8 @@ def verify_compiled(workshop: Workshop, compiler: Compiler, submission: Submissi
             )
         except FileNotFoundError as error:
             raise BoxFailed(str(error)) from error
-        built = build(workshop, compiler, folder, commands, only_check=only_check or not compiler.can_run)
+        leaves_none = only_check or compiler.runs_source or not compiler.can_run
+        built = build(workshop, compiler, folder, commands, only_check=leaves_none)
         if built.error:
             outcome = Outcome("compile_error", built.error, level="compiled", slept=built.slept)
         elif is_untested and (reason := incomplete(problem, submission.code)):
@@ -78,10 +90,19 @@ def _run(
 ) -> Outcome:
     limits = submission.limits
     allowed = dataclasses.replace(limits, memory_mb=limits.memory_mb + compiler.reserved_mb)
+    program = ADAPTERS[compiler.adapter].program(compiler, folder, limits.memory_mb)
+    request = {
+        "argv": program.argv,
+        "environment": {**ENVIRONMENT, **program.environment},
+        "directory": folder,
+        "box": "run",
+        "executable": program.executable,
+        "readable": program.readable,
+    }
 
     def start(stdin: bytes) -> Ran:
-        request = {"argv": [f"{folder}/{BINARY}"], "environment": ENVIRONMENT, "directory": folder, "box": "run"}
-        return run(workshop.launcher, request, allowed, stdin)
+        ran = run(workshop.launcher, request, allowed, stdin)
+        return dataclasses.replace(ran, stderr=ran.stderr.replace(f"{folder}/".encode(), b""))
 
     if submission.problem.tests.kind != "stdio":
         return _run_once(start(b""), tests, limits)
@@ -123,7 +144,8 @@ def _failed_assertion(ran: Ran, tests: AppendedTests) -> str:
         complaints = [line.strip() for line in lines if re.match(r"\s+\S+\.go:\d+: ", line)]
         return (complaints or ["a test failed"])[0] if ran.end.code == 1 and "FAIL" in lines else ""
     said = text_of(ran.stderr) + ("\n" + text_of(ran.stdout) if tests.is_harness else "")
-    return next((line.strip() for line in said.splitlines() if _ASSERTION.search(line)), "")
+    told = (line for line in said.splitlines() if line.startswith(_RAISED) or _ASSERTION.search(line))
+    return next((line.strip() for line in told), "")
 
 
 def _with_compilation(outcome: Outcome, built: Built, *, warns: bool) -> Outcome:

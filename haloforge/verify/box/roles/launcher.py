@@ -36,7 +36,7 @@ class Role:
         limits.apply(limits.Limits(**request["limits"]))
         compiling = request["box"] == "compile"
         if self._config["landlock"]:
-            landlock.restrict(self._reach(request["directory"], compiling=compiling))
+            landlock.restrict(self._reach(request, compiling=compiling))
         if self._filter_of_programs and compiling:
             seccomp.install(filters.compiler())
         elif self._filter_of_programs:
@@ -47,9 +47,12 @@ class Role:
             os.write(2, f"{request['argv'][0]}: {error.strerror}\n".encode())
         os._exit(127)
 
-    def _reach(self, directory: str, *, compiling: bool) -> landlock.Reach:
-        """A compiler writes to its folder; a program is only executed from there."""
+    def _reach(self, request: dict[str, Any], *, compiling: bool) -> landlock.Reach:
+        """A compiler writes to its folder; a program is only executed from there, with what its language adds."""
         reach = landlock.Reach(**self._config["reach" if compiling else "reach_of_programs"])
         if compiling:
-            return dataclasses.replace(reach, writable=(directory,))
-        return dataclasses.replace(reach, executable=(*reach.executable, directory))
+            return dataclasses.replace(reach, writable=(request["directory"],))
+        executable = (*reach.executable, request["directory"], *request.get("executable", ()))
+        return dataclasses.replace(
+            reach, executable=executable, readable=(*reach.readable, *request.get("readable", ()))
+        )

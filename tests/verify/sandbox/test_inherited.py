@@ -1,0 +1,140 @@
+"""A solution inherits nothing: no mark of another sample, a reference, a test or a key is in its reach.
+
+Every secret of a run carries a mark and a letter: S for other samples, R for references, T for tests, J for the tests
+that share a process with their solution, E for the environment, F for a file. A hunter is a hostile solution that
+searches all memory, environment, descriptors and files that it can read, and says which letters it found. It hides Z.
+"""
+
+import pytest
+from cheats import sections
+from test_containment import available
+from tools import COMMANDS, needs
+
+from haloforge.records import Case, Problem, Tests
+from haloforge.verify import Verifier, VerifySettings
+from haloforge.verify.sandbox.levels import LEVELS
+from haloforge.verify.sandbox.probe import isolation
+
+MARK = "qzMark:"
+HUNTERS = {name: code for name, (_, code) in sections("hunters.txt").items()}
+MOCKED = "from unittest import mock\nimport solution\ndef test():\n    assert solution.{}() == {!r}, 'qzMark:J'\n"
+
+
+def hunter(language, *places):
+    """The hostile program of a language; it knows the mark only in a changed form."""
+    codes = [ord(letter) ^ 90 for letter in MARK]
+    code = HUNTERS[language].replace("@PLACES@", repr(tuple(map(str, places))))
+    return code.replace("@CODES@", ", ".join(map(str, codes))).replace("@LENGTH@", str(len(codes)))
+
+
+def marked(number, ending):
+    """A sample, of a few kilobytes or more, with its mark in source, heap and output, which then ends in one way."""
+    return f"""
+{"# qzMark:S of another sample" * 8 ** number}
+KEPT = ["qzMark:S-%d" % n for n in range({number}, 200)]
+print("qzMark:S")
+def f():
+    return KEPT and {ending}
+"""
+
+
+ENDINGS = {
+    "pass": "1",
+    "fail": "2",
+    "raise": "[][1]",
+    "timeout": "[None for _ in iter(int, 1)]",
+    "crash": "__import__('os').abort()",
+}
+REFERENCE = "# qzMark:R\n" * 2000 + "REFERENCE = 'qzMark:R' * 9\ndef f():\n    return 1\n"
+SECRET = Tests("asserts", setup="TOLD = 'qzMark:T'", code=("assert f() == 1, 'qzMark:T'",), hidden=("assert f() != 'qzMark:T'",))
+JOINED = Tests("pytest", code=(MOCKED.format("f", 1).replace("qzMark:J", "qzMark:T"),))
+
+
+def problem(number, tests, **more):
+    return Problem(f"p{number}", "", tests=tests, **more)
+
+
+def earlier_samples():
+    """Problems and solutions that end in every way; after the timeout the engine runs the reference too."""
+    for number, ending in enumerate(ENDINGS.values()):
+        for kind, tests in (("split", SECRET), ("joined", JOINED)):
+            if kind == "split" or ENDINGS["timeout"] != ending:
+                yield problem(f"{kind}{number}", tests, solution=REFERENCE, entry_point="f"), marked(number, ending)
+    stdio = Tests("stdio", cases=(Case("qzMark:T", "qzMark:T"),))
+    yield problem("stdio", stdio, solution="# qzMark:R\nprint(input())"), "# qzMark:S\nprint(input(), 'qzMark:S')"
+
+
+def hunts():
+    """(problem, letters that may be found): what a test passes or shows to its solution is no secret."""
+    yield problem("h1", Tests("asserts", code=("assert hunt() == 'Z', 'qzMark:T'",)), entry_point="hunt"), "Z"
+    yield problem("h2", Tests("check", code=("def check(f):\n    assert f() == 'Z', 'qzMark:T'",)), entry_point="hunt"), "Z"
+    yield problem("h3", Tests("pytest", code=("def test():\n    assert hunt() == 'Z', 'qzMark:T'",))), "Z"
+    yield problem("h4", Tests("pytest", code=(MOCKED.format("hunt", "JZ"),))), "JZ"
+    yield problem("h5", Tests("stdio", cases=(Case("", "Z"), Case("", "qzMark:T")))), "Z"
+
+
+def found(verifier, hunt, language="python", *places):
+    """What the hunter of that language did not find as expected; empty where all is well."""
+    verdict = verifier.verify(hunt, hunter(language, *places))
+    first = verdict.tests[0] if verdict.tests else None
+    return "" if first == "passed" else f"{hunt.task_id}: {verdict.status}, {verdict.detail}, {first}"
+
+
+def check_python(level, workers, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "qzMark:E")
+    monkeypatch.setenv("OPENAI_API_KEY", "qzMark:E")
+    (tmp_path / "problems.jsonl").write_text("qzMark:F")
+    settings = VerifySettings(workers=workers, time_limit_s=1.0)
+    with Verifier(settings, level, None) as verifier:
+        before = [verdict.status for verdict in verifier.verify_many(earlier_samples())]
+        assert before[0] == "passed" and "timeout" in before and "unscored" not in before
+        for _ in range(workers):
+            assert [flaw for hunt, _ in hunts() if (flaw := found(verifier, hunt, "python", tmp_path))] == []
+
+
+def test_a_solution_finds_nothing_of_others(tmp_path, monkeypatch):
+    check_python(isolation().name, 1, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("level", LEVELS)
+def test_it_finds_nothing_at_any_level(level, workers, tmp_path, monkeypatch):
+    check_python(available(level), workers, tmp_path, monkeypatch)
+
+
+SAMPLES = {
+    "cpp": '#include <cstdio>\n// qzMark:S\nint main() {{ char s[99]; if (scanf("%s", s)) printf("qzMark:S %s", s); {} }}\n',
+    "rust": 'fn main() {{ println!("qzMark:S"); {} }}\n',
+    "go": 'package main\nimport "fmt"\nfunc main() {{ fmt.Println("qzMark:S"); {} }}\n',
+}
+LAST_ACTS = {
+    "cpp": ("", "for (;;);", "__builtin_trap();"),
+    "rust": ("", "loop {}", "std::process::abort();"),
+    "go": ("", "for {}", "panic(1)"),
+}
+
+
+def check_compiled(language, level, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "qzMark:E")
+    secret = Tests("stdio", cases=(Case("qzMark:T", "qzMark:T"),))
+    with Verifier(VerifySettings(workers=1, type="auto", time_limit_s=1.0), level, None) as verifier:
+        for number, act in enumerate(LAST_ACTS[language]):
+            reference = SAMPLES[language].format("").replace("qzMark:S", "qzMark:R")
+            earlier = problem(number, secret, solution=reference, language=language)
+            assert verifier.verify(earlier, SAMPLES[language].format(act)).status not in ("passed", "unscored")
+        hunt = problem("hunt", Tests("stdio", cases=(Case("", "Z"), Case("", "qzMark:T"))), language=language)
+        assert found(verifier, hunt, language) == ""
+
+
+def test_a_compiled_solution_finds_nothing_of_others(monkeypatch):
+    needs("g++")
+    check_compiled("cpp", isolation().name, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["ns", "landlock"])
+@pytest.mark.parametrize("language", SAMPLES)
+def test_no_compiled_solution_does_at_any_level(language, level, monkeypatch):
+    needs(COMMANDS[language])
+    check_compiled(language, available(level), monkeypatch)

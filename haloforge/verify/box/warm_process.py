@@ -4,8 +4,10 @@ It takes one of four roles: `solution` runs model-written Python, `judge` runs t
 starts compilers and compiled programs, `command` starts a command of the user's. The first never receives a test, the
 second never runs a solution unless the tests have to be in one process with it.
 
-Requests and replies are frames on the control socket; descriptors travel beside the request. `{"end": id}` kills the
-child of that request. When a child is gone, the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall
+Requests and replies are frames on the control socket; descriptors travel beside the request. What a request says, its
+`body`, is in a file in memory, the first of the descriptors, which is read in the child alone: whatever this process
+itself has read, all its later children would inherit. Only a process that judges is told tests in the frame, for it
+keeps them, and no solution runs in its children. `{"end": id}` kills the child of that request. When a child is gone, the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall
 clock]`.
 """
 
@@ -54,6 +56,13 @@ def _confine(config: dict[str, Any]) -> None:
         seccomp.install(filters.base(opening=not config["noopen"]))
 
 
+def _read(descriptor: int) -> dict[str, Any]:
+    """The body of a request."""
+    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    os.close(descriptor)
+    return json.loads(content)  # type: ignore[no-any-return]
+
+
 def _frame(message: Any) -> bytes:
     payload = json.dumps(message).encode()
     return HEADER.pack(len(payload)) + payload
@@ -80,7 +89,7 @@ class _Zygote:
             request, descriptors = self._receive()
             if "end" in request:
                 continue  # for a child that had already ended by itself
-            is_done = self._role.handled_here(request, descriptors)
+            is_done = "body" in request and self._role.handled_here(request["body"], descriptors)
             if not is_done:
                 self._child = self._forked(request, descriptors)
             for descriptor in descriptors:
@@ -103,7 +112,8 @@ class _Zygote:
         try:
             self._control.close()
             os.setsid()
-            self._role.run_child(request, descriptors, rlimits)
+            body = request["body"] if "body" in request else _read(descriptors.pop(0))
+            self._role.run_child(body | {"limits": request["limits"]}, descriptors, rlimits)
         finally:
             os._exit(70)
 

@@ -98,7 +98,7 @@ def run_split(solution: Zygote, judge: Zygote, trial: Trial) -> Outcome:
     try:
         with of_solution, of_judge:
             solving = solution.request({"mode": "serve", "code": trial.code}, limits, [of_solution.fileno()])
-            judging = judge.request(request, _judge_limits(limits), [of_judge.fileno(), verdict_end])
+            judging = judge.request_judgement(request, _judge_limits(limits), [of_judge.fileno(), verdict_end])
     except BoxFailed:
         os.close(verdict)
         raise
@@ -119,7 +119,8 @@ def run_joined(judge: Zygote, trial: Trial) -> Outcome:
     """Judge one solution in the process of its tests, because they need that; the verdict can be forged."""
     verdict, verdict_end = os.pipe()
     try:
-        judging = judge.request(_request(judge, trial) | {"code": trial.code}, trial.limits, [verdict_end])
+        request = {"mode": "joined", "suite": trial.suite.source, "code": trial.code, "stop": trial.stop}
+        judging = judge.request(request, trial.limits, [verdict_end])
     except BoxFailed:
         os.close(verdict)
         raise

@@ -94,8 +94,22 @@ class Zygote:
         self.close()
         self._start()
 
-    def request(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
-        """Start a child; the descriptors become its own. Returns the number that `end` and `wait` take."""
+    def request(self, body: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
+        """Start a child; the descriptors become its own. Returns the number that `end` and `wait` take.
+
+        The child alone reads `body`: all later children would inherit what the warm process itself has read.
+        """
+        content = in_memory("request", json.dumps(body).encode())
+        try:
+            return self._send({}, limits, [content, *descriptors])
+        finally:
+            os.close(content)
+
+    def request_judgement(self, body: dict[str, Any], limits: Limits, descriptors: Sequence[int]) -> int:
+        """As `request`, of a process in which no solution runs, and which keeps the tests it is given."""
+        return self._send({"body": body}, limits, descriptors)
+
+    def _send(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int]) -> int:
         self._last_request += 1
         payload = json.dumps(message | {"id": self._last_request, "limits": vars(limits)}).encode()
         frame = _HEADER.pack(len(payload)) + payload
@@ -151,3 +165,13 @@ class Zygote:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def in_memory(name: str, data: bytes) -> int:
+    """The descriptor of a file without a place, to be read from its start."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -30,7 +30,7 @@ def hunter(language, *places):
 def marked(number, ending):
     """A sample, of a few kilobytes or more, with its mark in source, heap and output, which then ends in one way."""
     return f"""
-{"# qzMark:S of another sample" * 8 ** number}
+{"# qzMark:S of another sample" * 8**number}
 KEPT = ["qzMark:S-%d" % n for n in range({number}, 200)]
 print("qzMark:S")
 def f():
@@ -46,7 +46,9 @@ ENDINGS = {
     "crash": "__import__('os').abort()",
 }
 REFERENCE = "# qzMark:R\n" * 2000 + "REFERENCE = 'qzMark:R' * 9\ndef f():\n    return 1\n"
-SECRET = Tests("asserts", setup="TOLD = 'qzMark:T'", code=("assert f() == 1, 'qzMark:T'",), hidden=("assert f() != 'qzMark:T'",))
+SECRET = Tests(
+    "asserts", setup="TOLD = 'qzMark:T'", code=("assert f() == 1, 'qzMark:T'",), hidden=("assert f() != 'qzMark:T'",)
+)
 JOINED = Tests("pytest", code=(MOCKED.format("f", 1).replace("qzMark:J", "qzMark:T"),))
 
 
@@ -67,7 +69,10 @@ def earlier_samples():
 def hunts():
     """(problem, letters that may be found): what a test passes or shows to its solution is no secret."""
     yield problem("h1", Tests("asserts", code=("assert hunt() == 'Z', 'qzMark:T'",)), entry_point="hunt"), "Z"
-    yield problem("h2", Tests("check", code=("def check(f):\n    assert f() == 'Z', 'qzMark:T'",)), entry_point="hunt"), "Z"
+    yield (
+        problem("h2", Tests("check", code=("def check(f):\n    assert f() == 'Z', 'qzMark:T'",)), entry_point="hunt"),
+        "Z",
+    )
     yield problem("h3", Tests("pytest", code=("def test():\n    assert hunt() == 'Z', 'qzMark:T'",))), "Z"
     yield problem("h4", Tests("pytest", code=(MOCKED.format("hunt", "JZ"),))), "JZ"
     yield problem("h5", Tests("stdio", cases=(Case("", "Z"), Case("", "qzMark:T")))), "Z"

@@ -7,8 +7,8 @@ second never runs a solution unless the tests have to be in one process with it.
 Requests and replies are frames on the control socket; descriptors travel beside the request. What a request says, its
 `body`, is in a file in memory, the first of the descriptors, which is read in the child alone: whatever this process
 itself has read, all its later children would inherit. Only a process that judges is told tests in the frame, for it
-keeps them, and no solution runs in its children. `{"end": id}` kills the child of that request. When a child is gone, the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall
-clock]`.
+keeps them, and no solution runs in its children. `{"end": id}` kills the child of that request. When a child is gone,
+the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall clock]`.
 """
 
 import array
@@ -58,7 +58,7 @@ def _confine(config: dict[str, Any]) -> None:
 
 def _read(descriptor: int) -> dict[str, Any]:
     """The body of a request."""
-    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    content = os.pread(descriptor, os.lseek(descriptor, 0, os.SEEK_END), 0)
     os.close(descriptor)
     return json.loads(content)  # type: ignore[no-any-return]
 

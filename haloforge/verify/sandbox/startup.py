@@ -20,7 +20,7 @@ from haloforge.verify.sandbox.reach import (
     python_reach,
     tool_reach,
 )
-from haloforge.verify.toolchains import toolchain_folders
+from haloforge.verify.toolchains import toolchain_links, toolchain_paths
 
 NAMESPACES = Path(__file__).with_name("namespaces.py")
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
@@ -62,9 +62,13 @@ def startup(
     if role == "command":
         mounts = _command_mounts(reach, scratch)
     else:
-        tops = (*_TOOLS, *toolchain_folders(), str(headers_folder())) if role == "launcher" else ()
+        tops = _tops() if role == "launcher" else ()
         mounts = _mounts(tops, packages, scratch if role == "launcher" else None)
     return Startup(tuple(_bubblewrap(mounts) if bubblewrap() else _own_namespaces(mounts)), config)
+
+
+def _tops() -> tuple[str, ...]:
+    return (*_TOOLS, *toolchain_paths(), *toolchain_links(), str(headers_folder()))
 
 
 def _reach(role: str, packages: dict[str, list[str]], readable: tuple[str, ...]) -> landlock.Reach:

@@ -66,23 +66,23 @@ def earlier_samples():
     yield problem("stdio", stdio, solution="# qzMark:R\nprint(input())"), "# qzMark:S\nprint(input(), 'qzMark:S')"
 
 
-def hunts():
-    """(problem, letters that may be found): what a test passes or shows to its solution is no secret."""
-    yield problem("h1", Tests("asserts", code=("assert hunt() == 'Z', 'qzMark:T'",)), entry_point="hunt"), "Z"
-    yield (
-        problem("h2", Tests("check", code=("def check(f):\n    assert f() == 'Z', 'qzMark:T'",)), entry_point="hunt"),
-        "Z",
-    )
-    yield problem("h3", Tests("pytest", code=("def test():\n    assert hunt() == 'Z', 'qzMark:T'",))), "Z"
-    yield problem("h4", Tests("pytest", code=(MOCKED.format("hunt", "JZ"),))), "JZ"
-    yield problem("h5", Tests("stdio", cases=(Case("", "Z"), Case("", "qzMark:T")))), "Z"
+NOTHING = "'Z', 'qzMark:T'"
+HUNTS = {
+    "asserts": Tests("asserts", code=(f"assert hunt() == {NOTHING}",)),
+    "check": Tests("check", code=(f"def check(f):\n    assert f() == {NOTHING}",)),
+    "pytest": Tests("pytest", code=(f"def test():\n    assert hunt() == {NOTHING}",)),
+    "joined": Tests("pytest", code=(MOCKED.format("hunt", "JZ"),)),
+    "stdio": Tests("stdio", cases=(Case("", "Z"), Case("", "qzMark:T"))),
+}
+"""By kind of test; where a test shares the process, its own mark is found."""
 
 
-def found(verifier, hunt, language="python", *places):
-    """What the hunter of that language did not find as expected; empty where all is well."""
+def found(verifier, kind, language, *places):
+    """What the hunter of that language should not have found; empty where all is well."""
+    entry_point = "hunt" if kind in ("asserts", "check") else None
+    hunt = problem(kind, HUNTS[kind], language=language, entry_point=entry_point)
     verdict = verifier.verify(hunt, hunter(language, *places))
-    first = verdict.tests[0] if verdict.tests else None
-    return "" if first == "passed" else f"{hunt.task_id}: {verdict.status}, {verdict.detail}, {first}"
+    return "" if verdict.tests[:1] == ("passed",) else f"{kind}: {verdict.status}, {verdict.detail}"
 
 
 def check_python(level, workers, tmp_path, monkeypatch):
@@ -94,7 +94,7 @@ def check_python(level, workers, tmp_path, monkeypatch):
         before = [verdict.status for verdict in verifier.verify_many(earlier_samples())]
         assert before[0] == "passed" and "timeout" in before and "unscored" not in before
         for _ in range(workers):
-            assert [flaw for hunt, _ in hunts() if (flaw := found(verifier, hunt, "python", tmp_path))] == []
+            assert [flaw for kind in HUNTS if (flaw := found(verifier, kind, "python", tmp_path))] == []
 
 
 def test_a_solution_finds_nothing_of_others(tmp_path, monkeypatch):
@@ -109,7 +109,7 @@ def test_it_finds_nothing_at_any_level(level, workers, tmp_path, monkeypatch):
 
 
 SAMPLES = {
-    "cpp": '#include <cstdio>\n// qzMark:S\nint main() {{ char s[99]; if (scanf("%s", s)) printf("qzMark:S %s", s); {} }}\n',
+    "cpp": '#include <cstdio>\nint main() {{ char s[99]; if (scanf("%s", s)) printf("qzMark:S %s", s); {} }}\n',
     "rust": 'fn main() {{ println!("qzMark:S"); {} }}\n',
     "go": 'package main\nimport "fmt"\nfunc main() {{ fmt.Println("qzMark:S"); {} }}\n',
 }
@@ -128,8 +128,7 @@ def check_compiled(language, level, monkeypatch):
             reference = SAMPLES[language].format("").replace("qzMark:S", "qzMark:R")
             earlier = problem(number, secret, solution=reference, language=language)
             assert verifier.verify(earlier, SAMPLES[language].format(act)).status not in ("passed", "unscored")
-        hunt = problem("hunt", Tests("stdio", cases=(Case("", "Z"), Case("", "qzMark:T"))), language=language)
-        assert found(verifier, hunt, language) == ""
+        assert found(verifier, "stdio", language) == ""
 
 
 def test_a_compiled_solution_finds_nothing_of_others(monkeypatch):

@@ -20,9 +20,10 @@ _STORES = ("/nix/store", "/gnu/store", "/home/linuxbrew/.linuxbrew")
 _PARTS = """
     lib/gcc lib/gcc-cross lib/clang lib/rustlib lib/time libexec/gcc include/c++ pkg src VERSION go.env
     *-linux-gnu* *-w64-mingw32 lib/*-linux-gnu* lib/*.so* lib/*.a lib/*.o lib64/*.so* lib64/*.a lib64/*.o
-    bin/as bin/ld bin/ld.* bin/*-as bin/*-ld bin/*-ld.* bin/lld*
+    bin/as bin/ld bin/ld.* bin/*-as bin/*-ld bin/*-ld.* bin/lld* bin/node lib/node_modules
+    lib/ct.sym lib/jvm.cfg lib/modules lib/security lib/server lib/tzdb.dat conf/*.properties conf/security release
 """
-"""What a toolchain consists of, in the folder above its `bin`: of GCC, Clang, Rust and Go."""
+"""What a toolchain consists of, in the folder above its `bin`: of GCC, Clang, Rust, Go, Node and Java."""
 _OF_GO = frozenset({"pkg", "src", "lib/time"})
 """Those of them that any other folder may have too."""
 
@@ -53,7 +54,7 @@ def linker_arguments(compiler: Compiler) -> tuple[str, ...]:
     return next(usable, ())
 
 
-def toolchain_paths() -> tuple[str, ...]:
+def toolchain_folders() -> tuple[str, ...]:
     """Files and folders outside /usr that the compilers of this machine are made of. Never a whole home."""
     return tuple(sorted({part for path in _outside() for part in _parts(Path(os.path.realpath(path)))}))
 

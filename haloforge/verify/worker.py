@@ -16,6 +16,7 @@ from haloforge.verify.python.suites import Trial, run_joined, run_split, suite_o
 from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
+from haloforge.verify.sandbox.workspace import Places, Workspace
 from haloforge.verify.sandbox.zygote import Zygote
 from haloforge.verify.stdio import agreement
 
@@ -35,6 +36,8 @@ class Worker:
         self._scratch = Scratch()
         self._suites = PerProblem(suite_of, SUITES_KEPT)
         self._zygotes: dict[tuple[str, bool, bool], Zygote] = {}
+        self._workspace: Workspace | None = None
+        self._workspaces = 0
 
     def judge(self, problem: Problem, code: str, limits: Limits) -> Outcome:
         """Judge one solution once. Raises BoxFailed when our own machinery failed."""
@@ -69,9 +72,16 @@ class Worker:
         if key not in self._zygotes:
             with contextlib.suppress(OSError):  # no place to keep them, no precompiled headers
                 headers_folder().mkdir(parents=True, exist_ok=True)  # before it is bound into the sandbox
-            scratch = self._scratch.folder if role == "launcher" else None
-            self._zygotes[key] = Zygote(role, self._level, scratch, packages_too=packages_too)
+            places = Places(self._scratch.folder if role == "launcher" else None, self._own_workspace())
+            self._zygotes[key] = Zygote(role, self._level, places, packages_too=packages_too)
         return self._zygotes[key]
+
+    def _own_workspace(self) -> Workspace | None:
+        """Where this worker's samples write; None where no file can be opened."""
+        if self._workspace is None and self._level != "noopen":
+            self._workspaces += 1
+            self._workspace = Workspace(self._scratch.folder / f"work-{self._workspaces}", self._level)
+        return self._workspace
 
     def _command_box(self, scratch: Path) -> Zygote:
         key = ("command", False, False)
@@ -84,6 +94,9 @@ class Worker:
         for zygote in self._zygotes.values():
             zygote.close()
         self._zygotes.clear()
+        if self._workspace:
+            self._workspace.close()
+            self._workspace = None
 
     def close(self) -> None:
         """End every process and remove the scratch folder."""

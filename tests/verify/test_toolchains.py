@@ -14,7 +14,7 @@ from haloforge.verify import VerifySettings
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.compiled.probe import compiler_flaw
 from haloforge.verify.sandbox.probe import isolation
-from haloforge.verify.toolchains import compiler_path, toolchain_paths
+from haloforge.verify.toolchains import compiler_path, toolchain_folders
 from haloforge.verify.worker import Worker
 
 LIMITS = Limits(cpu_s=2, wall_s=20, memory_mb=512)
@@ -106,7 +106,7 @@ def test_a_toolchain_in_a_home_has_its_own_parts_and_no_more(home, monkeypatch):
         path.touch(0o755)
     monkeypatch.setenv("PATH", f"{prefix}/bin")
     called(monkeypatch, "parts-g++")
-    paths = [Path(path) for path in toolchain_paths()]
+    paths = [Path(path) for path in toolchain_folders()]
 
     def is_there(name):
         return any((prefix / name).is_relative_to(path) for path in paths)

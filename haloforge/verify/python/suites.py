@@ -201,7 +201,10 @@ def _status(
         return "unscored", detail
     if end == "gone":
         killed_by_us = (
-            solution.signal == signal.SIGKILL and not solution.by_wall_clock and solution.cpu_s < limits.cpu_s
+            solution.signal == signal.SIGKILL
+            and not solution.by_wall_clock
+            and not solution.overfull
+            and solution.cpu_s < limits.cpu_s
         )
         return (None if killed_by_us else violent_end(solution, limits.cpu_s)) or ("exited_early", detail)
     if report["errors"]:

@@ -17,6 +17,7 @@ LEVELS = ("ns", "landlock", "noopen")
 UNSAFE = "none"
 
 BOX = Path(__file__).parents[1] / "box"
+NAMESPACES = Path(__file__).with_name("namespaces.py")
 PYTHON = os.path.realpath(sys.executable)
 PACKAGES = ("numpy",)
 """What solutions and tests may import besides the standard library, where it is installed."""

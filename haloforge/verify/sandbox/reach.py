@@ -12,7 +12,7 @@ from pathlib import Path
 from haloforge.verify.box.confinement.landlock import Reach
 from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import BOX, PACKAGES
-from haloforge.verify.toolchains import toolchain_paths
+from haloforge.verify.toolchains import toolchain_folders
 
 FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
 """Out of reach, except `PACKAGES`: a package may contain the very tests that judge a solution."""
@@ -47,7 +47,7 @@ def tool_reach() -> Reach:
     """What compilers and linkers read and execute."""
     return Reach(
         readable=(*_TOOL_FILES, *glob.glob(_CROSS_LIBRARIES), str(headers_folder())),
-        executable=(*_TOOL_PROGRAMS, *toolchain_paths()),
+        executable=(*_TOOL_PROGRAMS, *toolchain_folders()),
     )
 
 

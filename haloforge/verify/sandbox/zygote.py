@@ -8,12 +8,12 @@ import struct
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
 from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON
 from haloforge.verify.sandbox.startup import startup
+from haloforge.verify.sandbox.workspace import NOWHERE, Places
 
 _HEADER = struct.Struct("<I")
 _START = (
@@ -30,13 +30,17 @@ class BoxFailed(Exception):
 
 @dataclass(frozen=True)
 class Exit:
-    """How a child ended. `memory_mb` is its peak resident size, that of the warm process included."""
+    """How a child ended. `memory_mb` is its peak resident size, that of the warm process included.
+
+    `overfull`: it was killed, as its files took more room than they may.
+    """
 
     code: int | None
     signal: int | None
     cpu_s: float
     memory_mb: float
     by_wall_clock: bool
+    overfull: bool = False
 
     @property
     def ran_out_of_cpu(self) -> bool:
@@ -51,19 +55,19 @@ class Zygote:
         self,
         role: str,
         level: str,
-        scratch: Path | None = None,
+        places: Places = NOWHERE,
         *,
         packages_too: bool = False,
         readable: tuple[str, ...] = (),
     ) -> None:
         """Starts it; raises BoxFailed where that fails. The kernel ends it together with the thread that started it."""
-        self._start_arguments = (role, level, scratch, packages_too, readable)
+        self._start_arguments = (role, level, places, packages_too, readable)
         self._start()
 
     def _start(self) -> None:
-        role, level, scratch, packages_too, readable = self._start_arguments
+        role, level, places, packages_too, readable = self._start_arguments
         engine_end, process_end = socket.socketpair()
-        how = startup(role, level, scratch, packages_too=packages_too, readable=readable)
+        how = startup(role, level, places, packages_too=packages_too, readable=readable)
         start = _START.format(path=str(BOX.parent), role=role, fd=process_end.fileno(), config=how.config)
         argv = [*how.prefix, PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
         with process_end:
@@ -139,10 +143,10 @@ class Zygote:
 
     def wait(self, identity: int) -> Exit:
         """Block until the child of that request is gone."""
-        number, code, by_signal, cpu_s, memory_mb, by_wall_clock = self._receive()
+        number, *ending = self._receive()
         if number != identity:
             raise BoxFailed("a warm process answered another request")
-        return Exit(code, by_signal, cpu_s, memory_mb, by_wall_clock)
+        return Exit(*ending)
 
     def _receive(self) -> Any:
         try:

@@ -33,6 +33,10 @@ def marked(number, ending):
 {"# qzMark:S of another sample" * 8**number}
 KEPT = ["qzMark:S-%d" % n for n in range({number}, 200)]
 print("qzMark:S")
+try:
+    open("qzMark:S of a file", "w").write("qzMark:S")
+except OSError:
+    pass
 def f():
     return KEPT and {ending}
 """

@@ -118,8 +118,6 @@ class _Zygote:
     ) -> NoReturn:
         try:
             self._control.close()
-            if self._workspace:
-                self._workspace.close()
             os.setsid()
             body = request["body"] if "body" in request else _read(descriptors.pop(0))
             self._role.run_child(body | {"limits": request["limits"]}, descriptors, rlimits)

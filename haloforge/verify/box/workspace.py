@@ -7,7 +7,6 @@ the kernel how long the list of names is, and leaves what needs the names to a c
 import contextlib
 import ctypes
 import os
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,8 @@ _MAX_SHRINKING = 512 << 20
 _EMPTY = 48
 """Bytes of a list that names only the folder and its parent."""
 
-_library = ctypes.PyDLL(None)
+_system_call = ctypes.PyDLL(None).syscall
+"""The system calls without the objects of Python around them: after every fork each page of those would be copied."""
 
 
 class Workspace:
@@ -37,18 +37,18 @@ class Workspace:
         self.is_bounded = is_bounded
         self._folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._names = ctypes.create_string_buffer(512)
+        self._allow_all = numbers()["fchmod"], self._folder, 0o700
+        self._list = numbers()["getdents64"], self._folder, self._names, len(self._names)
+        self._rewind = numbers()["lseek"], self._folder, 0, os.SEEK_SET
         self._free = 0
-
-    def close(self) -> None:
-        """Let go of it, in a child."""
-        os.close(self._folder)
 
     def empty(self) -> None:
         """Remove all that is in it. Raises OSError where that fails."""
-        os.fchmod(self._folder, 0o700)  # whatever a sample has made of it
+        _system_call(*self._allow_all)  # whatever a sample has made of it
         if not self._is_empty() and not _in_child(lambda: _remove_all(self._folder)):
             raise OSError(f"{self.path} cannot be emptied")
-        self._free = 0 if self.is_bounded else _free_bytes(self._folder)
+        if not self.is_bounded:
+            self._free = _free_bytes(self._folder)
 
     def is_overfull(self) -> bool:
         """Whether a sample has written more than it may, where nothing else stops it."""
@@ -58,10 +58,11 @@ class Workspace:
         return shrinks or not _in_child(lambda: _check_size(self.path))
 
     def _is_empty(self) -> bool:
-        size = _library.syscall(numbers()["getdents64"], self._folder, self._names, len(self._names))
-        os.lseek(self._folder, 0, os.SEEK_SET)
-        ctypes.memset(self._names, 0, len(self._names))
-        return int(size) <= _EMPTY
+        size: int = _system_call(*self._list)
+        _system_call(*self._rewind)
+        if size > _EMPTY:
+            ctypes.memset(self._names, 0, len(self._names))
+        return size <= _EMPTY
 
 
 def contents(folder: str, most: int) -> tuple[int, int]:
@@ -134,7 +135,10 @@ def _move_up(source: int, name: str, target: int, new_name: str) -> None:
         os.chmod(name, 0o700, dir_fd=source)
         os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
     except OSError:  # an old landlock moves nothing from folder to folder
-        shutil.rmtree(name, dir_fd=source)
+        inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=source)
+        _remove_all(inner)
+        os.close(inner)
+        os.rmdir(name, dir_fd=source)
 
 
 def opened(config: dict[str, Any]) -> Workspace | None:

@@ -83,8 +83,8 @@ def base(*, opening: bool) -> bytes:
     """For a warm process and its children; without `opening` no path can be used from here on."""
     control = _words("recvmsg sendmsg sendto recvfrom prctl prlimit64 setrlimit seccomp")
     allowed = [*MEMORY_AND_TIME, *FILES, *FORKING, *control, *((*OPENING, *CHANGING) if opening else ())]
-    special = [*fails_with("clone3", errno.ENOSYS), *_terminal(), *_stream_pairs(), *_no_attributes()]
-    return program([*answers(HOSTILE, KILL), *special, *allowances(allowed)])
+    special = [*fails_with("clone3", errno.ENOSYS), *_terminal(), *_stream_pairs()]
+    return program([*answers(HOSTILE, KILL), *special, *allowances(allowed), *_no_attributes()])
 
 
 def child(*, changing: bool) -> bytes:
@@ -114,9 +114,9 @@ def binary(*, changing: bool) -> bytes:
         *_reading_limits_only(),
         *_no_signals_by_files(),
         *_terminal(),
-        *_no_attributes(),
         *(() if changing else _changing_nothing()),
         *allowances(allowed),
+        *_no_attributes(),
     ]
     return program(rules)
 

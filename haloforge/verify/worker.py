@@ -11,6 +11,7 @@ from haloforge.verify.cache import PerProblem
 from haloforge.verify.compiled import Binaries, Submission, Workshop, verify_compiled
 from haloforge.verify.custom import run_custom, start_box
 from haloforge.verify.outcome import Outcome
+from haloforge.verify.python.files import explained
 from haloforge.verify.python.programs import compile_python, run_python
 from haloforge.verify.python.suites import Trial, run_joined, run_split, suite_of
 from haloforge.verify.sandbox.kept import headers_folder
@@ -18,7 +19,7 @@ from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.workspace import Places, Workspace
 from haloforge.verify.sandbox.zygote import Zygote
-from haloforge.verify.stdio import agreement
+from haloforge.verify.stdio import Agree, agreement
 
 MIN_WALL_S = 10.0
 """Wall time that every sample has, in seconds."""
@@ -52,10 +53,15 @@ class Worker:
             workshop = Workshop(self._zygote("launcher"), self._scratch.folder, self._binaries)
             submission = Submission(problem, code, limits, agree, settings.run_after_compile, stop)
             return verify_compiled(workshop, compiler, submission)
+        outcome = self._judge_python(problem, code, limits, agree)
+        return explained(outcome, problem, code) if self._level == "noopen" else outcome
+
+    def _judge_python(self, problem: Problem, code: str, limits: Limits, agree: Agree) -> Outcome:
+        tests, stop = problem.tests, self._settings.stop_at_first_failure
         heavy = any(name in text for name in PACKAGES for text in (code, tests.setup, *tests.code, *tests.hidden))
         solution = self._zygote("solution", packages_too=heavy)
         if tests.kind == "none":
-            return compile_python(solution, problem, code, limits, also_run=settings.run_after_compile)
+            return compile_python(solution, problem, code, limits, also_run=self._settings.run_after_compile)
         if tests.kind == "stdio":
             return run_python(solution, code, tests.cases, agree, limits, stop=stop)
         trial = Trial(self._suites.of(problem), code, limits, stop)

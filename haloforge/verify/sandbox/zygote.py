@@ -60,7 +60,7 @@ class Zygote:
         packages_too: bool = False,
         readable: tuple[str, ...] = (),
     ) -> None:
-        """Starts it; raises BoxFailed where that fails. The kernel ends it together with the thread that started it."""
+        """Starts it, without waiting until it is ready. The kernel ends it together with the thread that started it."""
         self._start_arguments = (role, level, places, packages_too, readable)
         self._start()
 
@@ -84,13 +84,20 @@ class Zygote:
         self._socket = engine_end
         self._last_request = 0
         self._suites: dict[str, None] = {}
-        engine_end.settimeout(_START_LIMIT_S)
+        self._is_ready = False
+
+    def wait_until_ready(self) -> None:
+        """Raises BoxFailed where it could not be started. Every request waits too, so that several start at a time."""
+        if self._is_ready:
+            return
+        self._socket.settimeout(_START_LIMIT_S)
         try:
             self._receive()
         except BoxFailed:
             self.close()
             raise
-        engine_end.settimeout(None)
+        self._socket.settimeout(None)
+        self._is_ready = True
 
     def restart(self) -> None:
         """End it at once and start it afresh."""
@@ -114,6 +121,7 @@ class Zygote:
         return self._send({"body": body}, limits, descriptors)
 
     def _send(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int]) -> int:
+        self.wait_until_ready()
         self._last_request += 1
         payload = json.dumps(message | {"id": self._last_request, "limits": vars(limits)}).encode()
         frame = _HEADER.pack(len(payload)) + payload

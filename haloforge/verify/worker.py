@@ -86,7 +86,8 @@ class Worker:
         """Where this worker's samples write; None where no file can be opened."""
         if self._workspace is None and self._level != "noopen":
             self._workspaces += 1
-            self._workspace = Workspace(self._scratch.folder / f"work-{self._workspaces}", self._level)
+            with contextlib.suppress(OSError):  # on a machine where we can write nowhere, they cannot either
+                self._workspace = Workspace(self._scratch.folder / f"work-{self._workspaces}", self._level)
         return self._workspace
 
     def _command_box(self, scratch: Path) -> Zygote:

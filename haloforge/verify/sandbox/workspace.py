@@ -30,7 +30,9 @@ class Workspace:
         path.mkdir(mode=0o700)
         self.path = path
         self._seen_at = MOUNTED_AT if level == "ns" else str(path)
-        self._namespaces = _with_mount(path) if level == "ns" else {}
+        self._namespaces = _with_mount(path) if level == "ns" and shutil.which("nsenter") else {}
+        if self._namespaces and not _can_enter(self.entrance):
+            self.close()
 
     @property
     def entrance(self) -> tuple[str, ...]:
@@ -40,7 +42,7 @@ class Workspace:
         own = f"/proc/{os.getpid()}/fd"
         options = {"user": "--preserve-credentials --user", "mnt": "--mount"}
         words = [f"{options[kind]}={own}/{descriptor}" for kind, descriptor in self._namespaces.items()]
-        return ("nsenter", *" ".join(words).split())
+        return (shutil.which("nsenter") or "nsenter", *" ".join(words).split())
 
     def for_box(self) -> dict[str, Any]:
         """What the warm process is told about it."""
@@ -72,10 +74,20 @@ def _with_mount(path: Path) -> dict[str, int]:
     command = [PYTHON, "-I", "-S", "-B", str(NAMESPACES), "hold", str(path), f"size={MAX_MB}m,nr_inodes={MAX_FILES}"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=ENVIRONMENT) as holder:
-        if not shutil.which("nsenter") or not holder.stdout or not holder.stdout.readline():
+        if not holder.stdout or not holder.stdout.readline():
             return {}
         own, theirs = "/proc/self/ns", f"/proc/{holder.pid}/ns"
         with contextlib.suppress(OSError):
             changed = [kind for kind in _KINDS if os.stat(f"{own}/{kind}") != os.stat(f"{theirs}/{kind}")]
             return {kind: os.open(f"{theirs}/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in changed}
     return {}
+
+
+_entered: list[bool] = []
+
+
+def _can_enter(entrance: tuple[str, ...]) -> bool:
+    """Whether namespaces of ours can be entered on this machine; tried once."""
+    if not _entered:
+        _entered.append(subprocess.run([*entrance, "true"], capture_output=True, check=False).returncode == 0)
+    return _entered[0]

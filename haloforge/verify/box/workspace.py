@@ -58,11 +58,12 @@ class Workspace:
         return shrinks or not _in_child(lambda: _check_size(self.path))
 
     def _is_empty(self) -> bool:
-        size: int = _system_call(*self._list)
+        size, more = _system_call(*self._list), _system_call(*self._list)  # some file systems list in several parts
         _system_call(*self._rewind)
-        if size > _EMPTY:
+        is_empty: bool = size == _EMPTY and more == 0
+        if not is_empty:
             ctypes.memset(self._names, 0, len(self._names))
-        return size <= _EMPTY
+        return is_empty
 
 
 def contents(folder: str, most: int) -> tuple[int, int]:

@@ -95,7 +95,7 @@ LIST = "import os\nprint(sorted(os.listdir('.')), os.getcwd() == os.environ['TMP
 LITTER = {
     "a file": "open('x', 'w').write('1')",
     "hidden": "os.makedirs('.a/.b', 0o700); open('.a/.b/c', 'w'); os.chmod('.a', 0)",
-    "deep": "for n in range(500): os.mkdir('d'); os.chdir('d')",
+    "deep": "for n in range(300): os.mkdir('d'); os.chdir('d')",
     "unreadable": "os.mkdir('a', 0); os.close(os.open('b', os.O_CREAT, 0))",
     "a crash": "open('x', 'w').write('1'); os.abort()",
     "a lost folder": "os.chmod('.', 0)",

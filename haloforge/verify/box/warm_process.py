@@ -65,6 +65,11 @@ def _read(descriptor: int) -> dict[str, Any]:
     return json.loads(content)  # type: ignore[no-any-return]
 
 
+def _with_limits(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    body["limits"] = request["limits"]
+    return body
+
+
 def _frame(message: Any) -> bytes:
     payload = json.dumps(message).encode()
     return HEADER.pack(len(payload)) + payload
@@ -89,7 +94,7 @@ class _Zygote:
             if "end" in request:
                 continue  # for a child that had already ended by itself
             is_judgement = "body" in request
-            is_done = is_judgement and self._role.handled_here(request["body"], descriptors)
+            is_done = is_judgement and self._role.handled_here(_with_limits(request["body"], request), descriptors)
             if not is_done:
                 self._empty_workspace(unless=is_judgement)
                 self._child = self._forked(request, descriptors)
@@ -120,7 +125,7 @@ class _Zygote:
             self._control.close()
             os.setsid()
             body = request["body"] if "body" in request else _read(descriptors.pop(0))
-            self._role.run_child(body | {"limits": request["limits"]}, descriptors, rlimits)
+            self._role.run_child(_with_limits(body, request), descriptors, rlimits)
         finally:
             os._exit(70)
 

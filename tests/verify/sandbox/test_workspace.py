@@ -59,6 +59,43 @@ def test_so_they_do_in_one_process(worker):
     assert outcome.status == "passed" and outcome.forgeable, outcome
 
 
+EXPECTS = """
+from pathlib import Path
+def test():
+    Path("in.txt").write_text("1 2")
+    {}
+    solve()
+    assert Path("out.txt").read_text() == {}
+"""
+BY_FILE = 'Path("expected.txt").write_text("3")', 'Path("expected.txt").read_text()'
+BY_DATABASE = (
+    "import sqlite3; d = sqlite3.connect('d'); d.execute('CREATE TABLE t AS SELECT 3 AS n'); d.commit()",
+    "d.execute('SELECT n FROM t').fetchone()[0]",
+)
+CHEAT = """
+import sqlite3
+def solve():
+    for name in ("out.txt", "expected.txt"):
+        open(name, "w").write("0")
+    d = sqlite3.connect("d")
+    d.execute("CREATE TABLE IF NOT EXISTS t (n)")
+    d.execute("UPDATE t SET n = '0'")
+    d.commit()
+"""
+HONEST = "def solve(): open('out.txt', 'w').write(str(sum(map(int, open('in.txt').read().split()))))"
+
+
+@pytest.mark.parametrize("expectation", [BY_FILE, BY_DATABASE])
+def test_a_pass_by_files_that_the_solution_may_have_changed_is_marked(worker, expectation):
+    outcome = judged(worker, CHEAT, "pytest", code=(EXPECTS.format(*expectation),))
+    assert (outcome.status, outcome.forgeable) == ("passed", True), outcome
+
+
+def test_a_pass_by_what_the_solution_wrote_is_not(worker):
+    outcome = judged(worker, HONEST, "pytest", code=(EXPECTS.format("", '"3"'),))
+    assert (outcome.status, outcome.forgeable) == ("passed", False), outcome
+
+
 USES = {
     "a file in the working folder": "open('x.txt', 'w').write('29')\n    return int(open('x.txt').read())",
     "a folder": "os.makedirs('a/b')\n    os.rename('a/b', 'c')\n    return 29 * os.path.isdir('c')",

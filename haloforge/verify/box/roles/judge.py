@@ -3,11 +3,13 @@
 import contextlib
 import os
 import random
+import sys
 from typing import Any, NoReturn
 
 from ..confinement import limits
 from ..protocol.wire import Closed
 from ..testing import judge
+from ..testing.files import ReadAgain
 from ..testing.suite import Suite
 from . import solution
 
@@ -47,7 +49,9 @@ class Role(solution.Role):
         if mode == "joined":  # compiled here, as the process that all joined samples fork from must know no tests
             judge.judge_joined(_compiled(request["suite"]), request["code"], channels[0], stop=request["stop"])
         else:
-            judge.judge(self._suites[request["suite_key"]], channels[0], channels[1], stop=request["stop"])
+            files, suite = ReadAgain(), self._suites[request["suite_key"]]
+            sys.addaudithook(files)
+            judge.judge(suite, channels[0], channels[1], stop=request["stop"], files=files)
         os._exit(0)
 
     def _compile_suite(self, request: dict[str, Any]) -> None:

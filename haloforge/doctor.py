@@ -131,7 +131,8 @@ def _sandbox() -> Check:
 
     level = isolation()
     hint = "" if level.accepted else "model-written code is refused without --allow-unsafe: apt-get install bubblewrap"
-    return Check("sandbox", "ok" if level.accepted else "missing", f"{level.name}: {level.reason}", hint)
+    said = f"{level.name}: {level.reason}; lost at this level: {level.lost}"
+    return Check("sandbox", "ok" if level.accepted else "missing", said, hint)
 
 
 def _embedded() -> Check:

@@ -15,8 +15,18 @@ from pathlib import Path
 LEVELS = ("ns", "landlock", "noopen")
 """Accepted levels, strongest first."""
 UNSAFE = "none"
+LOST = {
+    "ns": "nothing",
+    "landlock": "names of files outside can be tested; permissions and times of files cannot be set; the size of a "
+    "sample's folder is checked 20 times a second",
+    "noopen": "files, compilers, imports outside the standard library and NumPy; a verdict says when its problem or "
+    "solution uses files",
+    "none": "all protection; only with `--allow-unsafe`",
+}
+"""What a level does not have, compared with the strongest; as the README has it."""
 
 BOX = Path(__file__).parents[1] / "box"
+NAMESPACES = Path(__file__).with_name("namespaces.py")
 PYTHON = os.path.realpath(sys.executable)
 PACKAGES = ("numpy",)
 """What solutions and tests may import besides the standard library, where it is installed."""
@@ -45,3 +55,8 @@ class Level:
     def accepted(self) -> bool:
         """False where model-written code is refused unless running without a sandbox is asked for."""
         return self.name != UNSAFE
+
+    @property
+    def lost(self) -> str:
+        """What is lost at this level, for people."""
+        return LOST[self.name]

@@ -68,6 +68,7 @@ def _flaw(level: str) -> str | None:
     """What is wrong with that level here; None when it contained every canary."""
     try:
         zygote = Zygote("solution", level)
+        zygote.wait_until_ready()
     except (BoxFailed, OSError) as error:
         means = f" by {namespaces_by()}" if level == "ns" else ""
         return f"it cannot be built here{means} ({error})"

@@ -5,13 +5,13 @@ import json
 import os
 import shutil
 import sysconfig
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box.confinement import landlock
 from haloforge.verify.sandbox.kept import headers_folder
-from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON, UNSAFE
+from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, NAMESPACES, PYTHON, UNSAFE
 from haloforge.verify.sandbox.reach import (
     FOLDERS_OF_PACKAGES,
     PROGRAM_REACH,
@@ -20,9 +20,9 @@ from haloforge.verify.sandbox.reach import (
     python_reach,
     tool_reach,
 )
-from haloforge.verify.toolchains import toolchain_files, toolchain_folders
+from haloforge.verify.sandbox.workspace import MOUNTED_AT, NOWHERE, Places
+from haloforge.verify.toolchains import toolchain_files, toolchain_folders, toolchain_links
 
-NAMESPACES = Path(__file__).with_name("namespaces.py")
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _TOOLS = ("/bin", "/usr", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
@@ -37,22 +37,27 @@ class Startup:
 
 
 def startup(
-    role: str, level: str, scratch: Path | None = None, *, packages_too: bool = False, readable: tuple[str, ...] = ()
+    role: str, level: str, places: Places = NOWHERE, *, packages_too: bool = False, readable: tuple[str, ...] = ()
 ) -> Startup:
     """How to start a warm process of that role at that level.
 
-    `scratch` is the one folder that children of a launcher or a command can write in. A command reads and executes what
-    is `readable`, besides the system's own folders. With `packages_too` the warm process imports `PACKAGES` before it
+    `places` are the only folders that its children can write in. A command reads and executes what is `readable`,
+    besides the system's own folders. With `packages_too` the warm process imports `PACKAGES` before it
     forks; without, it is smaller and forks in half the time.
     """
     packages = package_folders() if packages_too else {}
     reach = _reach(role, packages, readable)
+    scratch, workspace = places.scratch, places.workspace
+    seen = workspace.for_box() if workspace else None
+    writable = (seen["path"],) if seen else ()
     config = {
         "seccomp": level != UNSAFE,
         "landlock": level in ("ns", "landlock") and landlock.version() > 0,
         "noopen": level == "noopen",
-        "reach": asdict(reach),
-        "reach_of_programs": asdict(PROGRAM_REACH),
+        "own_file_system": level == "ns",
+        "workspace": seen,
+        "reach": asdict(replace(reach, writable=() if role == "launcher" else writable)),
+        "reach_of_programs": asdict(replace(PROGRAM_REACH, writable=writable)),
         "cores": sorted(os.sched_getaffinity(os.getpid())),
         "packages": list(packages),
         "package_paths": sorted({str(Path(paths[0]).parent) for paths in packages.values()}),
@@ -62,9 +67,14 @@ def startup(
     if role == "command":
         mounts = _command_mounts(reach, scratch)
     else:
-        tops = (*_TOOLS, *toolchain_files(), *toolchain_folders(), str(headers_folder())) if role == "launcher" else ()
-        mounts = _mounts(tops, packages, scratch if role == "launcher" else None)
-    return Startup(tuple(_bubblewrap(mounts) if bubblewrap() else _own_namespaces(mounts)), config)
+        tops = _tops() if role == "launcher" else ()
+        mounts = _mounts(tops, packages, places)
+    command = _bubblewrap(mounts) if bubblewrap() else _own_namespaces(mounts)
+    return Startup((*(workspace.entrance if workspace else ()), *command), config)
+
+
+def _tops() -> tuple[str, ...]:
+    return (*_TOOLS, *toolchain_files(), *toolchain_folders(), *toolchain_links(), str(headers_folder()))
 
 
 def _reach(role: str, packages: dict[str, list[str]], readable: tuple[str, ...]) -> landlock.Reach:
@@ -100,6 +110,9 @@ def _bubblewrap(mounts: list[tuple[str, str]]) -> list[str]:
     for name, value in ENVIRONMENT.items():
         command += ["--setenv", name, value]
     for operation, path in mounts:
+        if operation == "workspace":
+            command += ["--bind", path, MOUNTED_AT]
+            continue
         source = os.readlink(path) if operation == "symlink" else path
         command += [f"--{operation}", *([] if operation in ("tmpfs", "remount-ro") else [source]), path]
     return [*command, "--chdir", "/"]
@@ -109,11 +122,11 @@ def _own_namespaces(mounts: list[tuple[str, str]]) -> list[str]:
     return [PYTHON, "-I", "-S", "-B", str(NAMESPACES), json.dumps(mounts)]
 
 
-def _mounts(tops: tuple[str, ...], packages: dict[str, list[str]], scratch: Path | None) -> list[tuple[str, str]]:
+def _mounts(tops: tuple[str, ...], packages: dict[str, list[str]], places: Places) -> list[tuple[str, str]]:
     """(operation, path) in the order of mounting, in the words of bubblewrap's options.
 
     Only libraries, the folders `tops` and our `box` are there. Folders of packages are empty except for `packages`.
-    Nothing is writable except `scratch`.
+    Nothing is writable except `places`.
     """
     mounts = []
     library = Path(sysconfig.get_path("stdlib"))
@@ -126,7 +139,8 @@ def _mounts(tops: tuple[str, ...], packages: dict[str, list[str]], scratch: Path
     mounts += [("ro-bind", path) for paths in packages.values() for path in paths]
     mounts += [("remount-ro", folder) for folder in hidden]
     mounts += [("dev-bind", device) for device in _DEVICES]
-    mounts += [("bind", str(scratch))] if scratch else []
+    mounts += [("bind", str(places.scratch))] if places.scratch else []
+    mounts += [("workspace", str(places.workspace.path))] if places.workspace else []
     return [*mounts, ("remount-ro", "/")]
 
 

@@ -62,4 +62,6 @@ class VerifyConfig(StageConfig):
     """JSONL with task_id and completion or solution."""
     output: str = setting(kind="file", is_output=True)
     """JSONL to write: the input rows, with verdicts."""
+    ignore_unknown: bool = setting(False)
+    """Leave out samples whose task id no problem has, as those of another release, and say how many; else refuse."""
     verifier: VerifySettings = VerifySettings()

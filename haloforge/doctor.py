@@ -43,7 +43,7 @@ class Check:
 
 def examine() -> list[Check]:
     """Everything, in the order of the pipeline. Takes a few seconds: primitives are tried, not assumed."""
-    return [*_python(), *_machine(), *_compilers(), _sandbox(), _embedded(), _hub(), _browser()]
+    return [*_python(), *_machine(), *_compilers(), _interpreter(), _sandbox(), _embedded(), _hub(), _browser()]
 
 
 def text(checks: list[Check]) -> str:
@@ -123,6 +123,14 @@ def _compilers() -> Iterator[Check]:
         packages = " ".join(dict.fromkeys(missing))
         hint = f"C, C++, Rust, Go and faster linking use them: apt-get install {packages}"
         yield Check("optional tools", "optional", f"not installed: {packages}", hint)
+
+
+def _interpreter() -> Check:
+    from haloforge.verify import usual_packages
+
+    found = ", ".join(usual_packages()) or "no packages"
+    text = f"solutions in Python {platform.python_version()} import its library and {found}"
+    return Check("verifier.python", "ok", text, "verifier.python names a virtual environment with more")
 
 
 def _sandbox() -> Check:

@@ -34,6 +34,7 @@ from haloforge.verify.compiled import compiler_flaw
 from haloforge.verify.reward_function import reward_function
 from haloforge.verify.rewards import COMPILES, PASSES, RUNS, reward_of
 from haloforge.verify.sandbox.probe import isolation
+from haloforge.verify.sandbox.reach import usual_packages
 from haloforge.verify.toolchains import compiler_version
 from haloforge.verify.verifier import Verifier, open_verifier
 
@@ -50,4 +51,5 @@ __all__ = [
     "open_verifier",
     "reward_function",
     "reward_of",
+    "usual_packages",
 ]

@@ -34,6 +34,27 @@ ENVIRONMENT = {
 """All environment variables that a child has: none of ours, and the same order of sets in every run."""
 
 
+LOST = {
+    "ns": "nothing",
+    "landlock": (
+        "a solution can ask whether a file exists, how large and how old it is, though not read it or list a folder; "
+        "`custom` needs Linux 6.12 or newer"
+    ),
+    "noopen": (
+        "C, C++, Rust, Go and `custom` are refused, as is `verifier.python` with packages; Python has its library and "
+        "numpy in memory, but no files, no time zones and nothing to write to"
+    ),
+    "none": "everything but the limits of CPU time, memory and output, so it is refused without `--allow-unsafe`",
+}
+"""What is lost at each level, for people; the README has the same table."""
+
+
+def lost_at(level: str) -> str:
+    """What is lost at a level for the user that this process runs as."""
+    whose = "as root, of every file" if os.geteuid() == 0 else "of the files that this user may see"
+    return f"{LOST[level]} ({whose})" if level == "landlock" else LOST[level]
+
+
 @dataclass(frozen=True)
 class Level:
     """A level of isolation, and why this machine has no stronger one."""

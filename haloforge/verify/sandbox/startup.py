@@ -127,7 +127,7 @@ def _mounts(
     """
     mounts = []
     library = Path(python.library)
-    own = {str(library), *glob.glob(f"{library.parent}/libpython*"), python.executable}
+    own = {str(library), *glob.glob(f"{library.parent}/libpython*"), python.executable, "/usr/share/zoneinfo"}
     bound = sorted({*_LIBRARIES, *tops, *own, str(BOX)})
     for path in bound:
         if not any(path.startswith(other + "/") for other in bound if not os.path.islink(other)):

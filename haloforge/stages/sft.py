@@ -1,13 +1,12 @@
 """SFT: solved problems, chats and texts in, OUTPUT/final_model out."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from haloforge.config import SftConfig
-from haloforge.errors import ConfigError, DataError
+from haloforge.errors import DataError
 from haloforge.estimates import Need
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
@@ -92,7 +91,6 @@ def dry_run(config: SftConfig) -> list[str]:
     target = Path(config.output_dir) / FINAL_MODEL
     refuse_unsupported(config.model.name, config.training, config.lora)
     check_output(config)
-    _refuse_unwritable(target)
     rows = read_rows(config)
     is_small = len(rows.train) <= _MAX_COMPARED_IN_DRY_RUN
     steps = optimizer_steps(sum(rows.counts), config.training)
@@ -251,11 +249,3 @@ def _start_text(name: str) -> str:
     if is_from_hub(name) and not checkpoint.revision:
         return f"{name}, from the Hub, whose files will tell whether an adapter goes on or a new one begins"
     return f"{checkpoint.path}" + (", whose adapter goes on" if checkpoint.is_adapter else ", with a new adapter")
-
-
-def _refuse_unwritable(target: Path) -> None:
-    folder = target.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(f"{target} cannot be written, because {folder} is no folder that you may write to")

@@ -20,15 +20,16 @@ from haloforge.verify.box.confinement.bpf import (
     step,
     when,
 )
-from haloforge.verify.box.confinement.filters import _CLONE_NEW
 from haloforge.verify.box.confinement.seccomp import install
 
+NEW_NAMESPACES = 0x7E020080
+"""The flags of clone(2) that make namespaces: CLONE_NEWNS to CLONE_NEWNET, CLONE_NEWCGROUP and CLONE_NEWTIME."""
 _NO_RIGHT, _NO_SUCH_CALL = errno_answer(errno.EPERM), errno_answer(errno.ENOSYS)
 REFUSALS = {
     "namespaces": [
         *answers(["unshare", "setns", "mount", "pivot_root"], _NO_RIGHT),
         *answers(["clone3"], _NO_SUCH_CALL),
-        *when("clone", [argument(0), step(ANY_BIT, 0, 1, _CLONE_NEW), return_(_NO_RIGHT), return_(ALLOW)]),
+        *when("clone", [argument(0), step(ANY_BIT, 0, 1, NEW_NAMESPACES), return_(_NO_RIGHT), return_(ALLOW)]),
     ],
     "landlock": answers(["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"], _NO_SUCH_CALL),
     "seccomp": answers(["seccomp"], _NO_SUCH_CALL),

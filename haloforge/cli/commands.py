@@ -111,12 +111,14 @@ def verify(args: argparse.Namespace) -> int:
     config = configs.VerifyConfig.load(None, typed(args))
     problems, output = load_problems(Path(config.problems)), Path(config.output)
     settings, cache = config.verifier, home() / "verdicts.db"
-    summary = run(problems, Path(config.samples), output, settings, cache=cache)
+    summary = run(problems, Path(config.samples), output, settings, ignore_unknown=config.ignore_unknown, cache=cache)
     if args.json:
         print(json.dumps(asdict(summary) | {"scored": summary.scored, "output": str(output)}, indent=2))
     else:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items(), key=lambda item: -item[1]))
         print(f"{summary.passed} of {summary.scored} samples passed ({counts}; isolation: {summary.isolation})")
+        if summary.unknown:
+            print(f"left out: {summary.unknown:,} samples whose task id no problem has")
         print(f"verdicts: {output}")
     return 0
 

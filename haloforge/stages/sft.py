@@ -16,6 +16,7 @@ from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.pinning import is_from_hub, pinned_model
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
 from haloforge.stages.shared.training_files import FileRows, mixed, mixed_counts, read_training_files
+from haloforge.stages.shared.weak_tests import weak_tests_warning
 from haloforge.store import Report
 from haloforge.train import (
     Encoded,
@@ -200,7 +201,8 @@ def _notices(config: SftConfig, rows: Rows) -> list[str]:
         if count > _MANY_TIMES * len(file.rows)
     ]
     in_both = f"{rows.in_both} rows are left out, as {config.data.validation_file} holds their problems"
-    return [*not_meant, *repeated, *([in_both] if rows.in_both else [])]
+    weak = [warning for file in rows.files if (warning := weak_tests_warning(file.file))]
+    return [*not_meant, *repeated, *weak, *([in_both] if rows.in_both else [])]
 
 
 def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:

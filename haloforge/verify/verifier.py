@@ -23,8 +23,9 @@ from haloforge.verify.comparison import comparison
 from haloforge.verify.compiled import Binaries, compiler_flaw, missing_imports
 from haloforge.verify.custom import check_command, command_level
 from haloforge.verify.outcome import Outcome, verdict_of
+from haloforge.verify.sandbox.interpreter import OWN, Interpreter, interpreter_of
 from haloforge.verify.sandbox.levels import UNSAFE
-from haloforge.verify.sandbox.probe import chosen_level
+from haloforge.verify.sandbox.probe import check_interpreter, chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed
 from haloforge.verify.toolchains import compiler_of, compiler_path, library_digest, runner_path, toolchain
 from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
@@ -53,7 +54,8 @@ def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verif
     level = chosen_level(allow_unsafe=settings.allow_unsafe)
     if settings.type == "custom":
         level, cache = command_level(level, allow_unsafe=settings.allow_unsafe), None
-    return Verifier(settings, level, OutcomeCache(cache) if cache else None)
+    python = interpreter_of(settings.python)
+    return Verifier(settings, level, OutcomeCache(cache) if cache else None, python)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +70,13 @@ class _Task:
 class Verifier:
     """Judges solutions in warm sandboxes. Bad solutions are verdicts, never exceptions."""
 
-    def __init__(self, settings: VerifySettings, isolation: str, cache: OutcomeCache | None) -> None:
+    def __init__(
+        self, settings: VerifySettings, isolation: str, cache: OutcomeCache | None, python: Interpreter = OWN
+    ) -> None:
         self.isolation = isolation
         """The level of the sandbox; stands in every verdict."""
         self._settings = settings
+        self._python = python
         self._cache = cache
         self._binaries = Binaries() if isolation != UNSAFE else None  # without a sandbox, programs could change them
         self._in_flight: dict[str, _Task] = {}
@@ -91,6 +96,7 @@ class Verifier:
 
     def check(self, problems: Iterable[Problem]) -> None:
         """Raises VerifierError, before anything runs, when these problems cannot be judged with these settings."""
+        check_interpreter(self._python, self.isolation)
         seen: set[tuple[str, str, str]] = set()
         for problem in problems:
             key = (problem.language, problem.tests.kind, problem.tests.compare)
@@ -164,7 +170,7 @@ class Verifier:
         if core is not None:
             with contextlib.suppress(OSError):  # it is for speed only
                 os.sched_setaffinity(0, {core})  # this thread, and the processes that it will start
-        worker = Worker(self._settings, self.isolation, self._binaries)
+        worker = Worker(self._settings, self.isolation, self._binaries, self._python)
         try:
             while (task := self._tasks.get()) is not None:
                 self._answer(worker, task)
@@ -206,7 +212,9 @@ class Verifier:
         settings = self._settings.model_dump(mode="json", exclude=only_scoring)
         settings["stop_at_first_failure"] = self._settings.stop_at_first_failure
         about = problem.tests.to_json(), problem.language, problem.entry_point, problem.starter_code, problem.solution
-        return key_of(settings, self.isolation, toolchain(self._settings, problem.language), about)
+        interpreter = "" if self._python is OWN else (self._python.version, self._python.holds)
+        made_by = toolchain(self._settings, problem.language), interpreter
+        return key_of(settings, self.isolation, made_by, about)
 
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         """Judge the sample; again with more time or memory where the first limits may have been unfair."""

@@ -13,6 +13,7 @@ from haloforge.verify.outcome import Outcome
 from haloforge.verify.python.files import explained
 from haloforge.verify.python.programs import compile_python, run_python
 from haloforge.verify.python.suites import Trial, run_joined, run_split, suite_of
+from haloforge.verify.sandbox.interpreter import OWN, Interpreter
 from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import PACKAGES
 from haloforge.verify.sandbox.scratch import Scratch
@@ -30,8 +31,11 @@ WALL_PER_CPU = 4.0
 class Worker:
     """The warm processes of one core, started when they are first needed. Used by one thread."""
 
-    def __init__(self, settings: VerifySettings, level: str, binaries: Binaries | None = None) -> None:
+    def __init__(
+        self, settings: VerifySettings, level: str, binaries: Binaries | None = None, python: Interpreter = OWN
+    ) -> None:
         self._settings = settings
+        self._python = python
         self._level = level
         self._binaries = binaries
         self._scratch = Scratch()
@@ -79,7 +83,7 @@ class Worker:
             with contextlib.suppress(OSError):  # no place to keep them, no precompiled headers
                 headers_folder().mkdir(parents=True, exist_ok=True)  # before it is bound into the sandbox
             places = Places(self._scratch.folder if role == "launcher" else None, self._own_workspace())
-            self._zygotes[key] = Zygote(role, self._level, places, packages_too=packages_too)
+            self._zygotes[key] = Zygote(role, self._level, places, packages_too=packages_too, python=self._python)
         return self._zygotes[key]
 
     def _own_workspace(self) -> Workspace | None:

@@ -4,14 +4,14 @@ import glob
 import json
 import os
 import shutil
-import sysconfig
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box.confinement import landlock
+from haloforge.verify.sandbox.interpreter import OWN, Interpreter
 from haloforge.verify.sandbox.kept import headers_folder
-from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, NAMESPACES, PYTHON, UNSAFE
+from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, NAMESPACES, PACKAGES, PYTHON, UNSAFE
 from haloforge.verify.sandbox.reach import (
     FOLDERS_OF_PACKAGES,
     PROGRAM_REACH,
@@ -37,7 +37,13 @@ class Startup:
 
 
 def startup(
-    role: str, level: str, places: Places = NOWHERE, *, packages_too: bool = False, readable: tuple[str, ...] = ()
+    role: str,
+    level: str,
+    places: Places = NOWHERE,
+    *,
+    packages_too: bool = False,
+    readable: tuple[str, ...] = (),
+    python: Interpreter = OWN,
 ) -> Startup:
     """How to start a warm process of that role at that level.
 
@@ -45,8 +51,8 @@ def startup(
     besides the system's own folders. With `packages_too` the warm process imports `PACKAGES` before it
     forks; without, it is smaller and forks in half the time.
     """
-    packages = package_folders() if packages_too else {}
-    reach = _reach(role, packages, readable)
+    packages = package_folders() if packages_too and python is OWN else {}
+    reach = _reach(role, packages, readable, python)
     scratch, workspace = places.scratch, places.workspace
     seen = workspace.for_box() if workspace else None
     writable = (seen["path"],) if seen else ()
@@ -59,8 +65,10 @@ def startup(
         "reach": asdict(replace(reach, writable=() if role == "launcher" else writable)),
         "reach_of_programs": asdict(replace(PROGRAM_REACH, writable=writable)),
         "cores": sorted(os.sched_getaffinity(os.getpid())),
-        "packages": list(packages),
+        "packages": [*packages, *(python.installed(PACKAGES) if packages_too else [])],
         "package_paths": sorted({str(Path(paths[0]).parent) for paths in packages.values()}),
+        "site": list(python.packages),
+        "prefix": python.prefix,
     }
     if level != "ns":
         return Startup((), config)
@@ -68,7 +76,7 @@ def startup(
         mounts = _command_mounts(reach, scratch)
     else:
         tops = _tops() if role == "launcher" else ()
-        mounts = _mounts(tops, packages, places)
+        mounts = _mounts(tops, packages, places, python)
     command = _bubblewrap(mounts) if bubblewrap() else _own_namespaces(mounts)
     return Startup((*(workspace.entrance if workspace else ()), *command), config)
 
@@ -77,10 +85,10 @@ def _tops() -> tuple[str, ...]:
     return (*_TOOLS, *toolchain_files(), *toolchain_folders(), *toolchain_links(), str(headers_folder()))
 
 
-def _reach(role: str, packages: dict[str, list[str]], readable: tuple[str, ...]) -> landlock.Reach:
+def _reach(role: str, packages: dict[str, list[str]], readable: tuple[str, ...], python: Interpreter) -> landlock.Reach:
     if role == "command":
         return command_reach(readable)
-    return tool_reach() if role == "launcher" else python_reach(packages)
+    return tool_reach() if role == "launcher" else python_reach(packages, python)
 
 
 def bubblewrap() -> str | None:
@@ -122,21 +130,25 @@ def _own_namespaces(mounts: list[tuple[str, str]]) -> list[str]:
     return [PYTHON, "-I", "-S", "-B", str(NAMESPACES), json.dumps(mounts)]
 
 
-def _mounts(tops: tuple[str, ...], packages: dict[str, list[str]], places: Places) -> list[tuple[str, str]]:
+def _mounts(
+    tops: tuple[str, ...], packages: dict[str, list[str]], places: Places, python: Interpreter
+) -> list[tuple[str, str]]:
     """(operation, path) in the order of mounting, in the words of bubblewrap's options.
 
     Only libraries, the folders `tops` and our `box` are there. Folders of packages are empty except for `packages`.
     Nothing is writable except `places`.
     """
     mounts = []
-    library = Path(sysconfig.get_path("stdlib"))
-    bound = sorted({*_LIBRARIES, *tops, str(library), *glob.glob(f"{library.parent}/libpython*"), PYTHON, str(BOX)})
+    library = Path(python.library)
+    own = {str(library), *glob.glob(f"{library.parent}/libpython*"), python.executable, "/usr/share/zoneinfo"}
+    bound = sorted({*_LIBRARIES, *tops, *own, str(BOX)})
     for path in bound:
         if not any(path.startswith(other + "/") for other in bound if not os.path.islink(other)):
             mounts += _bound(path)
     hidden = [folder for folder in _installed_packages(library) if os.path.isdir(folder)]
     mounts += [("tmpfs", folder) for folder in hidden]
     mounts += [("ro-bind", path) for paths in packages.values() for path in paths]
+    mounts += [("ro-bind", path) for path in python.readable]
     mounts += [("remount-ro", folder) for folder in hidden]
     mounts += [("dev-bind", device) for device in _DEVICES]
     mounts += [("bind", str(places.scratch))] if places.scratch else []

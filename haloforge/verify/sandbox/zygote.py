@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
-from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON
+from haloforge.verify.sandbox.interpreter import FLAGS, OWN, Interpreter
+from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT
 from haloforge.verify.sandbox.startup import startup
 from haloforge.verify.sandbox.workspace import NOWHERE, Places
 
@@ -59,17 +60,18 @@ class Zygote:
         *,
         packages_too: bool = False,
         readable: tuple[str, ...] = (),
+        python: Interpreter = OWN,
     ) -> None:
         """Starts it, without waiting until it is ready. The kernel ends it together with the thread that started it."""
-        self._start_arguments = (role, level, places, packages_too, readable)
+        self._start_arguments = (role, level, places, packages_too, readable, python)
         self._start()
 
     def _start(self) -> None:
-        role, level, places, packages_too, readable = self._start_arguments
+        role, level, places, packages_too, readable, python = self._start_arguments
         engine_end, process_end = socket.socketpair()
-        how = startup(role, level, places, packages_too=packages_too, readable=readable)
+        how = startup(role, level, places, packages_too=packages_too, readable=readable, python=python)
         start = _START.format(path=str(BOX.parent), role=role, fd=process_end.fileno(), config=how.config)
-        argv = [*how.prefix, PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
+        argv = [*how.prefix, python.executable, *FLAGS, "-c", start]
         with process_end:
             self._process = subprocess.Popen(
                 argv,

@@ -16,6 +16,7 @@ Start = Callable[[bytes], Ran]
 """Runs the program once on this input."""
 
 
+_END_BYTES = 64 << 10
 _REASON_LIMIT = 400
 """Characters of a program's last words that stand for a test's outcome."""
 _OUT_OF_MEMORY = re.compile(
@@ -130,3 +131,8 @@ def _short(text: str) -> str:
 def text_of(data: bytes) -> str:
     """Bytes of a program as text for people."""
     return data.decode(errors="replace")
+
+
+def end_of(data: bytes) -> str:
+    """The last 64 KiB as text: where a program says how it ended, however much it wrote before."""
+    return text_of(data[-_END_BYTES:])

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-ENOUGH_S = 0.02
+ENOUGH_S = 0.01
 """CPU time from which on a measurement is more than noise."""
 TOO_LONG_S = 3.0
 """CPU time after which work is given up: it grows without end."""
-SMALLEST, LARGEST, STEP = 1 << 9, 1 << 13, 16
+SMALLEST, LARGEST, STEP = 1 << 8, 1 << 12, 16
 LINEAR = 2.8
 """Linear work takes twice the CPU time for twice the input, quadratic work four times; this lies between."""
 

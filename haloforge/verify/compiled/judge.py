@@ -77,14 +77,15 @@ def _run(
     workshop: Workshop, compiler: Compiler, submission: Submission, tests: AppendedTests | None, folder: str
 ) -> Outcome:
     limits = submission.limits
-    allowed = dataclasses.replace(limits, memory_mb=limits.memory_mb + compiler.reserved_mb)
+    memory_mb = limits.memory_mb + compiler.reserved_mb
 
-    def start(stdin: bytes) -> Ran:
+    def start(stdin: bytes, wall_s: float) -> Ran:
+        allowed = dataclasses.replace(limits, wall_s=wall_s, memory_mb=memory_mb)
         request = {"argv": [f"{folder}/{BINARY}"], "environment": ENVIRONMENT, "directory": folder, "box": "run"}
         return run(workshop.launcher, request, allowed, stdin)
 
     if submission.problem.tests.kind != "stdio":
-        return _run_once(start(b""), tests, limits)
+        return _run_once(start(b"", limits.wall_s), tests, limits)
     cases, stop = submission.problem.tests.cases, submission.stop_at_first_failure
     return run_cases(start, cases, submission.agree, limits, stop=stop)
 

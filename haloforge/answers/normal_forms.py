@@ -68,7 +68,7 @@ def _python_form(code: str) -> str:
         for function in _outermost_functions(tree):
             _rename_locals(function)
         return ast.dump(tree)
-    except RecursionError:
+    except (RecursionError, ValueError):  # it is too deep, or a number in it too long to be written
         return _text_form(code)
 
 

@@ -29,7 +29,7 @@ from haloforge.verify.sandbox.levels import ENVIRONMENT, UNSAFE
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.workspace import Places
 from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
-from haloforge.verify.stdio import text_of
+from haloforge.verify.stdio import end_of, text_of
 
 PLACEHOLDER = "{file}"
 TOOL_MEMORY_MB = 3072
@@ -128,12 +128,13 @@ def _run(box: Zygote, scratch: Path, settings: VerifySettings, problem: Problem,
 
 
 def _outcome(ran: Ran, limits: Limits, *, forgeable: bool) -> Outcome:
-    said, complained = text_of(ran.stdout), text_of(ran.stderr)
+    said, complained = end_of(ran.stdout), text_of(ran.stderr)
     status, detail = _killed(ran, limits) or ("passed", "")
     tests: tuple[TestOutcome, ...] = ()
     verdict = _verdict_line(said) if status == "passed" else None
     if verdict and (verdict["status"] != "passed" or ran.end.code == 0):
-        status, detail = verdict["status"], str(verdict.get("detail", ""))
+        told = verdict.get("detail", "")
+        status, detail = verdict["status"], told if isinstance(told, str) else dumps(told)
         passed, total = _count(verdict, "tests_passed"), _count(verdict, "tests_total")
         tests = (TestOutcome("passed"),) * passed + (TestOutcome("failed"),) * (total - passed)
     elif status == "passed" and ran.end.code:
@@ -172,6 +173,6 @@ def _verdict_line(said: str) -> dict[str, Any] | None:
     last = said.rstrip().rpartition("\n")[2]
     try:
         row = json.loads(last)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and row.get("status") in STATUSES else None

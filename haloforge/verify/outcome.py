@@ -26,7 +26,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,16}")
 _THREAD = re.compile(r"^(thread '[^'\n]*') \(\d+\) panicked", re.MULTILINE)
 _GOROUTINES = re.compile(r"^(?:goroutine \d+ |runtime stack:|runtime: out of memory).*", re.MULTILINE | re.DOTALL)
 _HEAP_OF_NODE = re.compile(r"^(?:<--- Last few GCs|----- Native stack trace).*", re.MULTILINE | re.DOTALL)
-_PLACE_IN_GO = re.compile(r"^\s+(solution\.go:\d+)", re.MULTILINE)
+_PLACE_IN_GO = re.compile(r"^[ \t]+(solution\.go:\d+)", re.MULTILINE)
+_LOOKED_AT = 4
+"""Of a long text, this many times what is kept of it is looked at: taking out addresses makes it shorter."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Ve
         reward=reward,
         tests_passed=passed,
         tests_total=len(outcome.tests),
-        detail=_reproducible(outcome.detail)[:DETAIL_LIMIT],
-        diagnostics=_reproducible(outcome.diagnostics)[:DIAGNOSTICS_LIMIT],
+        detail=_reproducible(outcome.detail, DETAIL_LIMIT),
+        diagnostics=_reproducible(outcome.diagnostics, DIAGNOSTICS_LIMIT),
         cpu_s=round(outcome.cpu_s, 4),
         memory_mb=round(outcome.memory_mb, 1),
         isolation=isolation,
@@ -82,19 +84,19 @@ def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Ve
 
 
 def _test_text(test: TestOutcome) -> str:
-    return test.to_text() if test.passed else _reproducible(test.to_text())[:TEST_LIMIT]
+    return test.to_text() if test.passed else _reproducible(test.to_text(), TEST_LIMIT)
 
 
-def _reproducible(text: str) -> str:
-    """Without addresses, threads' numbers and folders' names, which differ in every run; of Go's stacks the places.
+def _reproducible(text: str, limit: int) -> str:
+    """Cut, without addresses, threads' numbers and folders' names, which differ in every run; of Go's stacks the places.
 
     Node's tables of its heap are left out too.
     """
     if not text:
         return text
-    text = _FOLDER.sub(PREFIX.rstrip("_"), _HEAP_OF_NODE.sub("", text))
+    text = _FOLDER.sub(PREFIX.rstrip("_"), _HEAP_OF_NODE.sub("", text[: limit * _LOOKED_AT]))
     text = _THREAD.sub(r"\1 panicked", _ADDRESS.sub(" at 0x0", text))
-    return _GOROUTINES.sub(lambda stacks: "\n".join(dict.fromkeys(_PLACE_IN_GO.findall(stacks[0]))), text)
+    return _GOROUTINES.sub(lambda stacks: "\n".join(dict.fromkeys(_PLACE_IN_GO.findall(stacks[0]))), text)[:limit]
 
 
 def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:

@@ -17,7 +17,7 @@ from haloforge.cores import cores_of, usable_cores
 from haloforge.errors import DataError, VerifierError
 from haloforge.languages import Compiler, language_of, verifiers
 from haloforge.records import Problem, Verdict
-from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.box.confinement.limits import WALL_PER_CPU, Limits
 from haloforge.verify.cache import OutcomeCache, PerProblem, key_of
 from haloforge.verify.comparison import comparison
 from haloforge.verify.compiled import Binaries, compiler_flaw, missing_imports
@@ -28,7 +28,7 @@ from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import check_interpreter, chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed
 from haloforge.verify.toolchains import compiler_of, compiler_path, library_digest, runner_path, toolchain
-from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
+from haloforge.verify.worker import Worker, limits_for
 
 MAX_TRIES = 3
 """How often a sample is tried when our own machinery fails, before it is left unscored."""
@@ -38,6 +38,8 @@ REFERENCE_FACTOR = 4.0
 """A solution may take this many times the CPU time of its reference, and of the usual memory if that needs it."""
 QUEUED_PER_WORKER = 8
 """How many samples `verify_many` takes in advance."""
+STARVED_SHARE = 0.01
+"""A process that had a smaller share of a core than this was asleep, however busy the machine was."""
 _NO_REFERENCE = Outcome("unscored")
 
 _log = logging.getLogger(__name__)
@@ -220,7 +222,7 @@ class Verifier:
         """Judge the sample; again with more time or memory where the first limits may have been unfair."""
         limits = limits_for(problem, self._settings)
         outcome = self._tried(worker, problem, code, limits)
-        if outcome.slept:  # or the machine was too busy to run it
+        if outcome.slept and _may_have_starved(outcome, limits):
             limits = dataclasses.replace(limits, wall_s=limits.wall_s * 2)
             outcome = self._tried(worker, problem, code, limits)
         if outcome.status in ("timeout", "memory_limit") and not outcome.slept:
@@ -262,6 +264,11 @@ class Verifier:
                 reason = f"{type(error).__name__}: {error}"
             worker.restart()
         return Outcome("unscored", f"verification itself failed {MAX_TRIES} times: {reason}")
+
+
+def _may_have_starved(outcome: Outcome, limits: Limits) -> bool:
+    """Whether a sample that the wall clock ended wanted to run, on a machine that had more to run than it can."""
+    return outcome.cpu_s >= STARVED_SHARE * limits.wall_s and os.getloadavg()[0] > usable_cores()
 
 
 def _check(problem: Problem, settings: VerifySettings, level: str) -> None:

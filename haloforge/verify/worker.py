@@ -5,7 +5,7 @@ from pathlib import Path
 
 from haloforge.config import VerifySettings
 from haloforge.records import Problem
-from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
+from haloforge.verify.box.confinement.limits import SUITES_KEPT, WALL_PER_CPU, Limits
 from haloforge.verify.cache import PerProblem
 from haloforge.verify.compiled import Binaries, Submission, Workshop, verify_compiled
 from haloforge.verify.custom import run_custom, start_box
@@ -24,8 +24,6 @@ from haloforge.verify.toolchains import compiler_of
 
 MIN_WALL_S = 10.0
 """Wall time that every sample has, in seconds."""
-WALL_PER_CPU = 4.0
-"""Seconds of wall time per second of the CPU limit."""
 
 
 class Worker:

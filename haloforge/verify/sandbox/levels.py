@@ -42,9 +42,9 @@ LOST = {
         "`custom` needs Linux 6.12 or newer"
     ),
     "noopen": (
-        "all languages but Python and `custom` are refused, as is `verifier.python` with packages; Python has its library "
-        "and numpy in memory, but no files, no time zones and nothing to write to; a verdict says when its problem or "
-        "solution uses files"
+        "all languages but Python and `custom` are refused, as is `verifier.python` with packages; Python has its "
+        "library and numpy in memory, but no files, no time zones and nothing to write to; a verdict says when its "
+        "problem or solution uses files"
     ),
     "none": "everything but the limits of CPU time, memory and output, so it is refused without `--allow-unsafe`",
 }

@@ -1,5 +1,6 @@
 """The engine's end of a warm process (a zygote): start it, send it requests, read how each ended."""
 
+import contextlib
 import json
 import os
 import signal
@@ -102,8 +103,9 @@ class Zygote:
         self._is_ready = True
 
     def restart(self) -> None:
-        """End it at once and start it afresh."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        """End it at once, unless it is gone already, and start it afresh."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self.close()
         self._start()
 

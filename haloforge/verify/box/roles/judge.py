@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import signal
 import sys
 from typing import Any, NoReturn
 
@@ -34,8 +35,12 @@ class Role(solution.Role):
         if not isinstance(suite, Suite) or not suite.harmless or request["forked"]:
             return False
         random.seed(0)
-        with contextlib.suppress(Closed):  # when the engine has hung up already
-            judge.judge(suite, *descriptors, stop=request["stop"])
+        signal.setitimer(signal.ITIMER_PROF, request["limits"]["cpu_s"])  # CPU time; it ends this very process
+        try:
+            with contextlib.suppress(Closed):  # when the engine has hung up already
+                judge.judge(suite, *descriptors, stop=request["stop"])
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         return True
 
     def run_child(

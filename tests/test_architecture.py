@@ -1,6 +1,7 @@
 """The rules that keep the code readable: imports go down only, help opens fast, files and functions stay small."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache

@@ -88,7 +88,7 @@ def _test_text(test: TestOutcome) -> str:
 
 
 def _reproducible(text: str, limit: int) -> str:
-    """Cut, and without what differs in every run: addresses, threads' numbers, folders' names, Node's tables of its heap.
+    """Cut, and without what differs in every run: addresses, threads, names of folders, Node's tables of its heap.
 
     Of Go's stacks only the places stay.
     """

@@ -224,7 +224,12 @@ def _cut_definition(lines: Sequence[str]) -> str | None:
 
 
 def _without_tail(code: str, language: Language) -> str:
-    """Cut what follows the last top-level closing brace; a program that is cut inside braces stays as it is."""
+    """Cut what follows the last top-level closing brace; a program that is cut inside braces stays as it is.
+
+    Where statements may follow it, only lines at the end go that do not end as code does.
+    """
+    if language.runs_top_level:
+        return _without_last_prose(code)
     depth, end = 0, 0
     for token in _tokens(language).finditer(code):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
@@ -236,6 +241,13 @@ def _without_tail(code: str, language: Language) -> str:
     return code[: end + (tail.end() if tail else 0)]
 
 
+def _without_last_prose(code: str) -> str:
+    lines = code.split("\n")
+    while lines and not lines[-1].rstrip().endswith((";", "}", ")", "]", ",", "{", "(", "*/")):
+        lines.pop()
+    return "\n".join(lines) or code
+
+
 @functools.cache
 def _tokens(language: Language) -> re.Pattern[str]:
     """Comments, texts and characters, in which braces do not count, and braces.
@@ -244,9 +256,12 @@ def _tokens(language: Language) -> re.Pattern[str]:
     """
     line, opening, closing = map(re.escape, (language.line_comment, *language.block_comment))
     return re.compile(
-        rf'{line}[^\n]*|{opening}.*?(?:{closing}|\Z)|"(?:\\.|[^"\\\n])*"?|\'(?:\\.|[^\'\\\n])\'|[{{}}]', re.DOTALL
+        rf'{line}[^\n]*|{opening}.*?(?:{closing}|\Z)|"(?:\\.|[^"\\\n])*"?|\'(?:\\.|[^\'\\\n])\'|`[^`]*(?:`|\Z)|[{{}}]',
+        re.DOTALL,
     )
 
 
 def _names_entry(code: str, problem: Problem) -> bool:
-    return re.search(rf"\b{re.escape(problem.entry_point or 'main')}\s*\(", code) is not None
+    name, definition = problem.entry_point or "main", language_of(problem.language).definition
+    wanted = definition.format(name=re.escape(name)) if definition else rf"\b{re.escape(name)}\s*\("
+    return re.search(wanted, code, re.MULTILINE) is not None

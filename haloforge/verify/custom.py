@@ -27,6 +27,7 @@ from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.outcome import TESTS_KEPT, Outcome, violent_end
 from haloforge.verify.sandbox.levels import ENVIRONMENT, UNSAFE
 from haloforge.verify.sandbox.streams import Ran, run
+from haloforge.verify.sandbox.workspace import Places
 from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
 from haloforge.verify.stdio import end_of, text_of
 
@@ -77,7 +78,7 @@ def start_box(settings: VerifySettings, level: str, scratch: Path) -> Zygote:
         if not os.path.exists(path):
             raise VerifierError(f"verifier 'custom': {path} is to be readable, but does not exist")
     readable = (*named, *map(os.path.abspath, settings.readable))
-    return Zygote("command", level, scratch, readable=(*readable, *map(os.path.realpath, readable)))
+    return Zygote("command", level, Places(scratch), readable=(*readable, *map(os.path.realpath, readable)))
 
 
 def check_command(settings: VerifySettings, level: str, problem: Problem) -> None:

@@ -21,8 +21,13 @@ _END_BYTES = 64 << 10
 _REASON_LIMIT = 400
 """Characters of a program's last words that stand for a test's outcome."""
 _OUT_OF_MEMORY = re.compile(
-    r"std::bad_alloc|^MemoryError|^memory allocation of \d+ bytes failed|^fatal error: .*out of memory", re.MULTILINE
+    r"std::bad_alloc|^MemoryError|^memory allocation of \d+ bytes failed|^fatal error: .*out of memory"
+    r"|JavaScript heap out of memory|^# Fatal process OOM|^RangeError: Array buffer allocation failed"
+    r"|^(?:Exception in thread \"[^\"\n]{0,99}\" )?java\.lang\.OutOfMemoryError",
+    re.MULTILINE,
 )
+_THROWN = re.compile(r"[\w$.]*(?:Error|Exception)\b")
+"""How a line begins by which Node says what was thrown."""
 Agree = Callable[[Case, str], bool]
 """Whether what was written answers the case. Raises CheckerTimedOut."""
 
@@ -123,10 +128,13 @@ def failure_of(ran: Ran, limits: Limits) -> tuple[Status, str] | None:
 
 
 def _reason(stderr: str) -> str:
-    """The line that says why: in Go and Rust the panic's message, in Python and elsewhere the last."""
+    """The line that says why: in Go, Rust, Java and Node the panic's or exception's message, elsewhere the last."""
     lines = stderr.strip().splitlines()
-    panics = [line for line in lines if line.startswith(("panic: ", "fatal error: "))]
+    panics = [line for line in lines if line.startswith(("panic: ", "fatal error: ", "Exception in thread "))]
     messages = [after for line, after in itertools.pairwise(lines) if " panicked at " in line]
+    if lines and lines[-1].startswith("Node.js v"):
+        lines = [line for line in lines[:-1] if line and not line.startswith(" ")]
+        messages = [line for line in lines if _THROWN.match(line)]
     return (panics or messages or lines[-1:] or [""])[0]
 
 

@@ -23,6 +23,7 @@ _WARNING = re.compile(
 )
 _NO_MAIN = re.compile(
     r"undefined (?:reference to|symbol:) [`']?(?:main|WinMain)\b|function main is undeclared|`main` function not found"
+    r"|error: no main method$"
 )
 _SAID_BYTES = 64 << 10
 """Of each stream of a compiler, what is looked at: its first errors are the ones that count."""

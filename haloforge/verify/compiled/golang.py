@@ -18,7 +18,7 @@ from typing import NamedTuple
 from haloforge.files import write_text
 from haloforge.languages import Compiler
 from haloforge.records import Problem
-from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Sources, Step, last_line_for
+from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Program, Sources, Step, last_line_for
 from haloforge.verify.compiled.single_file import before_last_brace
 from haloforge.verify.sandbox.kept import headers_folder, made_once
 from haloforge.verify.toolchains import compiler_path, compiler_version
@@ -67,6 +67,10 @@ class Go:
         """Compile, vet, and link where a program is wanted."""
         commands = _commands(compiler, folder, only_check=only_check)
         return Commands([Step(tuple(argv), only_advises=argv[0].endswith("/vet")) for argv in commands])
+
+    def program(self, compiler: Compiler, folder: str, memory_mb: int) -> Program:
+        """The binary itself."""
+        return Program((f"{folder}/{BINARY}",))
 
     def missing_imports(self, compiler: Compiler, problem: Problem) -> set[str]:
         """What the tests import, or call of testify, that is not there to compile against."""

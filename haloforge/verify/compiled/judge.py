@@ -8,9 +8,11 @@ from pathlib import Path
 from haloforge.languages import Compiler
 from haloforge.records import Problem, TestOutcome
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.compiled.adapter import BINARY, Adapter, AppendedTests
+from haloforge.verify.compiled.adapter import Adapter, AppendedTests
 from haloforge.verify.compiled.build import Built, Workshop, build
 from haloforge.verify.compiled.golang import Go
+from haloforge.verify.compiled.java import Java
+from haloforge.verify.compiled.node import JavaScript, TypeScript
 from haloforge.verify.compiled.rust import Rust
 from haloforge.verify.compiled.single_file import SingleFile
 from haloforge.verify.completeness import incomplete, is_only_a_function
@@ -20,8 +22,17 @@ from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import BoxFailed
 from haloforge.verify.stdio import Agree, end_of, failure_of, run_cases, text_of
 
-ADAPTERS: dict[str, Adapter] = {"single_file": SingleFile(), "rust": Rust(), "go": Go()}
+ADAPTERS: dict[str, Adapter] = {
+    "single_file": SingleFile(),
+    "rust": Rust(),
+    "go": Go(),
+    "java": Java(),
+    "javascript": JavaScript(),
+    "typescript": TypeScript(),
+}
 """By the name that a compiler's record gives."""
+_RAISED = ("AssertionError", 'Exception in thread "main" java.lang.AssertionError')
+"""How the line begins by which Node and Java tell of a failed assertion."""
 _COMPLAINT_OF_GO = re.compile(r"\s+\S+\.go:\d+: ")
 
 
@@ -61,7 +72,8 @@ def verify_compiled(workshop: Workshop, compiler: Compiler, submission: Submissi
             )
         except FileNotFoundError as error:
             raise BoxFailed(str(error)) from error
-        built = build(workshop, compiler, folder, commands, only_check=only_check or not compiler.can_run)
+        leaves_none = only_check or compiler.runs_source or not compiler.can_run
+        built = build(workshop, compiler, folder, commands, only_check=leaves_none)
         if built.error:
             outcome = Outcome("compile_error", built.error, level="compiled", slept=built.slept)
         elif is_untested and (reason := incomplete(problem, submission.code)):
@@ -77,12 +89,20 @@ def _run(
     workshop: Workshop, compiler: Compiler, submission: Submission, tests: AppendedTests | None, folder: str
 ) -> Outcome:
     limits = submission.limits
-    memory_mb = limits.memory_mb + compiler.reserved_mb
+    allowed = dataclasses.replace(limits, memory_mb=limits.memory_mb + compiler.reserved_mb)
+    program = ADAPTERS[compiler.adapter].program(compiler, folder, limits.memory_mb)
+    request = {
+        "argv": program.argv,
+        "environment": {**ENVIRONMENT, **program.environment},
+        "directory": folder,
+        "box": "run",
+        "executable": program.executable,
+        "readable": program.readable,
+    }
 
     def start(stdin: bytes, wall_s: float) -> Ran:
-        allowed = dataclasses.replace(limits, wall_s=wall_s, memory_mb=memory_mb)
-        request = {"argv": [f"{folder}/{BINARY}"], "environment": ENVIRONMENT, "directory": folder, "box": "run"}
-        return run(workshop.launcher, request, allowed, stdin)
+        ran = run(workshop.launcher, request, dataclasses.replace(allowed, wall_s=wall_s), stdin)
+        return dataclasses.replace(ran, stderr=ran.stderr.replace(f"{folder}/".encode(), b""))
 
     if submission.problem.tests.kind != "stdio":
         return _run_once(start(b"", limits.wall_s), tests, limits)
@@ -131,6 +151,8 @@ def failed_assertion(ran: Ran, tests: AppendedTests) -> str:
 
 
 def _says_assertion_failed(line: str) -> bool:
+    if line.startswith(_RAISED):
+        return True
     before, found, after = line.lower().partition("assertion ")
     return bool(found) and "failed" in after
 

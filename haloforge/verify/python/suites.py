@@ -104,7 +104,7 @@ def run_split(solution: Zygote, judge: Zygote, trial: Trial) -> Outcome:
     try:
         with of_solution, of_judge:
             solving = solution.request({"mode": "serve", "code": trial.code}, limits, [of_solution.fileno()])
-            judging = judge.request(request, ours, [of_judge.fileno(), verdict_end])
+            judging = judge.request_judgement(request, ours, [of_judge.fileno(), verdict_end])
     except BoxFailed:
         os.close(verdict)
         raise
@@ -133,7 +133,8 @@ def run_joined(judge: Zygote, trial: Trial) -> Outcome:
     """Judge one solution in the process of its tests, because they need that; the verdict can be forged."""
     verdict, verdict_end = os.pipe()
     try:
-        judging = judge.request(_request(judge, trial) | {"code": trial.code}, trial.limits, [verdict_end])
+        request = {"mode": "joined", "suite": trial.suite.source, "code": trial.code, "stop": trial.stop}
+        judging = judge.request(request, trial.limits, [verdict_end])
     except BoxFailed:
         os.close(verdict)
         raise
@@ -232,7 +233,10 @@ def _status(
         return "output_limit", detail
     if end == "gone":
         killed_by_us = (
-            solution.signal == signal.SIGKILL and not solution.by_wall_clock and solution.cpu_s < limits.cpu_s
+            solution.signal == signal.SIGKILL
+            and not solution.by_wall_clock
+            and not solution.overfull
+            and solution.cpu_s < limits.cpu_s
         )
         return (None if killed_by_us else violent_end(solution, limits.cpu_s)) or ("exited_early", detail)
     if report["errors"]:

@@ -43,7 +43,7 @@ class Check:
 
 def examine() -> list[Check]:
     """Everything, in the order of the pipeline. Takes a few seconds: primitives are tried, not assumed."""
-    return [*_python(), *_machine(), *_compilers(), _sandbox(), _embedded(), _hub(), _browser()]
+    return [*_python(), *_machine(), *_compilers(), _interpreter(), sandbox_check(), _embedded(), _hub(), _browser()]
 
 
 def text(checks: list[Check]) -> str:
@@ -126,12 +126,22 @@ def _compilers() -> Iterator[Check]:
         yield Check("optional tools", "optional", f"not installed: {packages}", hint)
 
 
-def _sandbox() -> Check:
-    from haloforge.verify import isolation
+def _interpreter() -> Check:
+    from haloforge.verify import usual_packages
+
+    found = ", ".join(usual_packages()) or "no packages"
+    text = f"solutions in Python {platform.python_version()} import its library and {found}"
+    return Check("verifier.python", "ok", text, "verifier.python names a virtual environment with more")
+
+
+def sandbox_check() -> Check:
+    """The level of isolation that this machine holds, why no stronger one, and what is lost at it."""
+    from haloforge.verify import isolation, lost_at
 
     level = isolation()
     hint = "" if level.accepted else "model-written code is refused without --allow-unsafe: apt-get install bubblewrap"
-    return Check("sandbox", "ok" if level.accepted else "missing", f"{level.name}: {level.reason}", hint)
+    text = f"{level.name}: {level.reason}; lost at this level: {lost_at(level.name)}"
+    return Check("sandbox", "ok" if level.accepted else "missing", text, hint)
 
 
 def _embedded() -> Check:

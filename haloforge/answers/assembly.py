@@ -100,8 +100,17 @@ def _head(language: Language, name: str) -> str:
 
 def _begins(language: Language, name: str, text: str) -> bool:
     """Whether the text defines that function, and does not only call it."""
-    body = "" if language.definition else r"[^;{]*\{"
-    return re.search(_head(language, re.escape(name)) + body, text, re.MULTILINE) is not None
+    if language.definition:
+        return re.search(_head(language, re.escape(name)), text, re.MULTILINE) is not None
+    brace = semicolon = -1
+    for head in re.finditer(_head(language, re.escape(name)), text, re.MULTILINE):
+        if brace < head.end() and (brace := text.find("{", head.end())) < 0:
+            return False
+        if semicolon < head.end():
+            semicolon = text.find(";", head.end()) % (len(text) + 1)  # the end of the text where there is none
+        if brace < semicolon:
+            return True
+    return False
 
 
 def _helpers(language: Language, starter: str, text: str, name: str) -> list[str]:

@@ -37,6 +37,8 @@ class VerifySettings(Section):
     """custom only: you vouch that no solution can make the command pass it; RAFT leaves out verdicts without that."""
     accept_forgeable: bool = setting(False, advanced=True)
     """RAFT also trains on verdicts that a solution could forge, as those of compiled test programs; the run says so."""
+    python: str | None = setting(None, flag="verifier-python", advanced=True)
+    """Python in which solutions and tests run, such as a virtual environment with pandas; by default our own."""
     allow_unsafe: bool = setting(False, advanced=True)
     """Run model-written code even where this machine offers no sandbox."""
     _stops_at_first_failure: bool = PrivateAttr(default=False)
@@ -64,4 +66,6 @@ class VerifyConfig(StageConfig):
     """JSONL with task_id and completion or solution."""
     output: str = setting(kind="file", is_output=True)
     """JSONL to write: the input rows, with verdicts."""
+    ignore_unknown: bool = setting(False)
+    """Leave out samples whose task id no problem has, as those of another release, and say how many; else refuse."""
     verifier: VerifySettings = VerifySettings()

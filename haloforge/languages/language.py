@@ -88,7 +88,7 @@ LANGUAGES: dict[str, Language] = {
             line_comment="#",
             block_comment=("", ""),
             first_line=(
-                r"(def|class|async def|import|from|for|while|if|try|with)\b|@\w|[A-Za-z_][\w.\[\], ]*\s*=[^=]|print\("
+                r"(def|class|async def|import|from|for|while|if|try|with)\b|@\w|[A-Za-z_][\w.\[\],\s]*=[^=]|print\("
             ),
             editor="python",
             verifier="python",

@@ -17,7 +17,9 @@ from haloforge.verify import VerifySettings
 from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.compiled import Binaries
 from haloforge.verify.sandbox.levels import LEVELS
+from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.streams import run
+from haloforge.verify.sandbox.workspace import Places, Workspace
 from haloforge.verify.sandbox.zygote import Zygote
 from haloforge.verify.worker import Worker
 
@@ -39,11 +41,14 @@ def flaw(zygote: Zygote, code: str, dies: bool) -> str | None:
 
 def flaws(level: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
     """Names of the programs that one level did not contain, and why; all of them run in the same warm process."""
-    zygote = Zygote("solution", level)
+    scratch = Scratch()
+    place = Workspace(scratch.folder / "work", level) if level != "noopen" else None
+    zygote = Zygote("solution", level, Places(workspace=place))
     try:
         results = {name: flaw(zygote, code, "dies" in words) for name, (words, code) in programs.items()}
     finally:
         zygote.close()
+        scratch.remove()
     return {name: result for name, result in results.items() if result}
 
 

@@ -29,12 +29,14 @@ _ASSERT = Path(__file__).with_name("testify_assert.go")
 _ASSERT_PATH = "github.com/stretchr/testify/assert"
 _LIST_LIMIT_S = 600
 
-_SKIPPED = r"(?:\s|;|//[^\n]*(?:\n|$)|/\*.*?\*/)*"
+# Nothing here is read twice, however the text is broken: `*+` and `(?>` give nothing back, and what is opened and not
+# closed goes to the end.
+_SKIPPED = r"(?:\s|;|//[^\n]*(?:\n|$)|/\*(?>.*?\*/))*+"
 _PACKAGE = re.compile(rf"{_SKIPPED}package\s+(\w+)", re.DOTALL)
-_GROUP = r'\((?:\s|;|//[^\n]*\n|/\*.*?\*/|[\w.]+|"[^"\n]*"|`[^`\n]*`)*\)'
+_GROUP = r'\((?:\s|;|//[^\n]*\n|/\*(?>.*?\*/)|[\w.]+|"[^"\n]*"|`[^`\n]*`)*+\)'
 _IMPORT = re.compile(rf'{_SKIPPED}import\s*({_GROUP}|(?:[\w.]+\s+)?(?:"[^"\n]*"|`[^`\n]*`))', re.DOTALL)
-_SPECIFICATION = re.compile(r'//[^\n]*|/\*.*?\*/|(?:([\w.]+)\s+)?["`]([^"`\n]+)["`]', re.DOTALL)
-_NOT_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+_SPECIFICATION = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|(?:(?<![\w.])([\w.]++)\s++)?["`]([^"`\n]+)["`]', re.DOTALL)
+_NOT_CODE = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\\n])*+"?|`[^`]*+`?|\'(?:\\.|[^\'\\\n])*+\'?', re.DOTALL)
 _TEST = re.compile(r"^func\s+(Test(?![a-z])\w*)\s*\(\s*\w+\s+\*testing\.T\s*\)", re.MULTILINE)
 _HAS_MAIN = re.compile(r"^func\s+main\s*\(\s*\)", re.MULTILINE)
 

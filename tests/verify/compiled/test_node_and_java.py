@@ -87,7 +87,8 @@ const add = (text) => console.log(text.split(" ").map(Number).reduce((a, b) => a
         'require("readline").createInterface({ input: require("fs").createReadStream("/dev/stdin") }).on("line", add);',
         'import * as fs from "fs";\nadd(fs.readFileSync("/dev/stdin", "utf8"));',
         'import { readFileSync } from "node:fs";\nadd(readFileSync("/dev/stdin", "utf8"));',
-        'import readline from "readline";\nfor await (const l of readline.createInterface(process.stdin)) add(l);',
+        'import readline from "readline";\n'
+        "for await (const line of readline.createInterface(process.stdin)) add(line);",
     ],
 )
 def test_standard_input_is_read_in_every_way(code, verifier):

@@ -88,9 +88,9 @@ def _test_text(test: TestOutcome) -> str:
 
 
 def _reproducible(text: str, limit: int) -> str:
-    """Cut, without addresses, threads' numbers and folders' names, which differ in every run; of Go's stacks the places.
+    """Cut, without what differs in every run: addresses, threads' numbers, names of folders, Node's tables of its heap.
 
-    Node's tables of its heap are left out too.
+    Of Go's stacks the places are kept.
     """
     if not text:
         return text

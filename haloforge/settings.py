@@ -61,6 +61,10 @@ def _read_groups(value: Any) -> Any:
     return [group or {} for group in groups]
 
 
+_MOST_PATH_BYTES, _MOST_NAME_BYTES = 4095, 255
+"""Of a path and of each of its parts on Linux."""
+
+
 @dataclass(frozen=True)
 class OneOf:
     """A text out of the names of a registry, which is asked at each use: `Annotated[str, OneOf(verifiers)]`."""
@@ -118,6 +122,19 @@ class Section(BaseModel):
         return {key: {} if value is None and _is_group(cls, key) else value for key, value in data.items()}
 
 
+def _refuse_impossible_names(config: "StageConfig") -> None:
+    """Raises ConfigError for a name that no file can have: every look at it would raise something else."""
+    current = values(config)
+    for s in settings(type(config)):
+        text = current[s.path]
+        if not s.kind or not isinstance(text, str):
+            continue
+        if "\0" in text:
+            raise ConfigError(f"{s.path} holds a zero byte, which no name can")
+        if len(text.encode()) > _MOST_PATH_BYTES or any(len(n.encode()) > _MOST_NAME_BYTES for n in text.split("/")):
+            raise ConfigError(f"{s.path} is too long for a file name: {text[:40]}... has {len(text)} characters")
+
+
 def _is_group(cls: type[BaseModel], key: str) -> bool:
     field = cls.model_fields.get(key)
     return field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, Section)
@@ -141,10 +158,12 @@ class StageConfig(Section):
     def parse(cls, data: Mapping[str, Any], where: str = "") -> Self:
         """Validate nested plain data. Raises ConfigError that names every wrong key in one sentence."""
         try:
-            return cls.model_validate(cls.written_out(data))
+            config = cls.model_validate(cls.written_out(data))
         except ValidationError as e:
             problems = "; ".join(_explain(cls, error) for error in e.errors())
             raise ConfigError(f"{where}: {problems}" if where else problems) from e
+        _refuse_impossible_names(config)
+        return config
 
     @classmethod
     def written_out(cls, data: Mapping[str, Any]) -> dict[str, Any]:

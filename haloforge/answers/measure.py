@@ -5,10 +5,12 @@ The time is linear in the length of the code, of which at most `LENGTH_LIMIT` ch
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from haloforge.answers.blocks import NUMBER, TEXT, TYPES, Reading, Statement, read_blocks
+from haloforge.answers.top_level import OUTSIDE, is_definition
 from haloforge.languages import Language, language_of
 from haloforge.python_source import parse
 
@@ -28,7 +30,7 @@ _CONSTANTS = _words("true false nullptr NULL nil None EXIT_SUCCESS EXIT_FAILURE"
 _JUMPS = _words("goto break continue")
 _BRANCHES = _words("if for while switch match loop do select go defer throw") | _JUMPS
 _BEFORE_CALLS = _BRANCHES | _words("return else in case co_return new delete move range await not and or")
-_NOT_CALLED = _BEFORE_CALLS | TYPES | _PLACEHOLDERS | _words("sizeof catch func fn main decltype let")
+_NOT_CALLED = _BEFORE_CALLS | TYPES | _PLACEHOLDERS | _words("sizeof catch func fn function main decltype let")
 _DECLARES = _words("let const static type var use mod struct enum import fn func trait impl using")
 _STEPS = frozenset({"++", "--", "<-"})
 _NO_OPERANDS = TYPES | _PLACEHOLDERS | _WRAPPERS | _BRANCHES
@@ -50,6 +52,8 @@ class Substance:
 
     statements: int
     calls: int
+    outside: int = 0
+    """Of the statements, those outside of functions that run; only where a program needs no `main`."""
 
     @property
     def is_hollow(self) -> bool:
@@ -73,6 +77,8 @@ def defines(code: str, name: str, language: str) -> bool:
     if known.syntax == "python":
         tree = parse(code)
         return tree is not None and any(name in _bound_by(node) for node in ast.walk(tree))
+    if known.definition:
+        return re.search(known.definition.format(name=re.escape(name)), code, re.MULTILINE) is not None
     found = read_blocks(code, known)
     return name in found.functions | found.types
 
@@ -86,7 +92,13 @@ def _of_blocks(found: Reading, language: Language) -> Substance:
         busy = zip(found.statements, acts, calls, strict=True)
         idle = found.functions - {statement.function for statement, does, count in busy if does or count}
     calls = [sum(name not in idle for name in names) for names in called]
-    return Substance(sum(does or count > 0 for does, count in zip(acts, calls, strict=True)), sum(calls))
+    counts = [does or count > 0 for does, count in zip(acts, calls, strict=True)]
+    outside = sum(map(_runs_outside, found.statements, counts)) if language.runs_top_level else 0
+    return Substance(sum(counts), sum(calls), outside)
+
+
+def _runs_outside(statement: Statement, acts: bool) -> bool:
+    return acts and statement.function == OUTSIDE and not is_definition(statement.tokens)
 
 
 def _of_python(code: str) -> Substance:
@@ -243,6 +255,9 @@ def _called(tokens: Sequence[str], language: Language) -> list[str]:
         is_macro = has_keyword and place > 1 and tokens[place - 1] == "!" and tokens[place] in "(["  # of Rust
         name_place = place - 2 if is_macro else place - 1
         name = tokens[name_place]
+        if language.runs_top_level and tokens[place - 1 : place + 1] == [")", "("]:  # a function called at once
+            called.append("")
+            continue
         if not (is_macro or tokens[place] == "(") or not name.isidentifier() or name in _NOT_CALLED:
             continue
         before = tokens[name_place - 1] if name_place > 0 else ""

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from tiny import save_tiny_model
+from transformers import GPT2Config
 
 from haloforge.config import LoraSection, RaftTraining
 from haloforge.errors import ConfigError
-from haloforge.estimates import Device, check_fits, peak_line, sampling_need, shape_of, training_need
+from haloforge.estimates import Device, ModelShape, check_fits, peak_line, sampling_need, shape_of, training_need
 
 QWEN_7B = {
     "model_type": "qwen2",
@@ -87,3 +88,18 @@ def test_a_model_of_a_few_thousand_parameters_has_a_shape(tmp_path: Path) -> Non
 def test_a_config_that_cannot_be_read_has_no_shape(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.json").write_text(config)
     assert shape_of(str(tmp_path)) is None
+
+
+def test_a_model_whose_config_counts_layers_by_another_name_keeps_activations_of_every_layer(tmp_path: Path) -> None:
+    """GPT-2 calls them n_layer, and its linear layers are of a class of their own."""
+
+    def shape(layers: int) -> ModelShape:
+        folder = tmp_path / str(layers)
+        GPT2Config(n_layer=layers, n_embd=64, n_head=4, vocab_size=512).save_pretrained(folder)
+        found = shape_of(str(folder))
+        assert found is not None
+        return found
+
+    six, twelve = shape(6), shape(12)
+    assert twelve.linear_inputs_and_outputs == 12 * (64 + 192 + 64 + 64 + 64 + 256 + 256 + 64)
+    assert twelve.saved_per_token > 1.8 * six.saved_per_token > 0

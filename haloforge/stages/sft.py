@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haloforge.config import SftConfig
 from haloforge.errors import ConfigError, DataError
-from haloforge.estimates import Need
+from haloforge.estimates import Need, Span
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
 from haloforge.problems import TrainingRow, load_training_rows, read_manifest
@@ -113,9 +113,8 @@ def dry_run(config: SftConfig) -> list[str]:
 
 
 def _memory_need(config: SftConfig, rows: "Rows", room: Room) -> Need:
-    texts = (as_problem(row) for row in rows.train)
-    longest = max((tokens_of(p) for p in texts), default=0.0)
-    return room.training(config.training, config.lora, min(longest, config.data.max_seq_length))
+    tokens = [min(tokens_of(as_problem(row)), config.data.max_seq_length) for row in rows.train] or [0.0]
+    return room.training(config.training, config.lora, Span(int(min(tokens)), int(max(tokens))))
 
 
 class Rows(NamedTuple):

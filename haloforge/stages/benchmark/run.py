@@ -13,7 +13,7 @@ from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.memory import Room, longest_prompt, memory_text, watched_memory
+from haloforge.stages.shared.memory import Room, memory_text, row_span, watched_memory
 from haloforge.stages.shared.phases import Facts, measured, once
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.reproducibility import hold_settings
@@ -77,8 +77,8 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
 
 
 def _memory_need(config: BenchmarkConfig, problems: list[Problem], room: Room) -> Need:
-    longest = longest_prompt(problems) + config.generation.max_new_tokens
-    return room.sampling(longest, len(problems) * config.samples, config.generation.cache_memory)
+    span = row_span(problems, config.generation.max_new_tokens)
+    return room.sampling(span, len(problems) * config.samples, config.generation.cache_memory)
 
 
 def check_output(config: BenchmarkConfig) -> None:

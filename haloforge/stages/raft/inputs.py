@@ -13,7 +13,7 @@ from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.splits import Split, read_split
 from haloforge.stages.raft.training_set import check_replay_file
 from haloforge.stages.shared.forgeable import refuse_forgeable
-from haloforge.stages.shared.memory import Room, longest_prompt
+from haloforge.stages.shared.memory import Room, row_span
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.scores import untested_warning
@@ -59,11 +59,11 @@ def record_inputs(config: RaftConfig, report: Report, split: Split) -> None:
 def memory_needs(config: RaftConfig, split: Split, room: Room) -> tuple[Need, Need]:
     """What sampling and training need at their peaks."""
     sampling, problems = config.generation, [*split.train, *split.held_out]
-    longest = longest_prompt(problems) + sampling.max_new_tokens
+    span = row_span(problems, sampling.max_new_tokens)
     rows = max(len(split.train) * config.raft.samples_per_prompt, 1)
     return (
-        room.sampling(longest, rows, sampling.cache_memory, in_4bit=sampling.load_in_4bit),
-        room.training(config.training, config.lora, longest),
+        room.sampling(span, rows, sampling.cache_memory, in_4bit=sampling.load_in_4bit),
+        room.training(config.training, config.lora, span),
     )
 
 

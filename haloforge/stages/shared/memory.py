@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import Self
 
 from haloforge.config import LoraSection
-from haloforge.estimates import Device, ModelShape, Need, check_fits, peak_line, sampling_need, shape_of, training_need
+from haloforge.estimates import (
+    Device,
+    ModelShape,
+    Need,
+    Span,
+    caution,
+    check_fits,
+    highest,
+    peak_line,
+    sampling_need,
+    shape_of,
+    training_need,
+)
 from haloforge.records import Problem
 from haloforge.store import Report
 from haloforge.train import TrainingSettings
@@ -33,14 +45,13 @@ class Room:
         shape = shape_of(model)
         return None if shape is None else cls(shape, Device.here())
 
-    def sampling(self, row_tokens: float, rows: int, cache_gib: float | None, *, in_4bit: bool = False) -> Need:
+    def sampling(self, span: Span, rows: int, cache_gib: float | None, *, in_4bit: bool = False) -> Need:
         """The need of a phase that samples `rows` completions; a row is a prompt and its completion."""
-        tokens = int(row_tokens)
-        return sampling_need(self.shape, self.device, tokens, rows, cache_gib=cache_gib, in_4bit=in_4bit)
+        return sampling_need(self.shape, self.device, span, rows, cache_gib=cache_gib, in_4bit=in_4bit)
 
-    def training(self, settings: TrainingSettings, lora: LoraSection, longest: float) -> Need:
-        """The need of a training on rows of at most `longest` tokens."""
-        return training_need(self.shape, self.device, settings, lora, int(longest))
+    def training(self, settings: TrainingSettings, lora: LoraSection, span: Span) -> Need:
+        """The need of a training on rows of so many tokens."""
+        return training_need(self.shape, self.device, settings, lora, span)
 
 
 def _peak(device: Device) -> int:
@@ -53,9 +64,10 @@ def _peak(device: Device) -> int:
     return int(torch.cuda.max_memory_reserved())
 
 
-def longest_prompt(problems: Sequence[Problem]) -> float:
-    """Tokens of the longest prompt, about."""
-    return max((tokens_of(replace(problem, solution=None)) for problem in problems), default=TEMPLATE_TOKENS)
+def row_span(problems: Sequence[Problem], max_new_tokens: int) -> Span:
+    """Tokens of a prompt with its completion, about: of the shortest with one token, of the longest with all."""
+    prompts = [tokens_of(replace(problem, solution=None)) for problem in problems] or [TEMPLATE_TOKENS]
+    return Span(int(min(prompts)) + 1, int(max(prompts)) + max_new_tokens)
 
 
 def tokens_of(problem: Problem) -> float:
@@ -88,6 +100,8 @@ def watched_memory(report: Report, model: str, needs_in: NeedsIn) -> Iterator[No
         return
     needs = needs_in(room)
     check_fits(needs, room.device)
+    if said := caution(needs, room.device):
+        report.log(f"memory: {highest(needs).text()}, of {room.device.total / 2**30:.1f} GiB; {said}")
     yield
-    peak, estimated = _peak(room.device) / 2**30, max(need.total for need in needs) / 2**30
+    peak, estimated = _peak(room.device) / 2**30, highest(needs).total / 2**30
     report.log(f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})")

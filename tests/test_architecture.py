@@ -18,7 +18,7 @@ LAYERS = [
     ["files"],
     ["settings"],
     ["config"],
-    ["cores"],
+    ["cores", "children"],
     ["statistics"],
     ["problems"],
     ["answers"],

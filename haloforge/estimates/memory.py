@@ -11,7 +11,7 @@ from typing import NamedTuple
 from haloforge.config import LoraSection
 from haloforge.errors import ConfigError
 from haloforge.estimates.shape import ModelShape
-from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit
+from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit, slots_within
 from haloforge.train import TrainingSettings
 from haloforge.train.micro_batches import TOKENS_AT_A_TIME
 
@@ -99,7 +99,7 @@ def sampling_need(
     """
     weights = _weights(shape, device, in_4bit)
     slots = min(SLOTS["cpu" if device.is_cpu else "cuda"], rows)
-    budget = budget_bytes(device.total, weights, CPU_SHARE if device.is_cpu else GPU_SHARE, cache_gib)
+    budget = _cache_budget(device, weights, cache_gib)
     of_token = shape.cache_per_token * device.weight_bytes
     cache = min(budget, slots * span.longest * of_token)
     packed = (shape.parameters - shape.embedding) * device.weight_bytes if device.is_cpu else 0
@@ -112,6 +112,14 @@ def sampling_need(
     )
     remedy = "take a smaller model" if loading else "lower generation.cache_memory or take a smaller model"
     return Need("sampling", parts, libraries + weights + max(packed, span.shortest * of_token), remedy)
+
+
+def slots_for(shape: ModelShape, device: Device, width: int, cache_gib: float | None) -> int:
+    """How many completions are open at once, when the widest may have `width` tokens with its prompt."""
+    most = SLOTS["cpu" if device.is_cpu else "cuda"]
+    of_slot = width * shape.cache_per_token * device.weight_bytes
+    weights = shape.parameters * device.weight_bytes
+    return min(most, slots_within(_cache_budget(device, weights, cache_gib), of_slot))
 
 
 def training_need(shape: ModelShape, device: Device, settings: TrainingSettings, lora: LoraSection, span: Span) -> Need:
@@ -171,6 +179,10 @@ def _of_tokens(
         saved = saved / shape.layers + shape.layers * shape.hidden
     logits = tokens * shape.vocabulary * 4 if device.is_cpu else 0  # on a GPU the head is fused with the loss
     return ("activations", int(tokens * saved * device.weight_bytes)), ("logits", logits)
+
+
+def _cache_budget(device: Device, weights: int, cache_gib: float | None) -> int:
+    return budget_bytes(device.total, weights, CPU_SHARE if device.is_cpu else GPU_SHARE, cache_gib)
 
 
 def _weights(shape: ModelShape, device: Device, in_4bit: bool) -> int:

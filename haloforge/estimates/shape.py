@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ def shape_of(name: str) -> ModelShape | None:
 def _shape_in(folder: str) -> ModelShape:
     from transformers import AutoConfig
 
+    warnings.simplefilter("ignore", FutureWarning)  # of transformers to PEFT
     config = AutoConfig.from_pretrained(folder)
     model, text = without_weights(config), config.get_text_config()
     two, four = (_saved(config, layers) for layers in (2, 4))

@@ -1,7 +1,6 @@
 """What the stages ask of the estimate of memory: the needs of their phases, refused or told before anything starts."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -18,6 +17,7 @@ from haloforge.estimates import (
     peak_line,
     sampling_need,
     shape_of,
+    slots_for,
     training_need,
 )
 from haloforge.records import Problem
@@ -48,6 +48,10 @@ class Room:
     def sampling(self, span: Span, rows: int, cache_gib: float | None, *, in_4bit: bool = False) -> Need:
         """The need of a phase that samples `rows` completions; a row is a prompt and its completion."""
         return sampling_need(self.shape, self.device, span, rows, cache_gib=cache_gib, in_4bit=in_4bit)
+
+    def slots(self, width: int, cache_gib: float | None) -> int:
+        """How many completions of at most `width` tokens, prompts included, are sampled at once."""
+        return slots_for(self.shape, self.device, width, cache_gib)
 
     def training(self, settings: TrainingSettings, lora: LoraSection, span: Span) -> Need:
         """The need of a training on rows of so many tokens."""
@@ -91,17 +95,16 @@ def memory_text(model: str, needs_in: NeedsIn) -> str:
     return peak_line(needs, room.device)
 
 
-@contextmanager
-def watched_memory(report: Report, model: str, needs_in: NeedsIn) -> Iterator[None]:
-    """Refuse what cannot fit, with ConfigError; when the block ended well, log how far off the estimate was."""
-    room = Room.of(model)
-    if room is None:
-        yield
-        return
+def checked_needs(report: Report, room: Room, needs_in: NeedsIn) -> Sequence[Need]:
+    """What a run needs; a caution goes to its log. Raises ConfigError when it is more than there is."""
     needs = needs_in(room)
     check_fits(needs, room.device)
     if said := caution(needs, room.device):
         report.log(f"memory: {highest(needs).text()}, of {room.device.total / 2**30:.1f} GiB; {said}")
-    yield
-    peak, estimated = _peak(room.device) / 2**30, highest(needs).total / 2**30
-    report.log(f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})")
+    return needs
+
+
+def measured_line(needs: Sequence[Need], device: Device) -> str:
+    """How far off the estimate was, when the work is done."""
+    peak, estimated = _peak(device) / 2**30, highest(needs).total / 2**30
+    return f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})"

@@ -20,7 +20,6 @@ from haloforge.estimates import (
     verified_seconds,
 )
 from haloforge.generate import HALO, PromptProtocol, render
-from haloforge.generate.prefill import common_prefix
 from haloforge.problems import TrainingRow
 from haloforge.records import Problem
 from haloforge.stages.shared.earlier import Earlier, assumed_tokens
@@ -107,6 +106,8 @@ class Pace:
 
     def _prompts(self, problems: Sequence[Problem], protocol: PromptProtocol) -> tuple[list[int], int]:
         """Tokens of every prompt, and of all that are run: their common beginning is run once."""
+        from haloforge.generate.prefill import common_prefix
+
         read = spread(problems, _MOST_READ)
         ids = [render(self.tokenizer, problem, protocol) for problem in read]
         beginning = len(common_prefix(ids)) if len(ids) > 1 else 0

@@ -54,7 +54,9 @@ def _times(config: RaftConfig, split: Split, pace: Pace) -> list[PhaseTime]:
         if split.held_out:
             n = config.evaluation.samples_per_prompt
             tried = pace.sampled(split.held_out, n, config.generation, config.verifier, loads=True)
-            phases.append(PhaseTime("evaluate", cycle, {"evaluation": sum(tried.values())}))
+            phases.append(
+                PhaseTime("evaluate", cycle, {"evaluation": tried["sampling"], "verification": tried["verification"]})
+            )
             is_loaded = True
     return phases
 

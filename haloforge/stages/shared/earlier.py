@@ -1,8 +1,10 @@
 """What an earlier run of the same model on this machine tells a new one: how long its completions were, how fast."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from statistics import NormalDist
 
 from haloforge.errors import ModelError
 from haloforge.models import resolve
@@ -11,7 +13,8 @@ from haloforge.store import Store, home
 
 _MOST_SAMPLES = 2000
 """So many completions tell how long they are."""
-_FALLBACK_LENGTHS = 64
+_ASSUMED_LENGTHS = 64
+_USUAL_TOKENS, _SIGMA = 200, 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,10 @@ class Earlier:
 
 
 def assumed_tokens(limit: int) -> list[int]:
-    """Where no earlier run tells: completions of every length up to the limit, half of it on average."""
-    return [max(1, round(limit * (place + 0.5) / _FALLBACK_LENGTHS)) for place in range(_FALLBACK_LENGTHS)]
+    """Where no earlier run tells: lengths of answers to small problems, lognormal, 200 tokens on average before a cut."""
+    spread = math.log(_USUAL_TOKENS) - _SIGMA**2 / 2
+    shares = ((place + 0.5) / _ASSUMED_LENGTHS for place in range(_ASSUMED_LENGTHS))
+    return [min(limit, max(1, round(math.exp(NormalDist(spread, _SIGMA).inv_cdf(share))))) for share in shares]
 
 
 def earlier_run(model: str, *, but: str = "") -> Earlier | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from haloforge.errors import ForgeError
-from haloforge.estimates import Adapting, PhaseTime, calibrated, duration, time_text
+from haloforge.estimates import Adapting, PhaseTime, calibrated, duration, highest, time_text
 from haloforge.models import config_folder, load_tokenizer
 from haloforge.stages.shared.earlier import earlier_run
-from haloforge.stages.shared.memory import NeedsIn, Room, checked_needs, measured_line, memory_text
+from haloforge.stages.shared.memory import NeedsIn, Room, checked_needs, measured_line, memory_text, peak
 from haloforge.stages.shared.pace import Pace
 from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report
@@ -49,6 +49,44 @@ class Forecast(NamedTuple):
         return "; ".join([time_text(self.wall), *self.assumed])
 
 
+class _Outcome(NamedTuple):
+    """The phases that were done without a break: what they took and what was expected, by the clock and in CPU time.
+
+    The verifier's processes are not in the CPU time of a phase.
+    """
+
+    seconds: float
+    estimated: float
+    cpu: float
+    estimated_cpu: float
+
+    @classmethod
+    def of(cls, report: Report, expected: Forecast) -> "_Outcome | None":
+        """None where nothing was expected, or nothing was done from its beginning to its end."""
+        sums = [0.0] * 4
+        for wall, cpu in zip(expected.wall, expected.cpu, strict=True):
+            record = recorded(report.store, report.run_id, wall.cycle, wall.phase)
+            if record and not record.cost.is_resumed:
+                own_cpu = cpu.total - cpu.parts.get("verification", 0.0)
+                found = (record.cost.seconds, wall.total, record.cost.cpu_s or 0.0, own_cpu)
+                sums = [total + more for total, more in zip(sums, found, strict=True)]
+        return cls(*sums) if sums[0] else None
+
+    def line(self) -> str:
+        """For the log."""
+        off = self.estimated / self.seconds - 1
+        return f"time: {duration(self.seconds)}, {duration(self.estimated)} estimated ({off:+.0%})"
+
+    def values(self) -> dict[str, float]:
+        """For the records."""
+        return {
+            "seconds": self.seconds,
+            "estimated_seconds": self.estimated,
+            "cpu_s": self.cpu,
+            "estimated_cpu_s": self.estimated_cpu,
+        }
+
+
 def memory_and_time(plan: Plan) -> tuple[str, str]:
     """For the dry run. Raises ConfigError where the plan needs more memory than there is."""
     memory = memory_text(plan.model, plan.needs_in)
@@ -74,10 +112,13 @@ def watched(report: Report, plan: Plan) -> Iterator[None]:
     needs = checked_needs(report, room, plan.needs_in) if room else ()
     expected = forecast(plan, but=report.run_id)
     yield
+    found = _Outcome.of(report, expected)
     if room:
         report.log(measured_line(needs, room.device))
-    if line := _time_line(report, expected.wall):
-        report.log(line)
+        values = {"peak_gib": peak(room.device) / 2**30, "estimated_peak_gib": highest(needs).total / 2**30}
+        report.metric("estimate", 0, values | (found.values() if found else {}))
+    if found:
+        report.log(found.line())
 
 
 def _forecast(plan: Plan, but: str) -> Forecast:
@@ -102,13 +143,3 @@ def _unmeasured(plan: Plan, but: str) -> str:
     speed = earlier and earlier.tokens_per_s
     why = "not known: how fast it samples is measured only for models that run in the engine's slots"
     return why + (f"; in run {earlier.run} it sampled {speed:.0f} tokens per second" if earlier and speed else "")
-
-
-def _time_line(report: Report, expected: Sequence[PhaseTime]) -> str:
-    """Over the phases that were done without a break; empty where there is none."""
-    pairs = [(recorded(report.store, report.run_id, phase.cycle, phase.phase), phase.total) for phase in expected]
-    whole = [(record.cost.seconds, seconds) for record, seconds in pairs if record and not record.cost.is_resumed]
-    took, estimated = (sum(pair[place] for pair in whole) for place in (0, 1))
-    if not took:
-        return ""
-    return f"time: {duration(took)}, {duration(estimated)} estimated ({estimated / took - 1:+.0%})"

@@ -58,7 +58,7 @@ class Room:
         return training_need(self.shape, self.device, settings, lora, span)
 
 
-def _peak(device: Device) -> int:
+def peak(device: Device) -> int:
     """Bytes that this process has held at most."""
     if device.is_cpu:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -106,5 +106,5 @@ def checked_needs(report: Report, room: Room, needs_in: NeedsIn) -> Sequence[Nee
 
 def measured_line(needs: Sequence[Need], device: Device) -> str:
     """How far off the estimate was, when the work is done."""
-    peak, estimated = _peak(device) / 2**30, highest(needs).total / 2**30
-    return f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})"
+    most, estimated = peak(device) / 2**30, highest(needs).total / 2**30
+    return f"memory: {most:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / most - 1:+.0%})"

@@ -88,7 +88,7 @@ class Pace:
         """Tokens of completions as they may come; in words among what is assumed."""
         found = self.earlier.completion_tokens(limit) if self.earlier else assumed_tokens(limit)
         mean = sum(found) / len(found)
-        source = f"as in run {self.earlier.run}" if self.earlier else "half of the limit, as no earlier run tells"
+        source = f"as in run {self.earlier.run}" if self.earlier else "assumed, as no earlier run tells"
         self.assumed[f"completions of {mean:.0f} tokens on average, {source}"] = None
         return found
 

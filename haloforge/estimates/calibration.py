@@ -49,10 +49,10 @@ class Calibration(NamedTuple):
     cpu: Rates
 
 
-def calibrated(folder: Path, *, sampling: bool, adapting: Adapting | None) -> Calibration:
+def calibrated(folder: Path, *, sampling: bool, adapting: Adapting | None, measures: bool = True) -> Calibration:
     """The rates that are asked for, of the full model in a folder; None in them is what cannot be measured.
 
-    Takes some seconds, in a process of its own, where they are not in the cache.
+    Takes some seconds, in a process of its own, where they are not in the cache; unless it `measures`, those are None.
     """
     asked: dict[str, Any] = {"sampling": {}} if sampling else {}
     if adapting:
@@ -61,7 +61,7 @@ def calibrated(folder: Path, *, sampling: bool, adapting: Adapting | None) -> Ca
     files = {kind: cache_file(kind, config, details) for kind, details in asked.items()}
     found = {kind: _read(file) for kind, file in files.items() if file.is_file()}
     missing = {kind: details for kind, details in asked.items() if kind not in found}
-    if missing:
+    if missing and measures:
         measured = _measured(folder, missing)
         found |= measured
         for kind, rates in measured.items():

@@ -33,7 +33,7 @@ class Earlier:
 
 
 def assumed_tokens(limit: int) -> list[int]:
-    """Where no earlier run tells: lengths of answers to small problems, lognormal, 200 tokens on average before a cut."""
+    """Where no earlier run tells: lengths as of answers to small problems, lognormal, 200 tokens on average, cut."""
     spread = math.log(_USUAL_TOKENS) - _SIGMA**2 / 2
     shares = ((place + 0.5) / _ASSUMED_LENGTHS for place in range(_ASSUMED_LENGTHS))
     return [min(limit, max(1, round(math.exp(NormalDist(spread, _SIGMA).inv_cdf(share))))) for share in shares]

@@ -38,12 +38,13 @@ _MOST_READ = 1000
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Rates of a model in one kind of seconds, and what is known of its completions; `assumed` collects, in words,
-    what the seconds rest on."""
+    what the seconds rest on. Unless it `measures`, verdicts are timed only where they were before."""
 
     rates: Rates
     room: Room
     tokenizer: "PreTrainedTokenizerBase"
     earlier: Earlier | None
+    measures: bool = True
     assumed: dict[str, None] = field(default_factory=dict)
 
     @property
@@ -115,7 +116,7 @@ class Pace:
         return lengths, sum(lengths) - beginning * max(0, len(lengths) - 1)
 
     def _verdict(self, problems: Sequence[Problem], verifier: VerifySettings) -> float:
-        seconds = verdict_seconds(problems, verifier)
+        seconds = verdict_seconds(problems, verifier, measures=self.measures)
         if seconds is None:
             self.assumed["verification not counted, as no problem has a solution to try it with"] = None
         return seconds or 0.0

@@ -16,8 +16,11 @@ _TRIED = 5
 """Problems whose solutions are tried, evenly spread; one more warms the verifier up."""
 
 
-def verdict_seconds(problems: Sequence[Problem], settings: VerifySettings) -> float | None:
-    """The median, on one core. None where no problem has a solution to try, or nothing can be judged here."""
+def verdict_seconds(problems: Sequence[Problem], settings: VerifySettings, *, measures: bool) -> float | None:
+    """The median, on one core. None where no problem has a solution to try, or nothing can be judged here.
+
+    Measured once and then read from the user's cache folder; None where it is not there, unless this `measures`.
+    """
     solved = [problem for problem in problems if problem.solution]
     tried = [solved[len(solved) * place // _TRIED] for place in range(min(_TRIED, len(solved)))]
     if not tried:
@@ -25,6 +28,8 @@ def verdict_seconds(problems: Sequence[Problem], settings: VerifySettings) -> fl
     file = cache_file("verdicts", settings.model_dump(mode="json"), [problem.to_json() for problem in tried])
     if file.is_file():
         return float(json.loads(read_text(file)))
+    if not measures:
+        return None
     try:
         seconds = _measured(tried, settings)
         file.parent.mkdir(parents=True, exist_ok=True)

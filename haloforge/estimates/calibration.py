@@ -81,16 +81,18 @@ def cache_file(*key: Any) -> Path:
 
 
 def _measured(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Null for every kind where the measurement fails: a model may be too large for it."""
+    """Null for every kind where the measurement fails, and is not tried again; nothing where it was killed."""
     command = [*python_module("haloforge.estimates.measure"), str(folder.absolute()), json.dumps(asked)]
     try:
         done = subprocess.run(
             command, env=own_environment(), capture_output=True, text=True, timeout=LIMIT_S, check=True
         )
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
-        said = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-        _log.info("how fast the model in %s is could not be measured: %s", folder, (said or "").strip()[-500:])
+    except subprocess.CalledProcessError as error:
+        _log.info("how fast the model in %s is cannot be measured: %s", folder, error.stderr.strip()[-500:])
+        return dict.fromkeys(asked) if error.returncode > 0 else {}
+    except (subprocess.TimeoutExpired, OSError, ValueError, IndexError) as error:
+        _log.info("how fast the model in %s is was not measured: %s", folder, error)
         return {}
     return found
 

@@ -14,6 +14,7 @@ from haloforge.generate.decoding import Decoder, Ending, Prompt, Row, pick
 from haloforge.generate.packing import pack_for_good
 from haloforge.generate.prefill import prefilled
 from haloforge.generate.slots import fits, run_slots
+from haloforge.models import without_weights
 
 _NEAR, _FAR = 32, 512
 """Tokens of the prompt of short rows, and of long ones."""
@@ -29,10 +30,10 @@ temperature they are as peaked."""
 
 def measure_sampling(config: PretrainedConfig, device: torch.device) -> Measured[SamplingRates] | None:
     """None for a model that does not run in slots. Takes some seconds."""
+    if not fits(without_weights(config)):
+        return None
     dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     probe = probe_of(config, device, dtype, _MOST_LAYERS)
-    if not fits(probe.shallow):
-        return None
     most = SLOTS[device.type]
     for model in (probe.shallow, probe.deep):
         pack_for_good(model)

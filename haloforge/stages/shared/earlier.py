@@ -9,7 +9,7 @@ from statistics import NormalDist
 from haloforge.errors import ModelError
 from haloforge.models import resolve
 from haloforge.records import Run
-from haloforge.store import Store, home
+from haloforge.store import Report, Store, home
 
 _MOST_SAMPLES = 2000
 """So many completions tell how long they are."""
@@ -39,15 +39,18 @@ def assumed_tokens(limit: int) -> list[int]:
     return [min(limit, max(1, round(math.exp(NormalDist(spread, _SIGMA).inv_cdf(share))))) for share in shares]
 
 
-def earlier_run(model: str, *, but: str = "") -> Earlier | None:
+def earlier_run(model: str, asking: Report | None) -> Earlier | None:
     """Of the newest run that sampled from this very model, else of one with the same base model. None: there is none.
 
-    `but` is the run that asks.
+    `asking` is the run that asks, which is no earlier one.
     """
+    if asking:
+        found = _newest(asking.store, model, asking.run_id)
+        return _told_by(asking.store, found) if found else None
     if not (home() / "haloforge.db").is_file():
         return None
     with Store() as store:
-        found = _newest(store, model, but)
+        found = _newest(store, model, "")
         return _told_by(store, found) if found else None
 
 

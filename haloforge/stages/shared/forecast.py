@@ -93,7 +93,7 @@ def memory_and_time(plan: Plan) -> tuple[str, str]:
     return memory, forecast(plan).text()
 
 
-def forecast(plan: Plan, *, run: str = "") -> Forecast:
+def forecast(plan: Plan, run: Report | None = None) -> Forecast:
     """How long the plan takes, by a measurement of some seconds the first time. Never raises.
 
     Where it is `run` itself that asks, nothing is measured: what the dry run before it has measured is there.
@@ -110,7 +110,7 @@ def watched(report: Report, plan: Plan) -> Iterator[None]:
     """Refuse what cannot fit, with ConfigError; when the block ended well, log how far off the estimates were."""
     room = Room.of(plan.model)
     needs = checked_needs(report, room, plan.needs_in) if room else ()
-    expected = forecast(plan, run=report.run_id)
+    expected = forecast(plan, report)
     yield
     found = _Outcome.of(report, expected)
     if room:
@@ -121,25 +121,25 @@ def watched(report: Report, plan: Plan) -> Iterator[None]:
         report.log(found.line())
 
 
-def _forecast(plan: Plan, run: str) -> Forecast:
+def _forecast(plan: Plan, run: Report | None) -> Forecast:
     room, folder = Room.of(plan.model), config_folder(plan.model)
     if room is None or folder is None:
         return Forecast((), (), (), _NOT_HERE)
     if plan.in_4bit:
         return Forecast((), (), (), "not known: how fast a model in 4 bits is, is not measured")
-    rates = calibrated(folder, sampling=plan.samples, adapting=plan.adapting, measures=not run)
+    rates = calibrated(folder, sampling=plan.samples, adapting=plan.adapting, measures=run is None)
     if plan.samples and rates.wall.sampling is None:
         return Forecast((), (), (), _unmeasured(plan, run))
     if plan.adapting and rates.wall.training is None:
         return Forecast((), (), (), "not known: how fast this model trains could not be measured")
-    tokenizer, earlier = load_tokenizer(str(folder)), earlier_run(plan.model, but=run)
-    paces = [Pace(each, room, tokenizer, earlier, measures=not run) for each in rates]
+    tokenizer, earlier = load_tokenizer(str(folder)), earlier_run(plan.model, run)
+    paces = [Pace(each, room, tokenizer, earlier, measures=run is None) for each in rates]
     wall, cpu = (plan.times_in(pace) for pace in paces)
     return Forecast(wall, cpu, list(paces[0].assumed))
 
 
-def _unmeasured(plan: Plan, run: str) -> str:
-    earlier = earlier_run(plan.model, but=run)
+def _unmeasured(plan: Plan, run: Report | None) -> str:
+    earlier = earlier_run(plan.model, run)
     speed = earlier and earlier.tokens_per_s
     why = "not known: how fast it samples is measured only for models that run in the engine's slots"
     return why + (f"; in run {earlier.run} it sampled {speed:.0f} tokens per second" if earlier and speed else "")

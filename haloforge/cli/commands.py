@@ -34,7 +34,7 @@ def stage(args: argparse.Namespace) -> int:
     with Store() as store:
         run = _resumed(store, config) if args.resume else None
         if run is None:
-            stages.load(args.stage).dry_run(config)  # wrong inputs are refused before a run exists
+            stages.load(args.stage).check(config)  # wrong inputs are refused before a run exists
             run = jobs.submit(store, config, name=args.name)
         code = watch.execute(store, run, detach=args.detach, out=sys.stderr if args.json else sys.stdout)
         if args.json:

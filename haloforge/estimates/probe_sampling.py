@@ -18,7 +18,7 @@ from haloforge.models import without_weights
 
 _NEAR, _FAR = 32, 512
 """Tokens of the prompt of short rows, and of long ones."""
-_STEPS = 4
+_STEPS = 2
 _MOST_LAYERS = 7
 """A step of few layers costs little, and much of it is the head's and the sampler's."""
 _PASSES = {"cpu": (64, 512), "cuda": (256, 4096)}

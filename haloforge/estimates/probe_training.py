@@ -18,7 +18,7 @@ from haloforge.train.fitting import trainer_arguments
 from haloforge.train.precision import Device, precision
 from haloforge.train.trainer import Collator, ForgeTrainer
 
-_MOST_LAYERS = 4
+_MOST_LAYERS = 3
 _PARTS = {"cpu": (32, 256, 512), "cuda": (256, 1024, 4096)}
 """Tokens of a part. On a CPU a part has at most 256, unless a row has more."""
 _FEWEST = 8

@@ -88,7 +88,7 @@ def check_output(config: SftConfig) -> None:
     refuse_taken(Path(config.output_dir) / FINAL_MODEL, "", overwrite=config.overwrite)
 
 
-def dry_run(config: SftConfig) -> list[str]:
+def dry_run(config: SftConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     target = Path(config.output_dir) / FINAL_MODEL
     refuse_unsupported(config.model.name, config.training, config.lora)
@@ -98,7 +98,7 @@ def dry_run(config: SftConfig) -> list[str]:
     is_small = len(rows.train) <= _MAX_COMPARED_IN_DRY_RUN
     steps = optimizer_steps(sum(rows.counts), config.training)
     longest = config.data.max_seq_length
-    memory, time = memory_and_time(_plan(config, rows, config.model.name))
+    memory, time = memory_and_time(_plan(config, rows, config.model.name), measures=measures)
     return [
         f"model    {_start_text(config.model.name)}",
         *_data_lines(rows),

@@ -58,14 +58,14 @@ def run(config: BenchmarkConfig, report: Report) -> None:
     report.log(summary(result))
 
 
-def dry_run(config: BenchmarkConfig) -> list[str]:
+def dry_run(config: BenchmarkConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     check_output(config)
     problems = _problems(config)
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
     work, untested = _work(config, problems), untested_share(problems, config.verifier)
-    memory, time = memory_and_time(_plan(config, problems, config.model))
+    memory, time = memory_and_time(_plan(config, problems, config.model), measures=measures)
     return [
         model_line(config.model),
         f"problems  {problems_text(problems)} from {config.prompts}",

@@ -26,10 +26,10 @@ Key = tuple[str, int]
 """Task id and index of an answer."""
 
 
-def dry_run(config: GenerateConfig) -> list[str]:
+def dry_run(config: GenerateConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it; asks no server and loads no model."""
     if config.verify:
-        return verified.dry_run(config)
+        return verified.dry_run(config, measures=measures)
     problems = read_prompts(config.prompts)
     done = answered(config, problems)
     wanted = len(problems) * config.samples
@@ -38,7 +38,7 @@ def dry_run(config: GenerateConfig) -> list[str]:
         asked_text(config),
         f"{len(done):,} of {wanted:,} answers are in {config.output} already; {wanted - len(done):,} to go",
         f"append them to {config.output} and write {manifest_path(config.output)}",
-        *(estimate_lines(config, problems, wanted - len(done)) if len(done) < wanted else []),
+        *(estimate_lines(config, problems, wanted - len(done), measures=measures) if len(done) < wanted else []),
     ]
 
 

@@ -13,11 +13,11 @@ from haloforge.stages.shared.pace import Pace
 from haloforge.store import Report
 
 
-def estimate_lines(config: GenerateConfig, problems: Sequence[Problem], to_go: int) -> list[str]:
+def estimate_lines(config: GenerateConfig, problems: Sequence[Problem], to_go: int, *, measures: bool) -> list[str]:
     """For the dry run, when so many answers are missing; none for a server. Raises ConfigError for what cannot fit."""
     if config.backend != "local":
         return []
-    memory, time = memory_and_time(_plan(config, problems, to_go))
+    memory, time = memory_and_time(_plan(config, problems, to_go), measures=measures)
     return [f"memory: {memory}", f"time: {time}"]
 
 

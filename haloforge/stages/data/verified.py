@@ -36,7 +36,7 @@ _WRITE = "write"
 _WHO = "data generate --verify"
 
 
-def dry_run(config: GenerateConfig) -> list[str]:
+def dry_run(config: GenerateConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it; asks no server and loads no model."""
     refuse_taken_answers(config)
     problems = _problems(config)
@@ -49,7 +49,7 @@ def dry_run(config: GenerateConfig) -> list[str]:
         asked_text(config),
         f"verify all {len(problems) * config.samples:,} and write those that pass, each program once, to "
         f"{config.output} and {manifest_path(config.output)}; the others stay in the run's records",
-        *estimate_lines(config, problems, len(problems) * config.samples),
+        *estimate_lines(config, problems, len(problems) * config.samples, measures=measures),
     ]
 
 

@@ -19,7 +19,7 @@ def check_output(config: RaftConfig) -> None:
         refuse_taken_output(seed_config, "")
 
 
-def dry_run(config: RaftConfig) -> list[str]:
+def dry_run(config: RaftConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     split = checked_split(config)
     loop, train, held_out, seeds = config.raft, split.train, split.held_out, len(configs_of(config))
@@ -27,7 +27,7 @@ def dry_run(config: RaftConfig) -> list[str]:
     sampled = [len(train) * config.of_cycle(cycle).raft.samples_per_prompt for cycle in cycles]
     kept = [len(train) * most_of_a_problem(config, cycle) for cycle in cycles]
     evaluated = len(held_out) * config.evaluation.samples_per_prompt
-    memory, time = memory_and_time(plan_of(config, split, config.sft_checkpoint))
+    memory, time = memory_and_time(plan_of(config, split, config.sft_checkpoint), measures=measures)
     left_out = f"; {split.left_out} left out, as their families are held out" if split.left_out else ""
     return [
         model_line(config.sft_checkpoint),

@@ -87,19 +87,19 @@ class _Outcome(NamedTuple):
         }
 
 
-def memory_and_time(plan: Plan) -> tuple[str, str]:
+def memory_and_time(plan: Plan, *, measures: bool) -> tuple[str, str]:
     """For the dry run. Raises ConfigError where the plan needs more memory than there is."""
     memory = memory_text(plan.model, plan.needs_in)
-    return memory, forecast(plan).text()
+    return memory, forecast(plan, measures=measures).text()
 
 
-def forecast(plan: Plan, run: Report | None = None) -> Forecast:
-    """How long the plan takes, by a measurement of some seconds the first time. Never raises.
+def forecast(plan: Plan, run: Report | None = None, *, measures: bool = True) -> Forecast:
+    """How long the plan takes; `run` is the run that asks. Never raises.
 
-    Where it is `run` itself that asks, nothing is measured: what the dry run before it has measured is there.
+    By a measurement of some seconds, which is kept for the next time; unless this `measures`, it must be there already.
     """
     try:
-        return _forecast(plan, run)
+        return _forecast(plan, run, measures)
     except (ForgeError, OSError, ValueError, KeyError, TypeError) as error:
         _log.info("the time of a run of %s cannot be estimated: %s", plan.model, error)
         return Forecast((), (), (), f"not known: {error}")
@@ -110,7 +110,7 @@ def watched(report: Report, plan: Plan) -> Iterator[None]:
     """Refuse what cannot fit, with ConfigError; when the block ended well, log how far off the estimates were."""
     room = Room.of(plan.model)
     needs = checked_needs(report, room, plan.needs_in) if room else ()
-    expected = forecast(plan, report)
+    expected = forecast(plan, report, measures=False)
     yield
     found = _Outcome.of(report, expected)
     if room:
@@ -121,19 +121,19 @@ def watched(report: Report, plan: Plan) -> Iterator[None]:
         report.log(found.line())
 
 
-def _forecast(plan: Plan, run: Report | None) -> Forecast:
+def _forecast(plan: Plan, run: Report | None, measures: bool) -> Forecast:
     room, folder = Room.of(plan.model), config_folder(plan.model)
     if room is None or folder is None:
         return Forecast((), (), (), _NOT_HERE)
     if plan.in_4bit:
         return Forecast((), (), (), "not known: how fast a model in 4 bits is, is not measured")
-    rates = calibrated(folder, sampling=plan.samples, adapting=plan.adapting, measures=run is None)
+    rates = calibrated(folder, sampling=plan.samples, adapting=plan.adapting, measures=measures)
     if plan.samples and rates.wall.sampling is None:
         return Forecast((), (), (), _unmeasured(plan, run))
     if plan.adapting and rates.wall.training is None:
         return Forecast((), (), (), "not known: how fast this model trains could not be measured")
     tokenizer, earlier = load_tokenizer(str(folder)), earlier_run(plan.model, run)
-    paces = [Pace(each, room, tokenizer, earlier, measures=run is None) for each in rates]
+    paces = [Pace(each, room, tokenizer, earlier, measures=measures) for each in rates]
     wall, cpu = (plan.times_in(pace) for pace in paces)
     return Forecast(wall, cpu, list(paces[0].assumed))
 

@@ -10,8 +10,8 @@ from haloforge.errors import ConfigError
 class Stage(NamedTuple):
     """`run` does the work and reports it; `dry_run` returns what it would do, one line each, and changes nothing.
 
-    `dry_run` needs no network and no weights. `check` is a dry run that measures nothing, so it takes no time: for a run
-    that is about to start. `check_output` raises ConfigError where another run's output stands in
+    `dry_run` needs no network and no weights. `check`, for a run that is about to start, is a dry run that measures
+    nothing. `check_output` raises ConfigError where another run's output stands in
     the place of a new one's; it takes no time.
     """
 

@@ -76,11 +76,11 @@ def _trained_on(config: RaftConfig, cycle: int) -> Sequence[int]:
 
 
 def _kept(config: RaftConfig, split: Split, pace: Pace, cycle: int) -> float:
-    """Samples that a cycle keeps: as large a share as in an earlier run, else as many as it may."""
+    """Samples that a cycle keeps: as large a share as in an earlier run, else half of what it may."""
     most = len(split.train) * most_of_a_problem(config, cycle)
     share = pace.earlier.kept_share if pace.earlier else None
     if share is None or pace.earlier is None:
-        pace.assumed["every cycle keeps as many samples as it may"] = None
-        return most
+        pace.assumed["every cycle keeps half of what it may"] = None
+        return most / 2
     pace.assumed[f"{share:.0%} of the samples kept, as in run {pace.earlier.run}"] = None
     return min(most, share * len(split.train) * config.of_cycle(cycle).raft.samples_per_prompt)

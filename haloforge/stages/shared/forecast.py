@@ -141,5 +141,5 @@ def _forecast(plan: Plan, run: Report | None, measures: bool) -> Forecast:
 def _unmeasured(plan: Plan, run: Report | None) -> str:
     earlier = earlier_run(plan.model, run)
     speed = earlier and earlier.tokens_per_s
-    why = "not known: how fast it samples is measured only for models that run in the engine's slots"
+    why = "not known: how fast it samples could not be measured, as only models that run in the engine's slots can be"
     return why + (f"; in run {earlier.run} it sampled {speed:.0f} tokens per second" if earlier and speed else "")

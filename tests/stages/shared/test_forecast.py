@@ -68,7 +68,7 @@ def test_the_dry_run_says_what_a_time_rests_on(taught: Path, tmp_path: Path) -> 
     know_rates(taught, Adapting(config.training, config.lora))
     (line,) = [line for line in raft.dry_run(config) if line.startswith("time")]
     assert "sampling" in line and "training" in line and "evaluation" in line
-    assert "tokens on average, assumed, as no earlier run tells; every cycle keeps as many samples as it may" in line
+    assert "tokens on average, assumed, as no earlier run tells; every cycle keeps half of what it may" in line
 
 
 def test_a_time_that_cannot_be_known_says_why(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_dry_run_reads_the_problems_and_writes_nothing(
     lines = benchmark.dry_run(benchmark_config(taught, tmp_path, limit=5))
     assert "sampling  4 completions each, 20 in all" in lines
     (time,) = [line for line in lines if line.startswith("time")]
-    assert "completions of 31 tokens on average, assumed, as no earlier run tells" in time
+    assert "completions of 39 tokens on average, assumed, as no earlier run tells" in time
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problems.jsonl"]
 
 

@@ -78,9 +78,10 @@ def main() -> None:
     names = [name for name in PLANS if not options.plans or name.startswith(tuple(options.plans))]
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        found = {name: in_a_process(name, Path(folder), options.threads) for name in names}
-        print(f"\n{options.threads} threads, {time.monotonic() - began:.0f} s in all\n")
-        print(table(found))
+        found = {}
+        for name in names:
+            found[name] = in_a_process(name, Path(folder), options.threads)
+            print(f"\n{options.threads} threads, {time.monotonic() - began:.0f} s\n\n{table(found)}", flush=True)
 
 
 def in_a_process(name: str, folder: Path, threads: int) -> Mapping[str, float]:

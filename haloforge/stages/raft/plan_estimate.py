@@ -80,7 +80,7 @@ def _kept(config: RaftConfig, split: Split, pace: Pace, cycle: int) -> float:
     most = len(split.train) * most_of_a_problem(config, cycle)
     share = pace.earlier.kept_share if pace.earlier else None
     if share is None or pace.earlier is None:
-        pace.assumed["every cycle keeps half of what it may"] = None
+        pace.assumed["half of what a cycle may keep is kept"] = None
         return most / 2
     pace.assumed[f"{share:.0%} of the samples kept, as in run {pace.earlier.run}"] = None
     return min(most, share * len(split.train) * config.of_cycle(cycle).raft.samples_per_prompt)

@@ -1,11 +1,13 @@
 """What a plan will take, memory and time, told before it starts; refused where it cannot fit; how far off it was."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from haloforge.cores import usable_cores
 from haloforge.errors import ForgeError
 from haloforge.estimates import Adapting, PhaseTime, calibrated, duration, highest, time_text
 from haloforge.models import config_folder, load_tokenizer
@@ -16,6 +18,8 @@ from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report
 
 _NOT_HERE = "not known: the model is not on this machine yet, or of a kind that cannot be counted"
+_BUSY = 1.5
+"""Above so many processes for a core a dry run says that the machine is busy."""
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +50,7 @@ class Forecast(NamedTuple):
         """For the dry run."""
         if self.unknown:
             return self.unknown
-        return "; ".join([time_text(self.wall), *self.assumed])
+        return "; ".join([time_text(self.wall), *self.assumed, *_busy()])
 
 
 class _Outcome(NamedTuple):
@@ -136,6 +140,13 @@ def _forecast(plan: Plan, run: Report | None, measures: bool) -> Forecast:
     paces = [Pace(each, room, tokenizer, earlier, measures=measures) for each in rates]
     wall, cpu = (plan.times_in(pace) for pace in paces)
     return Forecast(wall, cpu, list(paces[0].assumed))
+
+
+def _busy() -> list[str]:
+    """Others' work makes a plan slower than it is told."""
+    waiting, cores = os.getloadavg()[0], usable_cores()
+    is_busy = waiting > _BUSY * cores
+    return [f"longer while {waiting:.0f} processes share {cores} cores, as they do now"] if is_busy else []
 
 
 def _unmeasured(plan: Plan, run: Report | None) -> str:

@@ -1,5 +1,6 @@
 """A plan's time is told before it starts with what it rests on, and how far off it was when it is done."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,17 @@ def test_the_dry_run_says_what_a_time_rests_on(taught: Path, tmp_path: Path) -> 
     know_rates(taught, Adapting(config.training, config.lora))
     (line,) = [line for line in raft.dry_run(config) if line.startswith("time")]
     assert "sampling" in line and "training" in line and "evaluation" in line
-    assert "tokens on average, assumed, as no earlier run tells; every cycle keeps half of what it may" in line
+    assert "tokens on average, assumed, as no earlier run tells; half of what a cycle may keep is kept" in line
+
+
+def test_the_dry_run_says_when_others_use_the_machine(
+    taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_rates(taught)
+    config = benchmark_config(taught, tmp_path)
+    for load, is_told in ((0.1, False), (1000.0, True)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, load, load))
+        assert ("longer while 1000 processes share" in benchmark.dry_run(config)[-1]) == is_told
 
 
 def test_a_time_that_cannot_be_known_says_why(tmp_path: Path) -> None:

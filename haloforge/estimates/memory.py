@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from haloforge.config import LoraSection
+from haloforge.config import AUTO, LoraSection
 from haloforge.errors import ConfigError
 from haloforge.estimates.shape import ModelShape
 from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit, slots_within
@@ -131,12 +131,13 @@ def training_need(shape: ModelShape, device: Device, settings: TrainingSettings,
         ("weights", _weights(shape, device, lora.load_in_4bit)),
         ("adapter and optimizer", trained * per_number),
     )
-    tokens = span.longest * settings.batch_size
-    if device.is_cpu:
+    rows = 1 if settings.batch_size == AUTO else settings.batch_size  # auto goes down to one before it gives up
+    tokens = span.longest * rows
+    if device.is_cpu:  # a batch is learned from in parts anyway
         tokens = max(span.longest, min(TOKENS_AT_A_TIME, tokens))
-    fewest = span.shortest * (1 if device.is_cpu else settings.batch_size)
+    fewest = span.shortest * (1 if device.is_cpu else rows)
     certain = sum(size for _, size in (*always, *_of_tokens(shape, device, settings, fewest)))
-    on_gpu = "set training.batch_size 1 or lora.load_in_4bit true"
+    on_gpu = "set training.batch_size auto or lora.load_in_4bit true"
     remedy = "leave out the longest rows or take a smaller model" if device.is_cpu else on_gpu
     return Need("training", (*always, *_of_tokens(shape, device, settings, tokens)), certain, remedy)
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from haloforge.config import AUTO, DEFAULT_ROWS
 from haloforge.estimates.pool import Row, pool_steps
 from haloforge.estimates.rates import SamplingRates, TrainingRates
 from haloforge.train import TrainingSettings, optimizer_steps
+from haloforge.train.training import rows_of_like_length
 
 LOAD_S_PER_GIB = 4.5
 """CPU seconds to bring a GiB of weights into the engine of a CPU, which packs them; by the embedded model."""
@@ -114,10 +116,11 @@ def _parts(rows: Sequence[TrainRow], settings: TrainingSettings, *, on_cpu: bool
 
     order: Iterable[int] = range(len(rows))
     if settings.group_by_length:
-        order = LikeLengths([row.tokens for row in rows], settings.batch_size, 0)
+        order = LikeLengths([row.tokens for row in rows], rows_of_like_length(settings), 0)
     places, parts = list(order), []
-    for start in range(0, len(places), settings.batch_size):
-        batch = [rows[place] for place in places[start : start + settings.batch_size]]
+    size = DEFAULT_ROWS if settings.batch_size == AUTO else settings.batch_size
+    for start in range(0, len(places), size):
+        batch = [rows[place] for place in places[start : start + size]]
         widest = max(row.tokens for row in batch)
         lengths = torch.tensor([row.tokens for row in batch])[:, None]
         learned = torch.tensor([row.learned for row in batch])[:, None]

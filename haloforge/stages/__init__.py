@@ -4,21 +4,34 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from haloforge.config import StageConfig
 from haloforge.errors import ConfigError
+from haloforge.files import refuse_unwritable
 
 
 class Stage(NamedTuple):
     """`run` does the work and reports it; `dry_run` returns what it would do, one line each, and changes nothing.
 
-    `dry_run` needs no network and no weights. `check`, for a run that is about to start, is a dry run that measures
-    nothing. `check_output` raises ConfigError where another run's output stands in
-    the place of a new one's; it takes no time.
+    `dry_run` needs no network and no weights; `check` is a dry run that measures nothing. `check_output` raises
+    ConfigError where another run's output stands in the place of a new one's; it takes no time.
     """
 
     run: Callable[..., Any]
     dry_run: Callable[..., list[str]]
     check: Callable[..., list[str]]
     check_output: Callable[..., None]
+
+
+def plan(config: StageConfig, *, measures: bool = True) -> list[str]:
+    """What the stage of this config would do, one line each. Raises ForgeError for what would stop it.
+
+    Where nothing is known yet of the machine's speed it is measured, which takes some seconds; unless this `measures`,
+    as for a run that is about to start.
+    """
+    if config.output_path is not None:
+        refuse_unwritable(config.output_path)
+    stage = load(config.stage)
+    return (stage.dry_run if measures else stage.check)(config)
 
 
 def load(name: str) -> Stage:

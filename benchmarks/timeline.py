@@ -6,7 +6,7 @@ The plans are those of configs/sft.yaml, configs/raft.yaml and configs/benchmark
 Qwen2.5-Coder 7B, put through the arithmetic of `--dry-run` (haloforge/estimates). A dry run on a machine measures the
 rates there; here they follow from a GPU's published peak figures and the shares of them in ASSUMED. The recipes name no
 data, so their sizes are assumed too: CodeAlpaca's 20,022 rows, MBPP's 374 training problems, HumanEval's 164. Beside
-the results stands what the seed of this project promised for 7B models.
+the results stands what this project first promised for 7B models.
 """
 
 import json
@@ -46,7 +46,7 @@ ASSUMED = (
     f"a verdict takes {VERDICT_S['gcc']} s with gcc and {VERDICT_S['python']} s in Python, on {CORES} cores, meanwhile",
     "weights are read at 1.5 GB a second",
 )
-SEED = {"SFT": "2 to 4 h", "RAFT": "4 to 8 h", "benchmark": "30 to 60 min"}
+PROMISED = {"SFT": "2 to 4 h", "RAFT": "4 to 8 h", "benchmark": "30 to 60 min"}
 LAUNCH_S = 0.025
 LARGEST_PART = 8192
 
@@ -72,8 +72,8 @@ def main() -> None:
     """Print the assumptions and the table."""
     shape = shape_7b()
     print("Calculated, not measured. Assumed:\n" + "\n".join(f"- {line}" for line in ASSUMED) + "\n")
-    print(f"| 7B on | {' | '.join(SEED)} |\n|---|---|---|---|")
-    print(f"| the seed's figures | {' | '.join(SEED.values())} |")
+    print(f"| 7B on | {' | '.join(PROMISED)} |\n|---|---|---|---|")
+    print(f"| the project's first figures | {' | '.join(PROMISED.values())} |")
     for gpu in GPUS:
         print(f"| {gpu.name} | {' | '.join(duration(seconds) for seconds in stages(shape, gpu))} |")
 

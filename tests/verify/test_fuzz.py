@@ -41,7 +41,7 @@ SECRET = "what no solution can know"
 def looking(examples: int) -> settings:
     """So many examples; as many as fit into the seconds that were asked for."""
     return settings(
-        max_examples=int(SECONDS * 200) or examples,
+        max_examples=int(SECONDS * 40) or examples,
         derandomize=not SECONDS,
         database=None,
         phases=[Phase.generate, Phase.shrink] if SECONDS else [Phase.generate],

@@ -102,9 +102,11 @@ def forecast(plan: Plan, run: Report | None = None, *, measures: bool = True) ->
 
     By a measurement of some seconds, which is kept for the next time; unless this `measures`, it must be there already.
     """
+    from jinja2 import TemplateError
+
     try:
         return _forecast(plan, run, measures)
-    except (ForgeError, OSError, ValueError, KeyError, TypeError) as error:
+    except (ForgeError, OSError, LookupError, ValueError, TypeError, RuntimeError, TemplateError) as error:
         _log.info("the time of a run of %s cannot be estimated: %s", plan.model, error)
         return Forecast((), (), (), f"not known: {error}")
 

@@ -88,9 +88,9 @@ def _test_text(test: TestOutcome) -> str:
 
 
 def _reproducible(text: str, limit: int) -> str:
-    """Cut, without addresses, threads' numbers and folders' names, which differ in every run; of Go's stacks the places.
+    """Cut, and without addresses, numbers of threads and names of folders, which differ in every run.
 
-    Node's tables of its heap are left out too.
+    Of Go's stacks only the places stay, and nothing of Node's tables of its heap.
     """
     if not text:
         return text

@@ -88,9 +88,9 @@ def _test_text(test: TestOutcome) -> str:
 
 
 def _reproducible(text: str, limit: int) -> str:
-    """Cut, and without addresses, numbers of threads and names of folders, which differ in every run.
+    """Cut, and without what differs in every run: addresses, threads, names of folders, Node's tables of its heap.
 
-    Of Go's stacks only the places stay, and nothing of Node's tables of its heap.
+    Of Go's stacks only the places stay.
     """
     if not text:
         return text

@@ -28,6 +28,7 @@ from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import plan_work, sample_and_verify
 from haloforge.stages.shared.scores import program_digest, untested_warning
+from haloforge.stages.shared.weak_tests import weak_tests_warning
 from haloforge.store import Report, StoredSample
 from haloforge.verify import open_verifier
 
@@ -111,7 +112,8 @@ def _problems(config: GenerateConfig) -> list[Problem]:
 
 
 def _cautions(config: GenerateConfig, problems: Sequence[Problem]) -> list[str]:
-    lines = untested_warning(problems, config.verifier), contamination_warning(problems)
+    weak = weak_tests_warning(config.prompts)
+    lines = untested_warning(problems, config.verifier), contamination_warning(problems), weak
     return [line for line in lines if line]
 
 

@@ -60,12 +60,13 @@ PROBLEMS = [
 ]
 
 
+PYTHON, CPP, RUST, JAVA, JAVASCRIPT, GO = PROBLEMS
 WORKS = {
-    "found": extract_code,
-    "completed": lambda text, problem: whole_program(problem, text),
-    "measured": lambda text, problem: substance(text, problem.language),
-    "searched": lambda text, problem: defines(text, "f", problem.language),
-    "normalised": lambda text, problem: normal_form(text, problem.language),
+    "found": (extract_code, (SCRIPT, PYTHON, CPP, JAVASCRIPT)),
+    "completed": (lambda text, problem: whole_program(problem, text), PROBLEMS),
+    "measured": (lambda text, problem: substance(text, problem.language), (PYTHON, CPP, RUST, GO)),
+    "searched": (lambda text, problem: defines(text, "f", problem.language), (PYTHON, JAVASCRIPT)),
+    "normalised": (lambda text, problem: normal_form(text, problem.language), (PYTHON, CPP)),
 }
 
 
@@ -80,8 +81,7 @@ def test_an_answer_is_put_into_a_class_in_linear_time(unit):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_answer_is_read_in_linear_time(name):
     assert per_doubling(lambda text: extract(text, PROBLEMS[0]), HOSTILE[name]) < LINEAR
-    assert per_doubling(lambda text: extract_code(text, SCRIPT), HOSTILE[name]) < LINEAR
-    for problem in PROBLEMS:
-        for done, work in WORKS.items():
+    for done, (work, problems) in WORKS.items():
+        for problem in problems:
             growth = per_doubling(functools.partial(work, problem=problem), HOSTILE[name])
             assert growth < LINEAR, (done, problem)

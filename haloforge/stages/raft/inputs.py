@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
-from haloforge.estimates import Need
 from haloforge.languages import default_language
 from haloforge.models import refuse_without_bitsandbytes
 from haloforge.records import Problem
@@ -13,10 +12,10 @@ from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.splits import Split, read_split
 from haloforge.stages.raft.training_set import check_replay_file
 from haloforge.stages.shared.forgeable import refuse_forgeable
-from haloforge.stages.shared.memory import Room, longest_prompt
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.scores import untested_warning
+from haloforge.stages.shared.weak_tests import weak_tests_warning
 from haloforge.store import Report
 from haloforge.train import refuse_unsupported
 from haloforge.verify import open_verifier
@@ -56,21 +55,15 @@ def record_inputs(config: RaftConfig, report: Report, split: Split) -> None:
     report.store.save_problems(report.run_id, split.held_out, held_out=True)
 
 
-def memory_needs(config: RaftConfig, split: Split, room: Room) -> tuple[Need, Need]:
-    """What sampling and training need at their peaks."""
-    sampling, problems = config.generation, [*split.train, *split.held_out]
-    longest = longest_prompt(problems) + sampling.max_new_tokens
-    rows = max(len(split.train) * config.raft.samples_per_prompt, 1)
-    return (
-        room.sampling(longest, rows, sampling.cache_memory, in_4bit=sampling.load_in_4bit),
-        room.training(config.training, config.lora, longest),
-    )
-
-
 def training_warnings(config: RaftConfig, problems: Sequence[Problem]) -> list[str]:
     """What makes it doubtful to train on these problems, a sentence each."""
     accepted = _ACCEPTED if config.verifier.accept_forgeable else ""
-    warnings = (contamination_warning(problems), untested_warning(problems, config.verifier), accepted)
+    warnings = (
+        contamination_warning(problems),
+        untested_warning(problems, config.verifier),
+        weak_tests_warning(config.prompts),
+        accepted,
+    )
     return [warning for warning in warnings if warning]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..protocol import codec
-from ..protocol.wire import Channel, Closed
+from ..protocol.wire import Channel, Closed, TooLong
 from . import callbacks
 from .proxies import SolutionProxy, plain_value
 from .solution_errors import MAX_TEXT, ExceptionClasses, FromSolution, SolutionGone, class_names, note_failure
@@ -56,7 +56,7 @@ class Connection:
             else:
                 note_failure(self._report, message["failed"])
         except _MALFORMED as error:
-            raise SolutionGone(_reason(error)) from None
+            raise self._refused(error) from None
         return None
 
     def bound(self, name: str, kind: str) -> Any:
@@ -102,7 +102,12 @@ class Connection:
         except _MALFORMED as error:
             if isinstance(error, FromSolution):
                 raise
-            raise SolutionGone(_reason(error)) from None
+            raise self._refused(error) from None
+
+    def _refused(self, error: Exception) -> SolutionGone:
+        """What ends a session in which the solution sent what is not taken."""
+        self._report["flooded"] = isinstance(error, TooLong | codec.TooLarge)
+        return SolutionGone(_reason(error))
 
     def _send(self, operation: str, target: str | int, sent: list[Any], named: dict[str, Any]) -> int:
         """Send the request and return its number; batched calls have been sent with the first of them."""

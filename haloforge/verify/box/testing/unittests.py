@@ -1,9 +1,11 @@
 """Tests written for pytest or unittest: collected and run here, with the parts of pytest that they need.
 
 Fixtures are functions that return or yield a value and may use other fixtures; of the marks, `parametrize` counts and
-the others are ignored. Skipped tests count as failed: a solution must not be able to choose them.
+`asyncio`, by which a coroutine is run, and the others are ignored. Skipped tests count as failed: a solution must not
+be able to choose them. So do tests that never run: coroutines without that mark, and those that yield.
 """
 
+import decimal
 import functools
 import importlib.util
 import inspect
@@ -66,21 +68,32 @@ def collected(module: types.ModuleType) -> Iterator[Callable[[], Any]]:
 
 
 def _run_case(case: Any) -> None:
+    function = getattr(type(case), case.id().rpartition(".")[2])
+    runs_coroutines = "IsolatedAsyncioTestCase" in [base.__name__ for base in type(case).__mro__]
+    if not (runs_coroutines and inspect.iscoroutinefunction(function)):
+        _refuse_what_never_runs(function)
     result = unittest.TestResult()
     case.run(result)
     for _, trace in [*result.failures, *result.errors]:
         last = trace.strip().splitlines()[-1]
         raise AssertionError(last) if result.failures else RuntimeError(last)
-    if result.skipped:
-        raise AssertionError("skipped")
+    if result.skipped or result.unexpectedSuccesses:
+        raise AssertionError("skipped" if result.skipped else "unexpected success")
 
 
-def _run_method(owner: type, name: str, **arguments: Any) -> None:
+def _refuse_what_never_runs(function: Any) -> None:
+    """Raises AssertionError: calling such a function runs nothing of it, so that it would pass whatever it says."""
+    for kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
+        if kind(function):
+            raise AssertionError(f"{kind.__name__[2:].removesuffix('function')} test: it is not run")
+
+
+def _run_method(owner: type, name: str, **arguments: Any) -> Any:
     instance = owner()
     for hook in ("setup_method", "setUp"):
         if hasattr(instance, hook):
             getattr(instance, hook)()
-    getattr(instance, name)(**arguments)
+    return getattr(instance, name)(**arguments)
 
 
 def _calls(call: Callable[..., Any], function: Any, fixtures: Mapping[str, "_Fixture"]) -> Iterator[Callable[[], Any]]:
@@ -90,11 +103,27 @@ def _calls(call: Callable[..., Any], function: Any, fixtures: Mapping[str, "_Fix
         rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
     needed_fixtures = [name for name in inspect.signature(function).parameters if name in fixtures]
     for row in rows:
-        yield functools.partial(_with_fixtures, call, row, needed_fixtures, fixtures)
+        yield functools.partial(_with_fixtures, _runner(call, function), row, needed_fixtures, fixtures)
+
+
+def _runner(call: Callable[..., Any], function: Any) -> Callable[..., None]:
+    """Calls the test, and lets what it returns not pass for a test that has run."""
+
+    def run(**arguments: Any) -> None:
+        if "is_for_asyncio" in vars(function):
+            import asyncio  # which few tests need, and takes long
+
+            asyncio.run(call(**arguments))
+            return
+        _refuse_what_never_runs(function)
+        if inspect.isawaitable(call(**arguments)):
+            raise AssertionError("coroutine test: it is not run")
+
+    return run
 
 
 def _with_fixtures(
-    call: Callable[..., Any], row: dict[str, Any], needed_fixtures: Sequence[str], fixtures: Mapping[str, "_Fixture"]
+    call: Callable[..., None], row: dict[str, Any], needed_fixtures: Sequence[str], fixtures: Mapping[str, "_Fixture"]
 ) -> None:
     values: dict[str, Any] = {}
     for name in needed_fixtures:
@@ -157,8 +186,13 @@ class _Raises:
         return True
 
 
+_NUMBERS: tuple[Any, ...] = (int, float, complex, decimal.Decimal)
+
+
 class _Approx:
-    def __init__(self, expected: Any, rel: float = 1e-6, abs: float = 1e-12, nan_ok: bool = False) -> None:
+    """As pytest has it: an absolute tolerance that is given alone replaces the relative one."""
+
+    def __init__(self, expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> None:
         self._expected, self._rel, self._abs, self._nan_ok = expected, rel, abs, nan_ok
 
     def __eq__(self, actual: object) -> bool:
@@ -173,13 +207,23 @@ class _Approx:
         if isinstance(expected, list | tuple):
             same = isinstance(actual, list | tuple) and len(expected) == len(actual)
             return same and all(map(self._close, expected, actual))
-        if not isinstance(actual, int | float | complex):
+        if isinstance(expected, bool) or not isinstance(actual, _NUMBERS) or not isinstance(expected, _NUMBERS):
+            return bool(expected == actual) and isinstance(actual, bool) >= isinstance(expected, bool)
+        if math.isnan(abs(expected)):
+            return self._nan_ok and math.isnan(abs(actual))
+        if expected == actual or math.isinf(abs(expected)):
             return bool(expected == actual)
-        if isinstance(expected, float) and math.isinf(expected):
-            return bool(expected == actual)
-        if isinstance(expected, float) and math.isnan(expected):
-            return self._nan_ok and isinstance(actual, float) and math.isnan(actual)
-        return bool(abs(expected - actual) <= max(self._rel * abs(expected), self._abs)) or expected == actual
+        return bool(abs(expected - actual) <= self._tolerance(expected))
+
+    def _tolerance(self, expected: Any) -> Any:
+        kind = decimal.Decimal if isinstance(expected, decimal.Decimal) else float
+        absolute = kind("1e-12") if self._abs is None else self._abs
+        if self._rel is None and self._abs is not None:
+            return absolute
+        relative = (kind("1e-6") if self._rel is None else self._rel) * abs(expected)
+        if absolute < 0 or relative < 0 or math.isnan(absolute) or math.isnan(relative):
+            raise ValueError("a tolerance can't be negative or NaN")
+        return max(relative, absolute)
 
 
 class _Marks:
@@ -193,6 +237,15 @@ class _Marks:
             return function
 
         return decorate
+
+    def asyncio(self, function: Any = None, **options: Any) -> Any:
+        """Have the coroutine run, as pytest does with the plugin of that name."""
+        if function is None:
+            return self.asyncio
+        function.is_for_asyncio = True
+        return function
+
+    anyio = asyncio
 
     def __getattr__(self, name: str) -> Any:
         def ignored(*arguments: Any, **options: Any) -> Any:

@@ -28,11 +28,11 @@ def build(page: Page) -> None:
     """The list, the detail, and what their buttons do."""
     page.pane("runs", partial(welcome.render, read_only=page.read_only), "welcome")
     with gr.Row(elem_classes="sides"):
-        with gr.Column(scale=5, min_width=320):
+        with gr.Column(scale=4, min_width=320):
             page.pane("runs", run_list.render, "runs-list")
             if not page.read_only:
                 _pipeline(page)
-        with gr.Column(scale=7, min_width=320):
+        with gr.Column(scale=8, min_width=320):
             page.pane("runs", run_detail.render, "run-detail")
     page.action("stop", stop)
     page.action("resume", resume)

@@ -37,6 +37,10 @@ _MAX_CHIPS = 16
 """Verdicts of samples in a row."""
 
 
+_ALONE = (
+    "The two cycles are compared alone. What a run says of its best cycle is corrected for having tried several, and so "
+    "claims less."
+)
 _MAX_RUNS = 20
 """RAFT runs whose cycles are offered, the newest."""
 
@@ -87,6 +91,7 @@ def render(store: Store, view: View) -> Html:
             headline(comparison.base, pair, results[0], result, [_lettered(doubt, chosen) for doubt in pair.doubts])
             for pair, result in pairs
         ],
+        h("p", _ALONE, cls="muted") if any(key.startswith(CYCLE) for key in chosen) else None,
         h("div", _lists(groups, view), _both(store, view, groups, results[:2]), cls="split thin"),
         cls="stack",
         aria_label="Comparison",

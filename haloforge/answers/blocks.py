@@ -20,10 +20,10 @@ _TOKEN = r"""
             | (?:b|c)?r(?P<hashes>\#{{0,16}})".*?(?:"(?P=hashes)|\Z)
             | "(?:\\.|[^"\\\n])*"? | '(?:\\.[^'\n]{{0,10}}|[^'\\\n])' | `[^`]*`? )
   | (?P<directive> {directive} )
-  | (?P<number> \d(?:[\w']|\.(?!\.))* )
+  | (?P<number> \d[\w']*+(?:\.(?!\.)[\w']*+)*+ )
   | (?P<token> \w+ | \n | <<=|>>=|->|=>|::|:=|<<|>>|<-|[-+*/%&|^<>=!]=|&&|\|\||\+\+|-- | \S )
 """
-_C_DIRECTIVE = r"\#(?:\\\n|[^\n])*"
+_C_DIRECTIVE = r"\#[^\\\n]*+(?:\\\n?[^\\\n]*+)*+"
 _ATTRIBUTE = r"\#!?\[[^\]\n]*\]?"
 _FOR_TESTS_ONLY = re.compile(r"#\[\s*(?:test|cfg\s*\(\s*test\s*\))\s*\]")
 _UNCOMPILED = "#[test]"

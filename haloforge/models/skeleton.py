@@ -1,5 +1,6 @@
 """A model without its weights: what its config alone tells. torch is imported only inside the functions."""
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,18 @@ def without_weights(config: "PretrainedConfig") -> "PreTrainedModel":
     return model
 
 
+def with_layers(config: "PretrainedConfig", count: int) -> "PretrainedConfig":
+    """The same model with another number of layers, of the kinds of its first ones."""
+    other = copy.deepcopy(config)
+    text = other.get_text_config()
+    text.num_hidden_layers = count  # whatever its own name for it is: n_layer, num_layers
+    if kinds := text.to_dict().get("layer_types"):
+        text.layer_types = [kinds[place % len(kinds)] for place in range(count)]
+    return other
+
+
 def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Module]":
-    """The linear layers by full name, 4-bit ones and GPT-2's own kind among them.
+    """The linear layers by full name: 4-bit ones among them, and GPT-2's, which are of a class of their own.
 
     The output head is left out, as PEFT's all-linear does.
     """

@@ -16,7 +16,7 @@ from haloforge.estimates import Adapting
 from haloforge.files import read_jsonl, sha256_of
 from haloforge.models import load, read_metadata, resolve
 from haloforge.problems import Manifest, write_manifest
-from haloforge.stages import sft
+from haloforge.stages import plan, sft
 from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report, Store
 
@@ -269,7 +269,7 @@ def test_what_is_wrong_is_one_sentence(
 ) -> None:
     with pytest.raises(error, match=sentence):
         settings = config(tmp_path, model, **overrides)
-        sft.dry_run(settings)
+        plan(settings)
         sft.run(settings, report)
 
 

@@ -6,10 +6,14 @@ The time is linear in the length of the text.
 import re
 from typing import NamedTuple
 
-_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\\n])'", re.DOTALL)
+_NOT_CODE = re.compile(
+    r"//[^\n]*+|/\*(?:.*?\*/|.*+)|\"(?:\\.|[^\"\\])*+(?:\"|\Z)|`[^`]*+(?:`|\Z)|'(?:\\.|[^'\\\n])'", re.DOTALL
+)
+"""What is opened and never closed goes to the end, so that nothing is read twice."""
 _IMPORT = re.compile(r"^[ \t]*(?:import|package)\s[^;\n]*;[ \t]*\n?", re.MULTILINE)
-_CLASS = re.compile(r"\bclass\s+(\w+)[^{;]*\{")
-_MAIN = re.compile(r"^[ \t]*(?:public\s+|static\s+|final\s+)+void\s+main\s*\(", re.MULTILINE)
+_CLASS = re.compile(r"\bclass\s+(\w+)[^{;\n]*\{")
+_MAIN = re.compile(r"^[ \t]*+(?:(?:public|static|final)[ \t]++)++void[ \t]++main\s*+\(|[{}]", re.MULTILINE)
+"""The program's own `main`; braces, to tell which of them is no member of a class in the class."""
 _OPEN = "    static void opened() {\n"
 """A method for the tests to close: the text's own are whole."""
 
@@ -57,10 +61,12 @@ def _outermost_open(masked: str, position: int) -> int | None:
 
 
 def _without_main(members: str) -> str:
-    masked = without_texts(members)
-    for main in _MAIN.finditer(masked):
-        if _outermost_open(masked, main.start()) is None:
-            return members[: main.start()] + members[closing_brace(masked, main.end()) :]
+    masked, depth = without_texts(members), 0
+    for found in _MAIN.finditer(masked):
+        if found[0] in "{}":
+            depth = max(0, depth + (1 if found[0] == "{" else -1))
+        elif depth == 0:
+            return members[: found.start()] + members[closing_brace(masked, found.end()) :]
     return members
 
 

@@ -19,7 +19,7 @@ LAYERS = [
     ["files"],
     ["settings"],
     ["config"],
-    ["cores"],
+    ["cores", "children"],
     ["statistics"],
     ["problems"],
     ["answers"],

@@ -18,12 +18,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from haloforge.records import Problem, Tests, Verdict
 from haloforge.verify import VerifySettings, open_verifier
 
 FOLDER = Path(__file__).parent / "fidelity"
+TestKind = Literal["asserts", "check", "pytest"]
 KINDS = ("asserts", "check", "pytest", "unittest")
 TIMEOUT_S = 60
 
@@ -33,14 +34,14 @@ class Trial(NamedTuple):
 
     name: str
     style: str
-    kind: str
+    kind: Any
     code: str
     test: str
     entry_point: str
 
     def problem(self) -> Problem:
         """As the verifier takes it."""
-        kind = "pytest" if self.kind == "unittest" else self.kind
+        kind: TestKind = "pytest" if self.kind == "unittest" else self.kind
         entry_point = self.entry_point if kind == "check" else None
         return Problem(self.name, "", tests=Tests(kind, code=(self.test,)), entry_point=entry_point)
 
@@ -98,7 +99,8 @@ def as_kind(kind: str, code: str, test: str) -> str:
     if kind == "pytest":
         return f"from solution import {names}\n\ndef test_it():\n{textwrap.indent(test, '    ')}"
     body = textwrap.indent(test, "        ")
-    return f"import unittest\nfrom solution import {names}\n\nclass Case(unittest.TestCase):\n    def test_it(self):\n{body}"
+    case = "class Case(unittest.TestCase):\n    def test_it(self):\n"
+    return f"import unittest\nfrom solution import {names}\n\n{case}{body}"
 
 
 def passes_plainly(trial: Trial) -> bool:

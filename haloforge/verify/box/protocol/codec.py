@@ -183,7 +183,7 @@ def decode(value: Any, resolve: Resolve) -> Any:
         return [decode(item, resolve) for item in value]
     if type(value) is not dict:
         return value
-    if "handle" in value or "home" in value:
+    if "handle" in value or "home" in value or "exception" in value:
         return resolve(value)
     ((tag, body),) = value.items()
     return _DECODERS[tag](body, resolve)

@@ -8,11 +8,12 @@ import decimal
 import fractions
 import io
 import itertools
+import re
 import types
 from collections.abc import Callable
 from typing import Any
 
-from . import codec
+from . import codec, matches
 
 MODULES = frozenset(
     [
@@ -69,6 +70,8 @@ _TYPES: list[tuple[type, Callable[..., Any], Callable[[Any, codec.Export], Any]]
 ]
 for _kind, _make, _encode in _TYPES:
     codec.register(_kind.__name__, _by(_make), _kind, _encode)
+
+codec.register("Match", matches.found, re.Match, matches.told)
 
 for _named in (
     *(value for value in vars(builtins).values() if isinstance(value, type) and issubclass(value, Exception)),

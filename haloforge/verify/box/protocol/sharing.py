@@ -70,17 +70,23 @@ class Shared:
         self._known[number] = self._identify(self._containers[number])
 
 
-def replace_contents(original: Any, value: Any) -> None:
-    """Give a container the contents of another of the same type. Raises TypeError for any other pair."""
+def replace_contents(original: Any, value: Any) -> bool:
+    """Give a container the contents of another of the same type, and say whether that is more than reading a stream on.
+
+    Raises TypeError for any other pair.
+    """
     if type(original) is not type(value) or type(original) not in codec.MUTABLE:
         raise TypeError("no such argument can be changed")
     if isinstance(original, list | bytearray | array.array | collections.UserList):
         original[:] = value
     elif isinstance(original, io.StringIO | io.BytesIO):
+        is_written: bool = original.getvalue() != value.getvalue()
         original.seek(0)
         original.truncate()
         original.write(value.getvalue())
         original.seek(value.tell())
+        return is_written
     else:
         original.clear()
         (original.extend if isinstance(original, collections.deque) else original.update)(value)
+    return True

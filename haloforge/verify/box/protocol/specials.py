@@ -77,10 +77,10 @@ OWN_IF_DEFINED = (*(f"__{name}__" for name in COMPARISONS), "__hash__", "__str__
 """Those that every object has; of interest is whether a class has one of its own."""
 
 
-def specials_of(kind: type, base: type = object) -> list[str]:
-    """Which special methods the instances of a class have, of its own and of its parents below `base`."""
-    below = kind.__mro__[: kind.__mro__.index(base)]
-    names = {name for parent in below for name in vars(parent)}
+def specials_of(kind: type, module: str = "") -> list[str]:
+    """Which special methods the instances of a class have; with `module`, only those of classes of that module."""
+    parents = [parent for parent in kind.__mro__[:-1] if not module or parent.__module__ == module]
+    names = {name for parent in parents for name in vars(parent)}
     found = [name for name in (*OPERATION_OF, *OTHERS, *OWN_IF_DEFINED) if name in names and name != "__format__"]
     if "__eq__" in names and kind.__hash__ is None:
         found.append("unhashable")

@@ -13,6 +13,7 @@ from ..protocol.deep import encode_deep
 from ..protocol.sharing import Shared
 from ..protocol.specials import OPERATIONS
 from ..protocol.wire import Channel, Closed
+from . import coroutines
 from .describing import Describer, kind_of, library_name, members_of, state_of
 from .lent import Lent
 from .program import MODULE_NAME, compile_reporting, describe
@@ -78,9 +79,13 @@ class _Server:
         """Objects of the solution that the tests hold proxies for, by number."""
         self._numbers: dict[int, int] = {}
         """The number of each such object, by its id."""
+        self._exporting: set[int] = set()
+        """Ids of the exceptions that are being told of just now."""
         self._lent = Lent(self.use_test_object)
         self._shared = Shared(lambda value: codec.encode(value, self._export), _identified)
-        self._loop: Any = None
+        self._shares_results = False
+        """Whether a list that functions return twice is to be one list for the tests: they ask for that."""
+        self._loop: coroutines.Loop | None = None
         """The event loop, once the tests await something."""
 
     def contents(self) -> dict[str, Any]:
@@ -157,8 +162,10 @@ class _Server:
             same = next((key for key, argument in given.items() if argument is result), None)
             if same is not None:
                 return {"argument": same}
-            if operation in ("get", "global") and (number := self._shared.number_of(result)) is not None:
-                return {"shared": [number, codec.encode(result, self._export)]}
+            if (operation in ("get", "global") or self._shares_results) and (
+                number := self._shared.number_of(result)
+            ) is not None:
+                return {"shared": [number, codec.encode(result, self._export), operation == "call"]}
         return encode_deep(result, self._export)
 
     def _exported_error(self, error: BaseException, depth: int = 0) -> dict[str, Any]:
@@ -169,7 +176,9 @@ class _Server:
             arguments = codec.encode(list(error.args), self._export)
         except (RecursionError, ValueError, TypeError, MemoryError):
             arguments = [str(type(error))]
-        row = describe(error) | {"args": arguments, "object": self._export(error)}
+        row = describe(error) | {"args": arguments, "object": self._handle_of(error)}
+        if isinstance(error, OSError) and isinstance(error.filename, str):
+            row["filename"] = error.filename
         if isinstance(error.__cause__, Exception) and depth < MAX_CAUSES:
             row["cause"] = self._exported_error(error.__cause__, depth + 1)
         return row
@@ -182,11 +191,11 @@ class _Server:
         if operation == "call":
             return subject(*args, **kwargs)
         if operation in ("step", "cancel"):
-            if self._loop is None:
-                from .coroutines import Loop  # loads asyncio
-
-                self._loop = Loop()
+            self._loop = self._loop or coroutines.Loop()
             return self._loop.step(subject) if operation == "step" else self._loop.cancel(subject)
+        if operation == "share":
+            self._shares_results = True
+            return None
         return _OPERATIONS[operation](subject, *args)
 
     def _changed(self, given: dict[Any, Any], sent: dict[Any, Any]) -> list[list[Any]]:
@@ -220,7 +229,17 @@ class _Server:
         raise TypeError(body) if outcome == "refused" else self._resolve(body)
 
     def _export(self, value: Any) -> dict[str, Any]:
-        """The handle by which the tests know this object; an object of theirs goes home under its own number."""
+        """The handle by which the tests know this object; an exception crosses with all that it carries."""
+        if isinstance(value, Exception) and self._lent.number_of(value) is None and id(value) not in self._exporting:
+            self._exporting.add(id(value))
+            try:
+                return {"exception": self._exported_error(value)}
+            finally:
+                self._exporting.discard(id(value))
+        return self._handle_of(value)
+
+    def _handle_of(self, value: Any) -> dict[str, Any]:
+        """The handle of an object; one of the tests goes home under its own number."""
         if (lent := self._lent.number_of(value)) is not None:
             return {"home": lent}
         number, is_new = self._numbers.get(id(value)), False
@@ -267,14 +286,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "is": operator.is_,
     "plain": codec.content_of,
     "aiter": lambda subject: type(subject).__aiter__(subject),
-    "anext": lambda subject: _coroutines().advanced(subject),
-    "aenter": lambda subject: _coroutines().entered(subject),
-    "aexit": lambda subject, *error: _coroutines().left(subject, None, None, None),
+    "anext": lambda subject: coroutines.advanced(subject),
+    "aenter": lambda subject: coroutines.entered(subject),
+    "aexit": lambda subject, *error: coroutines.left(subject, None, None, None),
 }
-
-
-def _coroutines() -> types.ModuleType:
-    """Loaded when it is first needed: it loads asyncio."""
-    from . import coroutines
-
-    return coroutines

@@ -24,7 +24,8 @@ def kind_of(value: Any) -> str:
         return "exception" if issubclass(value, BaseException) else "class"
     if isinstance(value, types.CoroutineType):
         return "coroutine"
-    return "function" if callable(value) and type(value).__module__ != MODULE_NAME else "value"
+    is_function = callable(value) and type(value).__module__ != MODULE_NAME and not hasattr(type(value), "__enter__")
+    return "function" if is_function else "value"
 
 
 def library_name(value: Any) -> str:
@@ -70,9 +71,9 @@ class Describer:
         scope = vars(self._module)
         base = next((b for b in codec.PLAIN_BASES if issubclass(kind, b)), object)
         names = [name for parent in kind.__mro__ if (name := parent.__name__) in scope and scope[name] is parent]
-        about: dict[str, Any] = {"special": specials_of(kind, object), "mro": names}
+        about: dict[str, Any] = {"special": specials_of(kind), "mro": names}
         if base is not object:
-            about |= {"base": base.__name__, "own": specials_of(kind, base)}
+            about |= {"base": base.__name__, "own": specials_of(kind, MODULE_NAME)}
         if fields := record_fields(kind):
             about["fields"] = fields
         return about

@@ -46,6 +46,7 @@ class Connection:
         """Why it answers no more; empty while it does."""
         self.named: set[str] = set()
         self.asks_truth = reading.asks_truth
+        self.asks_identity = reading.asks_identity
         self._reading = reading
         self._channel = channel
         self._report = report
@@ -53,6 +54,7 @@ class Connection:
         self._lending = Lending()
         self._exceptions = ExceptionClasses()
         self._shared = Shared(lambda value: self._encoded(value, touches=False), self.comparable)
+        self._shared_results: set[int] = set()
         self._classes: dict[int, About] = {}
         """What is known of the solution's classes, by number."""
         self._contents: dict[str, Any] = {}
@@ -83,6 +85,8 @@ class Connection:
         self._contents = {
             key: dict(message[key]) if key in message else {} for key in ("library", "classes", "members")
         }
+        if self.asks_identity:
+            self._asked("share", "__name__", (), {})
         for told in (self._contents["classes"], *self._contents["members"].values()):
             self._note_classes(told)
         return names
@@ -189,14 +193,17 @@ class Connection:
                 self._batch.forget()
             value, changed, *shared = body
             given = dict(enumerate(arguments)) | keywords
+            has_changed = False
             for key, contents in changed:
-                replace_contents(given[key], self._decoded(contents))
+                has_changed = replace_contents(given[key], self._decoded(contents)) or has_changed
             for n, contents in (change for changes in shared for change in changes):
                 self._shared.take_over(int(n), self._decoded(contents))
+                if n in self._shared_results:
+                    self.mark_forgeable()  # the result of an earlier call is now another
             if outcome == "error":
                 raise self._rebuilt(value, operation)
             has_changed_more = self._lending.take_changes()
-            if (changed or has_changed_more) and value is not None:
+            if (has_changed or has_changed_more) and value is not None:
                 self._report["changed_and_returned"] = True
             return self._result(value, given)
         except _MALFORMED as error:
@@ -208,7 +215,9 @@ class Connection:
         if type(value) is dict and "argument" in value:
             return given[value["argument"]]
         if type(value) is dict and "shared" in value:
-            number, contents = value["shared"]
+            number, contents, is_result = value["shared"]
+            if is_result:
+                self._shared_results.add(int(number))
             return self._shared.adopted(int(number), self._decoded(contents))
         return self._decoded(value)
 
@@ -267,12 +276,16 @@ class Connection:
         if "Exception" not in names:
             return SolutionGone(f"the solution raised {names[0]}")
         if operation in ("next", "step") and names[0] in ("StopIteration", "StopAsyncIteration"):
+            self._note_classes(row)
+        if operation in ("next", "step") and names[0] in ("StopIteration", "StopAsyncIteration"):
             return vars(builtins)[names[0]]()
         if "StopIteration" in names:
             names = ("RuntimeError", "Exception")  # else it would end a loop over the tests' inputs
         error = self._exceptions.rebuilt(names, [self._decoded(argument) for argument in row["args"]])
         error.solution_message = str(row["message"])
         error.solution_object = self._resolve(row["object"])
+        if "filename" in row:
+            error.filename = str(row["filename"])
         error.solution_line = row["line"] if isinstance(row["line"], int) else None
         if "cause" in row:
             error.__cause__ = self._rebuilt(row["cause"], operation)
@@ -280,6 +293,8 @@ class Connection:
 
     def _resolve(self, handle: dict[str, Any]) -> Any:
         """The object that a handle stands for: one of ours that comes home, or a proxy for one of the solution's."""
+        if "exception" in handle:
+            return self._rebuilt(handle["exception"], "get")
         if "home" in handle:
             return self._lending.lent(handle["home"])
         target = handle["global"] if isinstance(handle.get("global"), str) else int(handle["handle"])

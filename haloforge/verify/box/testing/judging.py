@@ -10,14 +10,17 @@ from typing import Any
 from ..protocol.library_types import MODULES
 
 _OF_ALL_ITEMS = ("allclose", "all")
-JUDGING_NAMES = frozenset(
-    ["allclose", "approx", "deepcopy", "isclose", "isnan", "np", "numpy", "pytest", "raises", *sys.stdlib_module_names]
-)
-"""Names of modules, and of functions that compare: if tests do not define them, they mean the library's."""
+MODULE_NAMES = frozenset(["np", "numpy", "pytest", *sys.stdlib_module_names])
+"""If tests use `name.attribute` with one of these and do not define it, they mean the library's module."""
+JUDGING_NAMES = frozenset(["allclose", "deepcopy", "isclose", "isnan"])
+"""Functions that compare: if tests do not define them, they mean the library's."""
 LIBRARY_NAMES = JUDGING_NAMES | {
-    name for module in MODULES for name in vars(importlib.import_module(module)) if not name.startswith("_")
+    name
+    for module in MODULES
+    for name, value in vars(importlib.import_module(module)).items()
+    if not name.startswith("_") and not isinstance(value, types.ModuleType)
 }
-"""Those of all in the usual modules: tests mean these by them if the problem says what a solution has to define."""
+"""Those of all in the usual modules: tests mean these by them where they apply them to what the entry point returns."""
 
 
 def with_our_own_judgements(tree: ast.Module) -> ast.Module:

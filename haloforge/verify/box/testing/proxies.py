@@ -23,6 +23,7 @@ MAX_CLASSES = 256
 """Classes of proxies that are kept, by what they can do."""
 _READ_DIRECTLY = frozenset(
     ["__name__", "__qualname__", "__doc__", "__wrapped__", "__module__", "__dict__", "__annotations__", "__notes__"]
+    + ["__mro__", "__bases__"]
 )
 
 
@@ -163,7 +164,9 @@ def _sized(self: SolutionProxy) -> int:
 
 def _awaitable(operation: str) -> Callable[..., Any]:
     async def method(self: SolutionProxy, *error: Any) -> Any:
-        return await _subject(self).ask(operation)
+        result = await _subject(self).ask(operation)
+        subject = subject_of(result)
+        return self if subject is not None and subject.target == _subject(self).target else result
 
     return method
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 TESTS_FILE = "tests.py"
 """The file name under which tests are compiled."""
+_DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.Tuple, ast.ListComp, ast.DictComp, ast.SetComp, ast.Constant)
 _TRUTH = ("assertTrue", "assertFalse", "bool")
 _CARRIERS = frozenset(["map", "filter", "sorted", "max", "min", "reduce", "partial", "starmap", "iter", "next"])
 """Functions that hand their arguments on to a function which is one of them."""
@@ -25,13 +26,19 @@ class Reading:
     """Lines of `with` statements in which nothing is judged: an exception that ends one skips no test."""
     loaded: frozenset[str] = frozenset()
     """Names that they read."""
+    looked_into: frozenset[str] = frozenset()
+    """Those of them of which they read an attribute."""
+    applied: frozenset[str] = frozenset()
+    """Names of functions that they apply to what the entry point returns, or to the entry point."""
+    asks_identity: bool = False
+    """Whether they ask if two values are one object."""
 
 
 NOTHING_READ = Reading()
 
 
-def read(trees: Sequence[ast.Module]) -> Reading:
-    """Read the tests of one problem."""
+def read(trees: Sequence[ast.Module], entry_point: str | None) -> Reading:
+    """Read the tests of one problem, once `judging` has put its own judgements into them."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
     modules = _imported(nodes)
     withs = (node for node in nodes if isinstance(node, ast.With | ast.AsyncWith))
@@ -40,6 +47,11 @@ def read(trees: Sequence[ast.Module]) -> Reading:
         asks_truth=any(_is_asked(expression, modules) for node in nodes for expression in _decided_by(node)),
         keeps_arguments=any(_keeps(tree, modules) for tree in trees),
         harmless_blocks=frozenset(lines),
+        applied=frozenset(_applied(nodes, {entry_point, *_parameters_of_check(trees)})),
+        asks_identity=any(map(_asks_identity, nodes)),
+        looked_into=frozenset(
+            n.value.id for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+        ),
         loaded=frozenset(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)),
     )
 
@@ -47,6 +59,23 @@ def read(trees: Sequence[ast.Module]) -> Reading:
 def _imported(nodes: Iterable[ast.AST]) -> frozenset[str]:
     imports = (alias for node in nodes if isinstance(node, ast.Import) for alias in node.names)
     return frozenset((alias.asname or alias.name).partition(".")[0] for alias in imports) - {"solution"}
+
+
+def _parameters_of_check(trees: Iterable[ast.Module]) -> list[str]:
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [a.arg for function in functions if function.name == "check" for a in function.args.args]
+
+
+def _applied(nodes: Iterable[ast.AST], entry_points: set[str | None]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            inside = (inner for argument in node.args for inner in ast.walk(argument))
+            if any(isinstance(inner, ast.Name) and inner.id in entry_points for inner in inside):
+                yield node.func.id
+
+
+def _asks_identity(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _name_of(node.func) in ("__same__", "assertIs", "assertIsNot", "id")
 
 
 def _judges(body: Iterable[ast.stmt]) -> bool:
@@ -118,11 +147,21 @@ class _Scope:
                 for name in _keys_in(target, stored=True):
                     self._sources.setdefault(name, set()).update(made_from)
         arguments = (a for n in self._nodes if isinstance(n, ast.arguments) for a in (*n.args, *n.kwonlyargs))
+        self._displays = self._names_of_displays()
         self._own = {argument.arg for argument in arguments} | self._sources.keys()
+
+    def _names_of_displays(self) -> set[str]:
+        """Names that stand for nothing but lists, sets and dictionaries of the tests: their methods are no solution."""
+        bound = [pair for node in self._nodes for pair in _bindings(node)]
+        others = {
+            n for target, value in bound if not isinstance(value, _DISPLAYS) for n in _keys_in(target, stored=True)
+        }
+        return {n for target, _ in bound for n in _keys_in(target, stored=True)} - others
 
     def keeps_an_argument(self, modules: frozenset[str]) -> bool:
         """Whether a call here is given a value that is read again."""
-        calls = (node for node in self._nodes if isinstance(node, ast.Call) and _may_be_of_solution(node, modules))
+        plain = modules | self._displays
+        calls = (node for node in self._nodes if isinstance(node, ast.Call) and _may_be_of_solution(node, plain))
         given = {key for call in calls for key in _arguments_of(call)}
         return any(self._is_kept(key, set()) for key in given if self._is_module or key in self._own)
 
@@ -164,12 +203,12 @@ def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
             yield target, value
 
 
-def _may_be_of_solution(call: ast.Call, modules: frozenset[str]) -> bool:
+def _may_be_of_solution(call: ast.Call, plain: frozenset[str]) -> bool:
     match call.func:
         case ast.Name(id=name):
             return name not in vars(builtins) or name in _CARRIERS
         case ast.Attribute(value=ast.Name(id=name), attr=attribute):
-            return attribute in _CARRIERS or (name not in modules and not attribute.startswith("assert"))
+            return attribute in _CARRIERS or (name not in plain and not attribute.startswith("assert"))
     return True
 
 

@@ -28,9 +28,9 @@ class FromSolution:
         if self.construct is None:
             super().__init__(*arguments, **keywords)
             return
-        self.solution_object = self.construct(*arguments, **keywords)
-        self.solution_message = str(self.solution_object)
-        self.args = tuple(self.solution_object.args)
+        made = self.construct(*arguments, **keywords)
+        self.solution_object, self.solution_message = made.solution_object, made.solution_message
+        self.args = tuple(made.args)
 
     def __str__(self) -> str:
         return super().__str__() if self.solution_message is None else self.solution_message

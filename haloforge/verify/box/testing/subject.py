@@ -142,6 +142,8 @@ class Subject:
             inner.made(arguments, keywords)
             return inner.live(result)
         if owner is not None and not owner.of_tests:
+            if self.name == "send" and owner.class_name == "generator":
+                return result  # it is to a generator what a call is to a function
             if arguments or keywords:
                 self.solution.mark_forgeable()
             else:
@@ -296,9 +298,13 @@ class Subject:
         inner = inner_subject(iterator)
         if inner is not None and inner.target == self.target and proxy is not None:
             return proxy  # type: ignore[no-any-return]
-        if self.of_tests or inner is None:
+        if inner is None:
             return iterator  # type: ignore[no-any-return]
-        return self._watched(iterator)
+        return map(self._own_item, iterator) if self.of_tests else self._watched(iterator)
+
+    def _own_item(self, item: Any) -> Any:
+        self._adopt(item)
+        return item
 
     def _watched(self, iterator: Iterator[Any]) -> Iterator[Any]:
         agrees = self.views.begin()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .batched_calls import batched_calls
-from .judging import JUDGING_NAMES, LIBRARY_NAMES, with_our_own_judgements
+from .judging import JUDGING_NAMES, LIBRARY_NAMES, MODULE_NAMES, with_our_own_judgements
 from .reading import TESTS_FILE, read
 
 
@@ -32,7 +32,7 @@ class Suite:
             self.count = sum(_mark_units(tree, inside_check=self.kind == "check") for tree in trees)
         else:
             self.count = len(trees) if self.kind == "asserts" else sum(map(_count_test_functions, trees))
-        self.reading = read(trees)
+        self.reading = read(trees, self.entry_point)
         self.harmless = self.kind in ("asserts", "check") and all(
             is_harmless(ast.parse(code)) for code in (source["setup"], source["starter"], *source["code"])
         )
@@ -50,7 +50,9 @@ class Suite:
         """Whether the tests mean the library's function or module by a name that they do not define themselves."""
         if name not in self.reading.loaded or name in self.may_shadow or name in self.functions or name in self.helpers:
             return False
-        return name in (LIBRARY_NAMES if self.entry_point else JUDGING_NAMES)
+        if name in self.reading.looked_into and name in MODULE_NAMES:
+            return True
+        return name in JUDGING_NAMES or (name in LIBRARY_NAMES and name in self.reading.applied)
 
     @staticmethod
     def _compiled(code: str, name: str) -> types.CodeType:

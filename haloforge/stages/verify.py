@@ -25,6 +25,8 @@ class Summary:
     passed: int
     statuses: Mapping[str, int]
     isolation: str
+    joined: tuple[str, ...] = ()
+    """Problems that `verifier.mode: auto_joined` judged in one process with their tests."""
 
     @property
     def scored(self) -> int:
@@ -62,7 +64,7 @@ def run(
                 yield item.row | result_row(verdict)
 
         write_jsonl(output, rows())
-    return Summary(len(items), statuses["passed"], dict(statuses), verifier.isolation)
+    return Summary(len(items), statuses["passed"], dict(statuses), verifier.isolation, verifier.joined)
 
 
 def result_row(verdict: Verdict) -> dict[str, Any]:

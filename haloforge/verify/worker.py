@@ -36,8 +36,8 @@ class Worker:
         self._suites = PerProblem(suite_of, SUITES_KEPT)
         self._zygotes: dict[tuple[str, bool, bool], Zygote] = {}
 
-    def judge(self, problem: Problem, code: str, limits: Limits) -> Outcome:
-        """Judge one solution once. Raises BoxFailed when our own machinery failed."""
+    def judge(self, problem: Problem, code: str, limits: Limits, *, joined: bool = False) -> Outcome:
+        """Judge one solution once, with `joined` in the process of its tests. Raises BoxFailed when our own failed."""
         settings, tests = self._settings, problem.tests
         if settings.type == "custom":
             scratch = self._scratch.folder
@@ -56,7 +56,7 @@ class Worker:
         if tests.kind == "stdio":
             return run_python(solution, code, tests.cases, agree, limits, stop=stop)
         trial = Trial(self._suites.of(problem), code, limits, stop)
-        if trial.suite.joined:
+        if joined or trial.suite.joined:
             return run_joined(self._zygote("judge", packages_too=heavy, apart=True), trial)
         return run_split(solution, self._zygote("judge", packages_too=heavy), trial)
 

@@ -42,6 +42,7 @@ from haloforge.train.fitting import trainer_arguments
 from haloforge.train.precision import Precision
 from haloforge.train.row_order import LikeLengths
 from haloforge.train.trainer import Collator, ForgeTrainer
+from haloforge.train.training import rows_of_like_length
 
 MODEL = "smollm2-135m"
 ROWS_PER_STEP = 8
@@ -157,7 +158,7 @@ def with_ours(examples: Sequence[Example], folder: Path) -> Speed:
         model=loaded.model,
         args=trainer_arguments(training, len(examples), numbers=numbers, has_gpu=False, evaluates=False),
         loss="raft",
-        groups_lengths=settings.group_by_length,
+        like_lengths=rows_of_like_length(settings) if settings.group_by_length else None,
         train_dataset=Dataset.from_list([dict(example.to_row()) for example in examples]),
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
         processing_class=loaded.tokenizer,

@@ -43,7 +43,7 @@ class Check:
 
 def examine() -> list[Check]:
     """Everything, in the order of the pipeline. Takes a few seconds: primitives are tried, not assumed."""
-    return [*_python(), *_machine(), *_compilers(), _sandbox(), _embedded(), _hub(), _browser()]
+    return [*_python(), *_machine(), *_compilers(), _interpreter(), sandbox_check(), _embedded(), _hub(), _browser()]
 
 
 def text(checks: list[Check]) -> str:
@@ -108,7 +108,7 @@ def _existing(path: str) -> str:
 
 def _compilers() -> Iterator[Check]:
     """The compilers that are there, each tried in its sandbox; what else could be installed is one line."""
-    from haloforge.languages import COMPILERS, FAST_LINKERS
+    from haloforge.languages import COMPILERS, FAST_LINKERS, LANGUAGES
     from haloforge.verify import compiler_flaw, compiler_version, isolation
 
     missing = [] if any(shutil.which(program) for program, _ in FAST_LINKERS) else ["mold"]
@@ -121,16 +121,27 @@ def _compilers() -> Iterator[Check]:
         yield Check(name, "missing" if flaw else "ok", version, f"it cannot be used: {flaw}" if flaw else "")
     if missing:
         packages = " ".join(dict.fromkeys(missing))
-        hint = f"C, C++, Rust, Go and faster linking use them: apt-get install {packages}"
+        languages = ", ".join(dict.fromkeys(LANGUAGES[c.language].display_name for c in COMPILERS.values()))
+        hint = f"{languages} and faster linking use them: apt-get install {packages}"
         yield Check("optional tools", "optional", f"not installed: {packages}", hint)
 
 
-def _sandbox() -> Check:
-    from haloforge.verify import isolation
+def _interpreter() -> Check:
+    from haloforge.verify import usual_packages
+
+    found = ", ".join(usual_packages()) or "no packages"
+    text = f"solutions in Python {platform.python_version()} import its library and {found}"
+    return Check("verifier.python", "ok", text, "verifier.python names a virtual environment with more")
+
+
+def sandbox_check() -> Check:
+    """The level of isolation that this machine holds, why no stronger one, and what is lost at it."""
+    from haloforge.verify import isolation, lost_at
 
     level = isolation()
     hint = "" if level.accepted else "model-written code is refused without --allow-unsafe: apt-get install bubblewrap"
-    return Check("sandbox", "ok" if level.accepted else "missing", f"{level.name}: {level.reason}", hint)
+    text = f"{level.name}: {level.reason}; lost at this level: {lost_at(level.name)}"
+    return Check("sandbox", "ok" if level.accepted else "missing", text, hint)
 
 
 def _embedded() -> Check:

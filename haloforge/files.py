@@ -10,13 +10,14 @@ import json
 import os
 import secrets
 import stat
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from haloforge.errors import DataError, MachineError
+from haloforge.errors import ConfigError, DataError, MachineError
 from haloforge.records import dumps
 
 Row = dict[str, Any]
@@ -281,3 +282,20 @@ def _end_last_line(file: IO[bytes]) -> None:
         file.truncate(end - len(tail))
     else:
         file.write(b"\n")
+
+
+def refuse_unwritable(path: StrPath) -> None:
+    """Raises ConfigError when no file or folder can be made at `path`: tried in the nearest folder that exists."""
+    folder = Path(path).absolute()
+    if folder.is_file():  # it is replaced
+        folder = folder.parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".halo-forge-", dir=folder))
+    except OSError as error:
+        if error.errno in _DISK_IS_FULL:
+            return  # the run says so where it happens
+        raise ConfigError(
+            f"{path} cannot be written, because {folder} is no folder that you may write to ({error.strerror})"
+        ) from error

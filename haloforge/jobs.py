@@ -25,7 +25,7 @@ import psutil
 from haloforge import config as configs
 from haloforge import stages
 from haloforge.errors import DataError, ForgeError, MachineError, RunError, Stopped
-from haloforge.files import file_errors, write_text
+from haloforge.files import file_errors, refuse_unwritable, write_text
 from haloforge.records import Event, Run
 from haloforge.store import Report, Store
 
@@ -62,6 +62,7 @@ def submit(store: Store, config: configs.StageConfig, *, parent: str | None = No
     """
     stages.load(config.stage).check_output(config)
     if output := config.output_path:
+        refuse_unwritable(output)
         for other in store.runs(status="running"):
             _refuse_shared(store, other, output.resolve())
     run = store.create_run(config.stage, config.to_json(), parent=parent, name=name)

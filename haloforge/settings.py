@@ -23,6 +23,9 @@ from pydantic_core import PydanticKnownError, core_schema
 
 from haloforge.errors import ConfigError
 
+AUTO: Literal["auto"] = "auto"
+"""In the place of a number: the stage finds it itself."""
+
 
 def setting(
     default: Any = ...,
@@ -58,6 +61,10 @@ def _read_groups(value: Any) -> Any:
     return [group or {} for group in groups]
 
 
+_MOST_PATH_BYTES, _MOST_NAME_BYTES = 4095, 255
+"""Of a path and of each of its parts on Linux."""
+
+
 @dataclass(frozen=True)
 class OneOf:
     """A text out of the names of a registry, which is asked at each use: `Annotated[str, OneOf(verifiers)]`."""
@@ -72,6 +79,23 @@ class OneOf:
         if value not in self.names():
             raise PydanticKnownError("literal_error", {"expected": f"{', '.join(others)} or {last}"})
         return value
+
+
+@dataclass(frozen=True)
+class OrAuto:
+    """A whole number from `ge` to `le`, or the word auto: `Annotated[int | Literal["auto"], OrAuto(1, 1024)]`."""
+
+    ge: int
+    le: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        number = core_schema.int_schema(ge=self.ge, le=self.le)
+        as_it_is = core_schema.plain_serializer_function_ser_schema(lambda value: value)
+        return core_schema.no_info_wrap_validator_function(self._read, number, serialization=as_it_is)
+
+    @staticmethod
+    def _read(value: Any, read_number: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        return AUTO if value == AUTO else read_number(value)
 
 
 Ints = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
@@ -98,6 +122,19 @@ class Section(BaseModel):
         return {key: {} if value is None and _is_group(cls, key) else value for key, value in data.items()}
 
 
+def _refuse_impossible_names(config: "StageConfig") -> None:
+    """Raises ConfigError for a name that no file can have: every look at it would raise something else."""
+    current = values(config)
+    for s in settings(type(config)):
+        text = current[s.path]
+        if not s.kind or not isinstance(text, str):
+            continue
+        if "\0" in text:
+            raise ConfigError(f"{s.path} holds a zero byte, which no name can")
+        if len(text.encode()) > _MOST_PATH_BYTES or any(len(n.encode()) > _MOST_NAME_BYTES for n in text.split("/")):
+            raise ConfigError(f"{s.path} is too long for a file name: {text[:40]}... has {len(text)} characters")
+
+
 def _is_group(cls: type[BaseModel], key: str) -> bool:
     field = cls.model_fields.get(key)
     return field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, Section)
@@ -121,10 +158,12 @@ class StageConfig(Section):
     def parse(cls, data: Mapping[str, Any], where: str = "") -> Self:
         """Validate nested plain data. Raises ConfigError that names every wrong key in one sentence."""
         try:
-            return cls.model_validate(cls.written_out(data))
+            config = cls.model_validate(cls.written_out(data))
         except ValidationError as e:
             problems = "; ".join(_explain(cls, error) for error in e.errors())
             raise ConfigError(f"{where}: {problems}" if where else problems) from e
+        _refuse_impossible_names(config)
+        return config
 
     @classmethod
     def written_out(cls, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +204,7 @@ class Setting:
     optional: bool
     help: str
     choices: tuple[str, ...]
+    takes_auto: bool
     minimum: float | None
     maximum: float | None
     advanced: bool
@@ -280,6 +320,7 @@ def _leaf(path: str, field: FieldInfo) -> Setting:
         optional=optional,
         help=field.description or "",
         choices=tuple(choices),
+        takes_auto=any(isinstance(marker, OrAuto) for marker in field.metadata),
         minimum=low,
         maximum=high,
         advanced=bool(extra.get("advanced")),
@@ -333,6 +374,8 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
         return f"{path} should be a group of settings such as {first}, not {error['input']!r}"
     given = f" (not {error['input']!r})" if not isinstance(error["input"], dict) else ""
     message = error["msg"].replace("Input should be", "should be", 1)
+    if known.get(path) and known[path].takes_auto:
+        message += ", or auto"
     if known.get(path) and known[path].choices and isinstance(error["input"], str):
         near = _nearest(error["input"], error["input"], list(known[path].choices))
         message += f"; did you mean {near!r}?" if near else ""

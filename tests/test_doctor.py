@@ -19,4 +19,7 @@ def test_what_could_be_installed_is_one_line_and_no_fault(monkeypatch: pytest.Mo
     monkeypatch.setattr("haloforge.languages.FAST_LINKERS", {})
     (line,) = doctor._compilers()
     assert line.state == "optional"
-    assert line.text == "not installed: mold g++ clang gcc g++-mingw-w64-x86-64-posix rustc golang-go"
+    assert line.text == (
+        "not installed: mold g++ clang gcc g++-mingw-w64-x86-64-posix rustc golang-go"
+        " nodejs node-typescript default-jdk-headless"
+    )

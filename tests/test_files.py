@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from haloforge.errors import DataError, MachineError
+from haloforge.errors import ConfigError, DataError, MachineError
 from haloforge.files import (
     append_jsonl,
     content_sha256_of,
     file_errors,
     read_jsonl,
     read_text,
+    refuse_unwritable,
     sha256_of,
     write_jsonl,
     write_text,
@@ -215,3 +216,14 @@ def test_a_compressed_copy_holds_the_same(tmp_path: Path) -> None:
     plain.write_bytes(b"x" * 3_000_000)
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert content_sha256_of(packed) == content_sha256_of(plain) == sha256_of(plain)
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/dev/null"])
+def test_a_place_where_nothing_can_be_made_is_one_sentence(folder: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{folder}/x/y cannot be written, because {folder} is no folder"):
+        refuse_unwritable(f"{folder}/x/y")
+
+
+def test_looking_whether_a_place_can_be_written_leaves_nothing_there(tmp_path: Path) -> None:
+    refuse_unwritable(tmp_path / "new" / "deeper")
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 import ast
 import re
 
+from haloforge.answers.class_members import closing_brace, in_class, without_texts
 from haloforge.languages import Language, language_of
 from haloforge.python_source import parse
 from haloforge.records import Problem
@@ -11,8 +12,9 @@ from haloforge.records import Problem
 def whole_program(problem: Problem, text: str) -> str:
     """The program for `text`, which is either a bare completion of the problem's starter code or whole code already.
 
-    Tests of kind `program` in C++, Rust and Go may begin with the closing brace of the function that the prompt opened;
-    a whole function then loses its last brace. Never raises: what is no program stays what it is, and fails to compile.
+    Tests of kind `program` may begin with the closing brace of the function that the prompt opened; a whole function
+    then loses its last brace, and a class of Java is left open with its members in it. Never raises: what is no program
+    stays what it is, and fails to compile.
     """
     starter = problem.starter_code
     if not starter:
@@ -75,6 +77,8 @@ def _braced(problem: Problem, language: Language, starter: str, text: str) -> st
     name = problem.entry_point or _last_function(starter)
     if not name or not _begins(language, name, text):
         return starter + cut_at_stop_tokens(problem, text)
+    if language.functions_in_classes:
+        return in_class(starter, text, name) if closes else "\n".join([*_preamble(starter, text, name), text])
     helpers = _helpers(language, starter, text, name)
     if language.imports == "joined":  # later, with those of the tests
         return "\n".join([text, *helpers])
@@ -84,39 +88,40 @@ def _braced(problem: Problem, language: Language, starter: str, text: str) -> st
 
 
 _CALLERS = r"return|else|if|while|for|switch|case|do|throw|new|delete|co_return"
-_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\\n])'", re.DOTALL)
 
 
 def _head(language: Language, name: str) -> str:
     """What the definition of a function begins with."""
+    if language.definition:
+        return language.definition.format(name=name)
     keyword = language.function_keyword or rf"(?!(?:{_CALLERS})\b)\w[^\n;{{}}()=]*\b"
     return rf"^[ \t]*{keyword}({name})\s*[(<\[]"
 
 
 def _begins(language: Language, name: str, text: str) -> bool:
     """Whether the text defines that function, and does not only call it."""
-    return re.search(_head(language, re.escape(name)) + r"[^;{]*\{", text, re.MULTILINE) is not None
+    if language.definition:
+        return re.search(_head(language, re.escape(name)), text, re.MULTILINE) is not None
+    brace = semicolon = -1
+    for head in re.finditer(_head(language, re.escape(name)), text, re.MULTILINE):
+        if brace < head.end() and (brace := text.find("{", head.end())) < 0:
+            return False
+        if semicolon < head.end():
+            semicolon = text.find(";", head.end()) % (len(text) + 1)  # the end of the text where there is none
+        if brace < semicolon:
+            return True
+    return False
 
 
 def _helpers(language: Language, starter: str, text: str, name: str) -> list[str]:
     """Whole functions of the starter that the text does not define itself, and may call."""
-    masked = _NOT_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), starter)
+    masked = without_texts(starter)
     found, position = [], 0
     while head := re.compile(_head(language, r"\w+"), re.MULTILINE).search(masked, position):
-        position = _closing_brace(masked, head.end())
+        position = closing_brace(masked, head.end())
         if head[1] not in (name, "main") and masked[position - 1] == "}" and not _begins(language, head[1], text):
             found.append(starter[head.start() : position])
     return found
-
-
-def _closing_brace(code: str, start: int) -> int:
-    """Where the block that opens after `start` has ended; the end of the code where it does not."""
-    depth = 0
-    for position in range(start, len(code)):
-        depth += {"{": 1, "}": -1}.get(code[position], 0)
-        if code[position] == "}" and depth == 0:
-            return position + 1
-    return len(code)
 
 
 def _last_function(starter: str) -> str | None:
@@ -125,10 +130,10 @@ def _last_function(starter: str) -> str | None:
 
 
 def _preamble(starter: str, text: str, name: str) -> list[str]:
-    """Lines of the starter before its open function that the text lacks: includes, using, use, mod."""
+    """Lines of the starter before its open function that the text lacks: includes, imports, using, use, mod."""
     lines = starter.splitlines()
     opening = max(
         (i for i, line in enumerate(lines) if re.search(rf"\b{re.escape(name)}\b.*\{{?\s*$", line)), default=0
     )
-    wanted = re.compile(r"\s*(#\s*include|using\s|use\s|mod\s)")
+    wanted = re.compile(r"\s*(#\s*include|import\s|using\s|use\s|mod\s|(?:const|let|var)\s.*\brequire\()")
     return [line for line in lines[:opening] if wanted.match(line) and line.strip() not in text]

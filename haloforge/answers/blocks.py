@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from haloforge.answers.top_level import OUTSIDE, block_outside, is_definition, is_part_of_head
 from haloforge.languages import Language
 
 TEXT, NUMBER = '""', "0"
@@ -67,7 +68,8 @@ class _Block(NamedTuple):
 def read_blocks(code: str, language: Language) -> Reading:
     """The statements and names of a program. What `struct`, `namespace` and the like open holds declarations."""
     found, depth = Reading([], set()), 0
-    function: str | None = None
+    outside = OUTSIDE if language.runs_top_level else None
+    function: str | None = outside
     tokens: list[str] = []
     outer: list[_Block] = []
     for token in _tokens_of(code, language):
@@ -75,9 +77,16 @@ def read_blocks(code: str, language: Language) -> Reading:
         if token == "\n" and not ends:
             continue
         if token == "{":
-            if function is None and (depth > 0 or _goes_on(tokens, language)):
+            if (function is None and (depth > 0 or _goes_on(tokens, language))) or (
+                function == OUTSIDE and is_part_of_head(tokens, depth)
+            ):
                 tokens.append("{}")
-                outer.append(_Block(None, tokens, depth))
+                outer.append(_Block(function, tokens, depth))
+                function = None
+            elif function == OUTSIDE:
+                _end(found, () if is_definition(tokens) else tokens, function, is_last=False)
+                outer.append(_Block(function, [], depth))
+                function = block_outside(tokens)
             else:
                 _end(found, tokens, function, is_last=False)
                 outer.append(_Block(function, [], depth))
@@ -85,7 +94,7 @@ def read_blocks(code: str, language: Language) -> Reading:
             tokens, depth = [], 0
         elif token == "}":
             _end(found, tokens, function, is_last=True)
-            function, tokens, depth = outer.pop() if outer else _Block(None, [], 0)
+            function, tokens, depth = outer.pop() if outer else _Block(outside, [], 0)
         elif ends or (token == ";" and depth == 0):
             _end(found, tokens, function, is_last=False)
             tokens = []
@@ -140,8 +149,10 @@ def _first_name(tokens: Sequence[str]) -> str:
 
 def _name_before_parameters(head: Sequence[str]) -> str:
     pairs = zip(head, head[1:], strict=False)
+    annotations = {after for before, after in pairs if before == "@"}
+    pairs = zip(head, head[1:], strict=False)
     names = (name for name, after in pairs if after == "(" and name.isidentifier() and name not in _NO_NAMES)
-    return next(names, "")
+    return next((name for name in names if name not in annotations), "")
 
 
 def _is_function(head: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ import ast
 import functools
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from haloforge.languages import Language, language_of
@@ -21,7 +21,9 @@ _CONTINUES = re.compile(r"(else|elif|except|finally)\b|[)\]}]")
 
 _LONGEST_TEXT = 200_000
 _MOST_LINES = 2_000
+_MOST_BLOCKS = 200
 _MOST_JOINED = 12
+_MOST_FAILURES = 2_000
 """Bounds on the work that a hostile or endless answer can cause."""
 
 
@@ -63,7 +65,7 @@ def _blocks(text: str) -> list[_Block]:
             lines.append(line)
     if fence and any(map(str.strip, lines)):
         blocks.append(_Block(tag, _joined(lines), False))
-    return [block for block in blocks if block.code.strip()]
+    return [block for block in blocks if block.code.strip()][-_MOST_BLOCKS:]
 
 
 def _ends_block(line: str, found: re.Match[str]) -> bool:
@@ -156,31 +158,33 @@ def _finished_statements(code: str, problem: Problem) -> str:
     if parse(code):
         return code
     lines = code.split("\n")
-    finished = next((span for span in _spans(lines, re.compile(""))), "")
+    finished = next(_spans(lines, re.compile("")), "")
     is_enough = _defines_entry(finished, problem) if problem.entry_point else _is_program(finished)
     return finished if is_enough and code.lstrip("\n").startswith(finished) else code
 
 
-def _spans(lines: Sequence[str], start: re.Pattern[str]) -> list[str]:
+def _spans(lines: Sequence[str], start: re.Pattern[str]) -> Iterator[str]:
     """The longest runs of whole top-level statements, each of whose first lines looks like `start`.
 
     A statement is taken to end before a line that is not indented; where that does not parse (an open bracket, a
-    string over several lines, a decorator) a few more are added. So every line is parsed a bounded number of times.
+    string over several lines, a decorator) a few more are added. So every line is parsed a bounded number of times, and
+    a text in which too much does not parse is read no further.
     """
     heads = [i for i, line in enumerate(lines) if line[:1].strip() and not _CONTINUES.match(line)]
     bounds = [*heads, len(lines)]
-    runs: list[tuple[int, int]] = []
-    at = 0
-    while at < len(heads):
+    first, at, failures = None, 0, 0
+    while at < len(heads) and failures < _MOST_FAILURES:
         ends = bounds[at + 1 : at + 1 + _MOST_JOINED] if start.match(lines[heads[at]]) else []
         end = next((end for end in ends if parse("\n".join(lines[heads[at] : end]))), None)
-        if end is None:
-            at += 1
-        else:
-            goes_on = bool(runs) and runs[-1][1] == heads[at]
-            runs.append((runs.pop()[0] if goes_on else heads[at], end))
+        if end is not None:
+            first = heads[at] if first is None else first
             at = bounds.index(end, at)
-    return ["\n".join(lines[first:end]) for first, end in runs]
+            continue
+        if first is not None:
+            yield "\n".join(lines[first : heads[at]])
+        first, at, failures = None, at + 1, failures + len(ends)
+    if first is not None:
+        yield "\n".join(lines[first : bounds[at]])
 
 
 def _python_in_prose(text: str, problem: Problem, start: re.Pattern[str]) -> str | None:
@@ -220,7 +224,12 @@ def _cut_definition(lines: Sequence[str]) -> str | None:
 
 
 def _without_tail(code: str, language: Language) -> str:
-    """Cut what follows the last top-level closing brace; a program that is cut inside braces stays as it is."""
+    """Cut what follows the last top-level closing brace; a program that is cut inside braces stays as it is.
+
+    Where statements may follow it, only lines at the end go that do not end as code does.
+    """
+    if language.runs_top_level:
+        return _without_last_prose(code)
     depth, end = 0, 0
     for token in _tokens(language).finditer(code):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
@@ -232,14 +241,27 @@ def _without_tail(code: str, language: Language) -> str:
     return code[: end + (tail.end() if tail else 0)]
 
 
+def _without_last_prose(code: str) -> str:
+    lines = code.split("\n")
+    while lines and not lines[-1].rstrip().endswith((";", "}", ")", "]", ",", "{", "(", "*/")):
+        lines.pop()
+    return "\n".join(lines) or code
+
+
 @functools.cache
 def _tokens(language: Language) -> re.Pattern[str]:
-    """Comments, texts and characters, in which braces do not count, and braces."""
+    """Comments, texts and characters, in which braces do not count, and braces.
+
+    A text that is opened and not closed goes to the end of its line, so that no reading is done twice.
+    """
     line, opening, closing = map(re.escape, (language.line_comment, *language.block_comment))
     return re.compile(
-        rf'{line}[^\n]*|{opening}.*?(?:{closing}|\Z)|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|[{{}}]', re.DOTALL
+        rf'{line}[^\n]*|{opening}.*?(?:{closing}|\Z)|"(?:\\.|[^"\\\n])*"?|\'(?:\\.|[^\'\\\n])\'|`[^`]*(?:`|\Z)|[{{}}]',
+        re.DOTALL,
     )
 
 
 def _names_entry(code: str, problem: Problem) -> bool:
-    return re.search(rf"\b{re.escape(problem.entry_point or 'main')}\s*\(", code) is not None
+    name, definition = problem.entry_point or "main", language_of(problem.language).definition
+    wanted = definition.format(name=re.escape(name)) if definition else rf"\b{re.escape(name)}\s*\("
+    return re.search(wanted, code, re.MULTILINE) is not None

@@ -4,10 +4,12 @@ The time is linear in the length of the code, of which at most `LENGTH_LIMIT` ch
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from haloforge.answers.blocks import NUMBER, TEXT, TYPES, Statement, read_blocks
+from haloforge.answers.top_level import OUTSIDE, is_definition
 from haloforge.languages import Language, language_of
 from haloforge.python_source import parse
 
@@ -25,7 +27,7 @@ _WRAPPERS = _words("Ok Some Err")
 _CONSTANTS = _words("true false nullptr NULL nil None EXIT_SUCCESS EXIT_FAILURE") | {TEXT, NUMBER}
 _BRANCHES = _words("if for while switch match loop do select go defer throw goto")
 _BEFORE_CALLS = _BRANCHES | _words("return else in case co_return new delete move range await not and or")
-_NOT_CALLED = _BEFORE_CALLS | TYPES | _PLACEHOLDERS | _words("sizeof catch func fn main decltype")
+_NOT_CALLED = _BEFORE_CALLS | TYPES | _PLACEHOLDERS | _words("sizeof catch func fn function main decltype")
 _DECLARES = _words("let const static type var use mod struct enum import fn func trait impl using")
 _STEPS = frozenset({"++", "--", "<-"})
 _NO_OPERANDS = TYPES | _PLACEHOLDERS | _WRAPPERS | _BRANCHES
@@ -45,6 +47,8 @@ class Substance:
 
     statements: int
     calls: int
+    outside: int = 0
+    """Of the statements, those outside of functions that run; only where a program needs no `main`."""
 
     @property
     def is_hollow(self) -> bool:
@@ -60,8 +64,8 @@ def substance(code: str, language: str) -> Substance:
     if known.syntax == "braces":
         statements = read_blocks(code, known).statements
         calls = [_calls(statement.tokens, known) for statement in statements]
-        acts = (has_calls or _acts(s, known) for s, has_calls in zip(statements, calls, strict=True))
-        return Substance(sum(map(bool, acts)), sum(calls))
+        acts = [bool(count) or _acts(s, known) for s, count in zip(statements, calls, strict=True)]
+        return Substance(sum(acts), sum(calls), sum(map(_runs_outside, statements, acts)))
     return Substance(sum(bool(line.strip()) for line in code.splitlines()), 0)
 
 
@@ -71,7 +75,13 @@ def defines(code: str, name: str, language: str) -> bool:
     if known.syntax == "python":
         tree = parse(code)
         return tree is not None and any(name in _bound_by(node) for node in ast.walk(tree))
+    if known.definition:
+        return re.search(known.definition.format(name=re.escape(name)), code, re.MULTILINE) is not None
     return name in read_blocks(code, known).names
+
+
+def _runs_outside(statement: Statement, acts: bool) -> bool:
+    return acts and statement.function == OUTSIDE and not is_definition(statement.tokens)
 
 
 def _of_python(code: str) -> Substance:
@@ -185,6 +195,8 @@ def _calls(tokens: Sequence[str], language: Language) -> int:
     for place in range(1, len(tokens)):
         if has_keyword and place > 1 and tokens[place - 1] == "!" and tokens[place] in "([":  # a macro of Rust
             count += tokens[place - 2].isidentifier() and tokens[place - 2] not in _NOT_CALLED
+        elif language.runs_top_level and tokens[place - 1 : place + 1] == [")", "("]:  # a function called at once
+            count += 1
         elif tokens[place] == "(" and tokens[place - 1].isidentifier() and tokens[place - 1] not in _NOT_CALLED:
             before = tokens[place - 2] if place > 1 else ""
             follows_type = before.isidentifier() or (before in (">", ">>") and angle < place)

@@ -42,6 +42,11 @@ def tokens_of(code: str, language: Language) -> list[str]:
     return [match["token"] for match in _tokens(language).finditer(code) if match["token"]]
 
 
+def token_spans(code: str, language: Language) -> list[tuple[int, int]]:
+    """Where the tokens of `tokens_of` begin and end in the code."""
+    return [match.span("token") for match in _tokens(language).finditer(code) if match["token"]]
+
+
 @functools.cache
 def _tokens(language: Language) -> re.Pattern[str]:
     line, opening, closing = (re.escape(mark) for mark in (language.line_comment, *language.block_comment))
@@ -63,7 +68,7 @@ def _python_form(code: str) -> str:
         for function in _outermost_functions(tree):
             _rename_locals(function)
         return ast.dump(tree)
-    except RecursionError:
+    except (RecursionError, ValueError):  # it is too deep, or a number in it too long to be written
         return _text_form(code)
 
 

@@ -27,13 +27,13 @@ def stage(args: argparse.Namespace) -> int:
     """Any stage: check the settings, then show the plan, or start or resume a run and follow it."""
     config = configs.STAGES[args.stage].load(Path(args.config) if args.config else None, typed(args))
     if args.dry_run:
-        lines = stages.load(args.stage).dry_run(config)
+        lines = stages.plan(config)
         print(json.dumps({"config": config.to_json(), "plan": lines}, indent=2) if args.json else "\n".join(lines))
         return 0
     with Store() as store:
         run = _resumed(store, config) if args.resume else None
         if run is None:
-            stages.load(args.stage).dry_run(config)  # wrong inputs are refused before a run exists
+            stages.plan(config)  # wrong inputs are refused before a run exists
             run = jobs.submit(store, config, name=args.name)
         code = watch.execute(store, run, detach=args.detach, out=sys.stderr if args.json else sys.stdout)
         if args.json:
@@ -111,7 +111,7 @@ def verify(args: argparse.Namespace) -> int:
     config = configs.VerifyConfig.load(None, typed(args))
     problems, output = load_problems(Path(config.problems)), Path(config.output)
     settings, cache = config.verifier, home() / "verdicts.db"
-    summary = run(problems, Path(config.samples), output, settings, cache=cache)
+    summary = run(problems, Path(config.samples), output, settings, ignore_unknown=config.ignore_unknown, cache=cache)
     if args.json:
         print(json.dumps(asdict(summary) | {"scored": summary.scored, "output": str(output)}, indent=2))
     else:
@@ -120,6 +120,8 @@ def verify(args: argparse.Namespace) -> int:
         if summary.joined:
             named = ", ".join(summary.joined)
             print(f"{len(summary.joined)} problems were judged in one process with their tests: {named}")
+        if summary.unknown:
+            print(f"left out: {summary.unknown:,} samples whose task id no problem has")
         print(f"verdicts: {output}")
     return 0
 

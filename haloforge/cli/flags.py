@@ -73,6 +73,8 @@ def _metavar(s: Setting) -> str:
     if s.choices:
         return "|".join(s.choices) if len(s.choices) <= 4 else s.flag.upper().replace("-", "_")
     names = {"file": "FILE", "problems": "FILE", "folder": "DIR", "model": "NAME"}
+    if s.takes_auto:
+        return "N|auto"
     return names.get(s.kind) or ("N" if s.type is int else "X" if s.type is float else "TEXT")
 
 

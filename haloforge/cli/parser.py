@@ -58,6 +58,8 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
     validate = group.add_parser("validate", help=ValidateConfig.__doc__, description=ValidateConfig.__doc__)
     validate.add_argument("file", metavar="FILE", help="problem file, in our format or an original one")
     validate.add_argument("--json", action="store_true", help="print JSON")
+    validate.add_argument("--run", dest="set:run_solutions", action="store_const", const=True,
+                          default=argparse.SUPPRESS, help="as --run-solutions, which is the default")  # fmt: skip
     add_settings(validate, ValidateConfig)
     validate.set_defaults(do=commands.validate)
     export = group.add_parser("export", help="write what a run sampled and verified as a data set")

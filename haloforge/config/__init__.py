@@ -10,14 +10,23 @@ from haloforge.config.app import AppConfig
 from haloforge.config.benchmark import BenchmarkConfig, BenchmarkSampling
 from haloforge.config.data import Backend, DatasetName, GenerateConfig, PrepareConfig, ValidateConfig
 from haloforge.config.raft import EvaluationSection, Loss, RaftConfig, RaftLoop, RaftTraining
-from haloforge.config.sections import ALL_LINEAR, BatchedSampling, LoraSection, ModelSection, SamplingSection
+from haloforge.config.sections import (
+    ALL_LINEAR,
+    DEFAULT_ROWS,
+    BatchedSampling,
+    LoraSection,
+    ModelSection,
+    SamplingSection,
+)
 from haloforge.config.sft import SftConfig, SftData, SftTraining, TrainingFile
 from haloforge.config.verifier import VerifyConfig, VerifySettings
 from haloforge.records import Run
-from haloforge.settings import Setting, StageConfig, command, output_setting, settings, value_at, values
+from haloforge.settings import AUTO, Setting, StageConfig, command, output_setting, settings, value_at, values
 
 __all__ = [
     "ALL_LINEAR",
+    "AUTO",
+    "DEFAULT_ROWS",
     "STAGES",
     "AppConfig",
     "Backend",

@@ -88,5 +88,9 @@ class ValidateConfig(StageConfig):
     stage: ClassVar[str] = "data-validate"
     command: ClassVar[tuple[str, ...]] = ("data", "validate")
     run_solutions: bool = setting(True)
-    """Run every reference solution against its own tests."""
+    """Run every reference solution against its own tests, and try the tests on mutants of it (also --run)."""
+    mutants: int | None = setting(None, ge=0, le=1000)
+    """Mutants of each solution that its tests are tried on; by default 8 in Python, none in compiled languages."""
+    solution_runs: int = setting(2, ge=1, le=100, advanced=True)
+    """How often each solution runs; tests that do not say the same every time are flaky."""
     verifier: VerifySettings = VerifySettings()

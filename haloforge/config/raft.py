@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from haloforge.config.sections import BatchedSampling, LoraSection, TrainingSection
+from haloforge.config.sections import DEFAULT_ROWS, BatchedSampling, LoraSection, RowsAtOnce, TrainingSection
 from haloforge.config.verifier import VerifySettings
 from haloforge.errors import ConfigError
 from haloforge.settings import Groups, Ints, Section, StageConfig, setting
@@ -88,8 +88,9 @@ class RaftPasses(Section):
     """Passes over the kept samples."""
     loss: Loss = setting("raft", advanced=True)
     """raft: likelihood; raft++: clipped importance ratio; reinforce_rej: the same, and failures push back."""
-    batch_size: int = setting(2, ge=1, le=1024)
-    """Samples per step."""
+    batch_size_name: ClassVar[str] = "batch_size"
+    batch_size: RowsAtOnce = setting(DEFAULT_ROWS)
+    """Samples at once; auto: as many as the memory holds, with as many samples in an optimizer step as with 2."""
 
 
 class RaftTraining(TrainingSection, RaftPasses):  # fields of the last base come first

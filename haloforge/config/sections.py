@@ -1,12 +1,15 @@
 """Groups of settings that several stages have."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
-from haloforge.settings import Names, Section, setting
+from haloforge.settings import Names, OrAuto, Section, setting
 
+RowsAtOnce = Annotated[int | Literal["auto"], OrAuto(ge=1, le=1024)]
+DEFAULT_ROWS = 2
+"""Rows per batch where nothing is set; with auto an optimizer step learns from as many rows as with this many."""
 ALL_LINEAR = ("all-linear",)
 """Every linear layer but the output head."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import yaml
 from pydantic import BeforeValidator
 
-from haloforge.config.sections import LoraSection, ModelSection, TrainingSection
+from haloforge.config.sections import DEFAULT_ROWS, LoraSection, ModelSection, RowsAtOnce, TrainingSection
 from haloforge.settings import Section, StageConfig, setting
 
 _SEVERAL = "[{file: a.jsonl, weight: 2}, {file: b.jsonl, weight: 1}]"
@@ -76,8 +76,10 @@ class SftPasses(Section):
 
     num_train_epochs: float = setting(3, flag="epochs", gt=0, le=100)
     """Passes over the training rows."""
-    per_device_train_batch_size: int = setting(2, flag="batch-size", ge=1, le=1024)
-    """Rows per step and device."""
+    per_device_train_batch_size: RowsAtOnce = setting(DEFAULT_ROWS, flag="batch-size")
+    """Rows at once, per device; auto: as many as the memory holds, with as many rows in an optimizer step as with 2."""
+
+    batch_size_name: ClassVar[str] = "per_device_train_batch_size"
 
     @property
     def epochs(self) -> float:
@@ -85,8 +87,8 @@ class SftPasses(Section):
         return self.num_train_epochs
 
     @property
-    def batch_size(self) -> int:
-        """Rows per step and device, as every training section calls them."""
+    def batch_size(self) -> int | Literal["auto"]:
+        """Rows at once, as every training section calls them."""
         return self.per_device_train_batch_size
 
 

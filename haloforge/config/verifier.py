@@ -34,10 +34,14 @@ class VerifySettings(Section):
     """custom only: the program and its arguments, quoted as for a shell; {file} stands for the code's file."""
     readable: Words = setting((), flag="verifier-readable", advanced=True)
     """custom only: files and folders that its sandbox shows the command besides the system's and those it names."""
+    classpath: Words = setting((), flag="verifier-classpath", advanced=True)
+    """Java only: jars that solutions and tests may import, such as javatuples for MultiPL-E's."""
     unforgeable: bool = setting(False, advanced=True)
     """custom only: you vouch that no solution can make the command pass it; RAFT leaves out verdicts without that."""
     accept_forgeable: bool = setting(False, advanced=True)
     """RAFT also trains on verdicts that a solution could forge, as those of compiled test programs; the run says so."""
+    python: str | None = setting(None, flag="verifier-python", advanced=True)
+    """Python in which solutions and tests run, such as a virtual environment with pandas; by default our own."""
     allow_unsafe: bool = setting(False, advanced=True)
     """Run model-written code even where this machine offers no sandbox."""
     _stops_at_first_failure: bool = PrivateAttr(default=False)
@@ -65,4 +69,6 @@ class VerifyConfig(StageConfig):
     """JSONL with task_id and completion or solution."""
     output: str = setting(kind="file", is_output=True)
     """JSONL to write: the input rows, with verdicts."""
+    ignore_unknown: bool = setting(False)
+    """Leave out samples whose task id no problem has, as those of another release, and say how many; else refuse."""
     verifier: VerifySettings = VerifySettings()

@@ -7,7 +7,7 @@ own peak beside the estimate; for a GPU they are arithmetic alone, not measured.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from haloforge.config import LoraSection
+from haloforge.config import AUTO, LoraSection
 from haloforge.errors import ConfigError
 from haloforge.estimates.shape import ModelShape
 from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit
@@ -106,7 +106,8 @@ def training_need(
     """A training step's peak, for rows of at most `longest` tokens."""
     trained = shape.linear_inputs_and_outputs * lora.r
     per_number = OPTIMIZER_BYTES_8BIT if settings.optimizer == "adamw_8bit" else OPTIMIZER_BYTES
-    tokens = longest * settings.batch_size
+    # auto goes down to one row at once before it gives up; on a CPU a batch is learned from in parts anyway
+    tokens = longest * (1 if settings.batch_size == AUTO else settings.batch_size)
     if device.is_cpu:
         tokens = max(longest, min(TOKENS_AT_A_TIME, tokens))
     saved = shape.saved_per_token * BESIDE_SAVED
@@ -120,7 +121,7 @@ def training_need(
         ("activations", int(tokens * saved * device.weight_bytes)),
         ("logits", logits),
     )
-    on_gpu = "set training.batch_size 1 or lora.load_in_4bit true"
+    on_gpu = "set training.batch_size auto or lora.load_in_4bit true"
     return Need("training", parts, "leave out the longest rows or take a smaller model" if device.is_cpu else on_gpu)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from haloforge.errors import DataError
 from haloforge.generate.batches import run_batches
 from haloforge.generate.budget import SLOTS, cache_bytes
 from haloforge.generate.decoding import Decoder, Ending, Prompt, Row, pick
@@ -96,10 +97,16 @@ class LocalEngine:
         seed: int,
         should_stop: Callable[[], bool] = never,
     ) -> Iterator[str]:
-        """See Engine. Models that do not run in slots give their answer in one piece."""
+        """See Engine. Models that do not run in slots give their answer in one piece.
+
+        Raises DataError for a prompt that leaves no room for an answer.
+        """
         ids = render_messages(self.tokenizer, messages)
         row = Row(0, ids, self._limit(ids, params), random.Random(seed), params.stop)
-        prompts = [Prompt(ids, row.limit, [0], lambda prompt, index: row)] if row.limit >= 1 else []
+        if row.limit < 1:
+            most = _context_length(self.model)
+            raise DataError(f"the prompt is too long: {len(ids)} tokens, and this model reads at most {most}")
+        prompts = [Prompt(ids, row.limit, [0], lambda prompt, index: row)]
         sent = ""
         for _ in self._run(prompts, params, cache_bytes(self.model, None), should_stop):
             text = self.ending.text(row)

@@ -16,7 +16,8 @@ END = "[DONE]"
 """What ends an answer."""
 
 _SHOWN = 3
-_FENCED = re.compile(r"```\w*\n?(.*?)\n?```", re.DOTALL)
+_FENCE = "```"
+_OPENING_FENCE = re.compile(r"```\w*\n?")
 
 
 class _Example(NamedTuple):
@@ -65,8 +66,9 @@ def prompt(problem: Problem) -> str:
 def extract(text: str, _problem: Problem) -> str | None:
     """The answer up to its end as it stands, or the first fenced block in it; nothing is repaired. None if empty."""
     answer = text.partition(END)[0].replace("\r\n", "\n")
-    fenced = _FENCED.search(answer)
-    code = (fenced[1] if fenced else answer).strip("\n").rstrip()
+    opening = _OPENING_FENCE.search(answer)
+    end = answer.find(_FENCE, opening.end()) if opening else -1
+    code = (answer[opening.end() : end] if opening and end >= 0 else answer).strip("\n").rstrip()
     return code + "\n" if code.strip() else None
 
 

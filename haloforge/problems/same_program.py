@@ -10,13 +10,13 @@ def nameless_form(code: str) -> tuple[str, int]:
     tree = parse(code)
     if tree is None:
         return "", 0
-    _RemoveDetails().visit(tree)
     try:
+        _RemoveDetails().visit(tree)
         own_names = {name for node in ast.walk(tree) for name in _names_bound_by(node)}
         _NumberNames(own_names).visit(tree)
         size = sum(not isinstance(node, ast.expr_context) for node in ast.walk(tree))
         return ast.dump(tree, annotate_fields=False), size
-    except RecursionError:
+    except (RecursionError, ValueError):  # it is too deep, or a number in it too long to be written
         return "", 0
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from haloforge.config import StageConfig
 from haloforge.errors import ConfigError
+from haloforge.files import refuse_unwritable
 
 
 class Stage(NamedTuple):
@@ -16,6 +18,13 @@ class Stage(NamedTuple):
     run: Callable[..., Any]
     dry_run: Callable[..., list[str]]
     check_output: Callable[..., None]
+
+
+def plan(config: StageConfig) -> list[str]:
+    """What the stage of this config would do, one line each. Raises ForgeError for what would stop it."""
+    if config.output_path is not None:
+        refuse_unwritable(config.output_path)
+    return load(config.stage).dry_run(config)
 
 
 def load(name: str) -> Stage:

@@ -1,13 +1,12 @@
 """SFT: solved problems, chats and texts in, OUTPUT/final_model out."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from haloforge.config import SftConfig
-from haloforge.errors import ConfigError, DataError
+from haloforge.errors import DataError
 from haloforge.estimates import Need
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
@@ -17,6 +16,7 @@ from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.pinning import is_from_hub, pinned_model
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
 from haloforge.stages.shared.training_files import FileRows, mixed, mixed_counts, read_training_files
+from haloforge.stages.shared.weak_tests import weak_tests_warning
 from haloforge.store import Report
 from haloforge.train import (
     Encoded,
@@ -91,7 +91,6 @@ def dry_run(config: SftConfig) -> list[str]:
     target = Path(config.output_dir) / FINAL_MODEL
     refuse_unsupported(config.model.name, config.training, config.lora)
     check_output(config)
-    _refuse_unwritable(target)
     rows = read_rows(config)
     is_small = len(rows.train) <= _MAX_COMPARED_IN_DRY_RUN
     steps = optimizer_steps(sum(rows.counts), config.training)
@@ -202,7 +201,8 @@ def _notices(config: SftConfig, rows: Rows) -> list[str]:
         if count > _MANY_TIMES * len(file.rows)
     ]
     in_both = f"{rows.in_both} rows are left out, as {config.data.validation_file} holds their problems"
-    return [*not_meant, *repeated, *([in_both] if rows.in_both else [])]
+    weak = [warning for file in rows.files if (warning := weak_tests_warning(file.file))]
+    return [*not_meant, *repeated, *weak, *([in_both] if rows.in_both else [])]
 
 
 def _contamination_warnings(rows: Sequence[TrainingRow]) -> list[str]:
@@ -249,11 +249,3 @@ def _start_text(name: str) -> str:
     if is_from_hub(name) and not checkpoint.revision:
         return f"{name}, from the Hub, whose files will tell whether an adapter goes on or a new one begins"
     return f"{checkpoint.path}" + (", whose adapter goes on" if checkpoint.is_adapter else ", with a new adapter")
-
-
-def _refuse_unwritable(target: Path) -> None:
-    folder = target.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(f"{target} cannot be written, because {folder} is no folder that you may write to")

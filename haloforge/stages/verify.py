@@ -13,6 +13,8 @@ from haloforge.files import read_jsonl, write_jsonl
 from haloforge.records import Problem, Verdict
 from haloforge.verify import open_verifier
 
+SHOWN_IDS = 3
+"""Unknown task ids that a message names."""
 Progress = Callable[[int], None]
 """Called with the number of verdicts so far."""
 
@@ -27,6 +29,8 @@ class Summary:
     isolation: str
     joined: tuple[str, ...] = ()
     """Problems that `verifier.mode: auto_joined` judged in one process with their tests."""
+    unknown: int = 0
+    """Samples that were skipped, as no problem has their task id."""
 
     @property
     def scored(self) -> int:
@@ -47,11 +51,20 @@ def run(
     output: Path,
     settings: VerifySettings,
     *,
+    ignore_unknown: bool = False,
     cache: Path | None = None,
     progress: Progress = lambda done: None,
 ) -> Summary:
-    """Write the input rows with their verdicts to `output`, atomically. Raises DataError and VerifierError first."""
-    items = list(_items(problems, samples_path))
+    """Write the input rows with their verdicts to `output`, atomically. Raises DataError and VerifierError first.
+
+    Samples whose task id no problem has are an error, or left out of the output with `ignore_unknown`.
+    """
+    rows_read = list(read_jsonl(samples_path, torn_ok=True))
+    by_id = _by_name(problems)
+    known = [(line, row) for line, row in rows_read if str(row.get("task_id")) in by_id]
+    if len(known) < len(rows_read) and not (ignore_unknown and known):
+        raise DataError(_unknown_ids(samples_path, rows_read, by_id, len(problems)))
+    items = [_item_of(by_id[str(row["task_id"])], row, f"{samples_path} line {line}") for line, row in known]
     statuses: Counter[str] = Counter()
     with open_verifier(settings, cache) as verifier:
         verifier.check({item.problem.task_id: item.problem for item in items}.values())
@@ -64,7 +77,10 @@ def run(
                 yield item.row | result_row(verdict)
 
         write_jsonl(output, rows())
-    return Summary(len(items), statuses["passed"], dict(statuses), verifier.isolation, verifier.joined)
+    unknown = len(rows_read) - len(items)
+    return Summary(
+        len(items), statuses["passed"], dict(statuses), verifier.isolation, unknown=unknown, joined=verifier.joined
+    )
 
 
 def result_row(verdict: Verdict) -> dict[str, Any]:
@@ -90,18 +106,29 @@ def _result(verdict: Verdict) -> str:
     return "timed out" if verdict.status == "timeout" else f"failed: {verdict.detail or verdict.status}"
 
 
-def _items(problems: Sequence[Problem], path: Path) -> Iterator[_Item]:
+def _by_name(problems: Sequence[Problem]) -> dict[str, Problem]:
     by_id = {problem.task_id: problem for problem in problems}
-    by_id |= {name: problem for problem in problems for name in _other_names(problem) if name not in by_id}
-    for line, row in read_jsonl(path, torn_ok=True):
-        task_id = row.get("task_id")
-        problem = by_id.get(str(task_id))
-        if problem is None:
-            known = (
-                f"the problem file has {len(problems)}, the first is {problems[0].task_id!r}" if problems else "none"
-            )
-            raise DataError(f"{path} line {line}: no problem has the task_id {task_id!r} ({known})")
-        yield _Item(row, problem, _code(problem, row, f"{path} line {line}"))
+    return by_id | {name: problem for problem in problems for name in _other_names(problem) if name not in by_id}
+
+
+def _unknown_ids(
+    path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]], by_id: Mapping[str, Problem], problems: int
+) -> str:
+    """What is wrong with a file of samples of which some belong to no problem, and what can be done."""
+    unknown = [(line, row.get("task_id")) for line, row in rows if str(row.get("task_id")) not in by_id]
+    ids = list(dict.fromkeys(repr(task_id) for _, task_id in unknown))
+    named = ", ".join(ids[:SHOWN_IDS]) + (f" and {len(ids) - SHOWN_IDS:,} more" if len(ids) > SHOWN_IDS else "")
+    first = next(iter(by_id), None)
+    has = f"the problem file has {problems:,}, the first is {first!r}" if problems else "there are no problems"
+    advice = "; --ignore-unknown leaves them out" if len(unknown) < len(rows) else ""
+    return (
+        f"{path} line {unknown[0][0]}: no problem has the task_id {named}; that is {len(unknown):,} of {len(rows):,} "
+        f"samples ({has}){advice}"
+    )
+
+
+def _item_of(problem: Problem, row: dict[str, Any], where: str) -> _Item:
+    return _Item(row, problem, _code(problem, row, where))
 
 
 def _other_names(problem: Problem) -> Iterator[str]:

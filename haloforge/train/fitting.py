@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,17 +12,25 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from trl import SFTConfig
 
+from haloforge.config import DEFAULT_ROWS
 from haloforge.errors import ConfigError, Stopped
 from haloforge.files import read_text, write_text
 from haloforge.models import Metadata, letting_go, load, name_base_commit, read_metadata, resolve
 from haloforge.records import Reporter
 from haloforge.train import checkpoints
 from haloforge.train.adapters import new_adapter
+from haloforge.train.batch_size import train_sized
 from haloforge.train.examples import Example, Row, TrainSample
 from haloforge.train.precision import Device, Precision, precision
 from haloforge.train.reporting import Reporting, evaluation_losses, is_exhausted
 from haloforge.train.trainer import Collator, ForgeTrainer
-from haloforge.train.training import Training, TrainingSettings, TrainResult, optimizer_steps
+from haloforge.train.training import (
+    Training,
+    TrainingSettings,
+    TrainResult,
+    optimizer_steps,
+    rows_of_like_length,
+)
 
 _RESULT = "result.json"
 
@@ -49,8 +57,12 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
         checkpoints.remove_incomplete(training.work)
         last = checkpoints.last_checkpoint(training.work)
         if last is None or not _is_over(last, training.settings):
-            with letting_go():
-                _train(training, data, report, last)
+
+            def train(settings: TrainingSettings) -> None:
+                with letting_go():
+                    _train(training, settings, data, report)
+
+            train_sized(training, train, report)
         result = _publish(training, report, began)
     checkpoints.discard(training.work)
     return result
@@ -69,8 +81,9 @@ def _refuse_without_logprobs(settings: TrainingSettings, examples: _Trainable) -
         raise ConfigError(f"the loss {settings.loss} needs the samples' log-probs, which this engine does not give")
 
 
-def _train(training: Training, data: _Data, report: Reporter, last: Path | None) -> None:
-    settings, device = training.settings, Device.of_this_machine()
+def _train(training: Training, settings: TrainingSettings, data: _Data, report: Reporter) -> None:
+    """Go on from the last checkpoint, where there is one. `settings` are the training's, its batch size a number."""
+    device, last = Device.of_this_machine(), checkpoints.last_checkpoint(training.work)
     numbers = precision(settings, device)
     loaded = load(
         training.start,
@@ -83,10 +96,14 @@ def _train(training: Training, data: _Data, report: Reporter, last: Path | None)
     trainer = ForgeTrainer(
         model=loaded.model,
         args=trainer_arguments(
-            training, len(data.train), numbers=numbers, has_gpu=device.has_gpu, evaluates=bool(data.held_out)
+            replace(training, settings=settings),
+            len(data.train),
+            numbers=numbers,
+            has_gpu=device.has_gpu,
+            evaluates=bool(data.held_out),
         ),
         loss=settings.loss,
-        groups_lengths=settings.group_by_length,
+        like_lengths=rows_of_like_length(training.settings) if settings.group_by_length else None,
         train_dataset=_dataset(data.train),
         eval_dataset=_dataset(data.held_out) if data.held_out else None,
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
@@ -119,7 +136,7 @@ def trainer_arguments(
         output_dir=str(training.work),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size if has_gpu else min(settings.batch_size, DEFAULT_ROWS),
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",

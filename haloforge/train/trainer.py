@@ -35,11 +35,14 @@ class Collator(DataCollatorForLanguageModeling):
 
 
 class ForgeTrainer(SFTTrainer):
-    """SFTTrainer with RAFT's objectives. It asks no server anything and writes no model card."""
+    """SFTTrainer with RAFT's objectives. It asks no server anything and writes no model card.
 
-    def __init__(self, *args: Any, loss: Loss, groups_lengths: bool = False, **kwargs: Any) -> None:
+    `like_lengths` is how many rows of like length stand together in the row order; None: any order.
+    """
+
+    def __init__(self, *args: Any, loss: Loss, like_lengths: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.loss, self.groups_lengths = loss, groups_lengths
+        self.loss, self.like_lengths = loss, like_lengths
         keep_trained_in_float32(self.model)
 
     def compute_loss(
@@ -82,10 +85,10 @@ class ForgeTrainer(SFTTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = self.train_dataset if train_dataset is None else train_dataset
-        if not self.groups_lengths:
+        if self.like_lengths is None:
             return super()._get_train_sampler(rows)
         lengths = [len(ids) for ids in rows["input_ids"]]
-        return LikeLengths(lengths, self.args.train_batch_size, self.args.seed)
+        return LikeLengths(lengths, self.like_lengths, self.args.seed)
 
     def _note_drift(self, is_clipped: torch.Tensor, log_ratio: torch.Tensor, is_learned: torch.Tensor) -> None:
         """How far the model has moved from the one that sampled: KL(old || new) by (r - 1) - log r, Schulman's k3."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from haloforge.config import LoraSection, RaftTraining, SftTraining
+from haloforge.config import AUTO, DEFAULT_ROWS, LoraSection, RaftTraining, SftTraining
 
 TrainingSettings = SftTraining | RaftTraining
 """The section `training` of a stage's config, read as it is."""
@@ -43,8 +43,18 @@ class TrainResult:
     eval_loss: float | None
 
 
+def rows_per_step(settings: TrainingSettings) -> int:
+    """How many rows an optimizer step learns from, on one device."""
+    rows = DEFAULT_ROWS if settings.batch_size == AUTO else settings.batch_size
+    return rows * settings.gradient_accumulation_steps
+
+
+def rows_of_like_length(settings: TrainingSettings) -> int:
+    """How many neighbours the row order sorts by length: a batch, or an optimizer step where batches may shrink."""
+    return rows_per_step(settings) if settings.batch_size == AUTO else settings.batch_size
+
+
 def optimizer_steps(rows: int, settings: TrainingSettings) -> int:
     """How often the weights change when `rows` rows are trained on, as the Trainer counts on one device."""
-    batches = -(-rows // settings.batch_size)
-    steps_per_epoch = max(1, -(-batches // settings.gradient_accumulation_steps))
+    steps_per_epoch = max(1, -(-rows // rows_per_step(settings)))
     return max(1, -int(-settings.epochs * steps_per_epoch // 1))

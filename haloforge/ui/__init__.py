@@ -1,6 +1,7 @@
 """The app in the browser: `build()` makes the page, `launch()` serves it. All that they show is in the store."""
 
 import os
+import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -63,7 +64,11 @@ def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
 
 
 def serve(demo: gr.Blocks, config: AppConfig) -> None:
-    """Serve a built page until interrupted. Browsers load nothing from other hosts, and of our files only plotly.js."""
+    """Serve a built page until interrupted. Browsers load nothing from other hosts, and of our files only plotly.js.
+
+    Raises ConfigError where the address or the port cannot be had.
+    """
+    _check_port(config)
     gr.set_static_paths([theme.plotly_js()])
     demo.launch(
         server_name=config.host,
@@ -80,6 +85,20 @@ def serve(demo: gr.Blocks, config: AppConfig) -> None:
         allowed_paths=[],
         state_session_capacity=100,
     )
+
+
+def _check_port(config: AppConfig) -> None:
+    """Raises ConfigError where nobody can listen there. Tried before, since Gradio raises the same for every reason."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((config.host, config.port))
+        except (OSError, OverflowError) as error:
+            raise ConfigError(
+                f"{config.host} port {config.port} cannot be listened on ({error}): another program may hold it, "
+                "perhaps another halo-forge; stop that, or give --port another number"
+            ) from error
 
 
 def check_address(config: AppConfig) -> None:

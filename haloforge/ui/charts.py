@@ -52,6 +52,7 @@ def lines(
     layout = _layout(key, x, legend=len(series) > 1)
     layout["yaxis"] |= {"tickformat": ".0%"} if y_percent else {}
     layout["yaxis"] |= {"type": "log"} if log else {}
+    layout["xaxis"] |= _room_around(series)
     return {"data": data, "layout": layout}
 
 
@@ -82,20 +83,20 @@ def rates(
         )
     layout = _layout(key, x, legend=len(series) > 1)
     layout["yaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
-    layout["xaxis"] |= {"tickformat": "d", "dtick": _tick_distance(series)}
+    layout["xaxis"] |= {"tickformat": "d", "dtick": _tick_distance(series)} | _room_around(series)
     return {"data": data, "layout": layout}
 
 
 def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> Figure:
-    """A stacked bar per group (cycle) with a colour per verdict status that occurs. A single bar is horizontal."""
+    """A stacked bar per group (cycle) with a colour per verdict status that occurs; without groups (no `x`) it lies."""
     present = [status for status in VERDICTS if any(group.get(status) for group in counts.values())]
     totals = [sum(group.values()) or 1 for group in counts.values()]
-    flat = len(counts) == 1
+    flat = not x
     data = []
     for status in present:
         numbers = [group.get(status, 0) for group in counts.values()]
         parts = [n / total for n, total in zip(numbers, totals, strict=True)]
-        groups = list(counts) if x else ["all"] * len(counts)
+        groups = list(counts) if x else ["all"]
         data.append(
             {
                 "type": "bar",
@@ -134,6 +135,13 @@ def thin(points: Sequence[tuple[float, float]], limit: int = MAX_POINTS) -> list
 
 def _colors(n: int) -> list[str]:
     return [_LINE_COLORS[i % len(_LINE_COLORS)] for i in range(n)]
+
+
+def _room_around(series: Mapping[str, Sequence[Sequence[float | None]]]) -> Figure:
+    """The range of an x axis with a single place on it; Plotly would show two units on either side, below zero too."""
+    places = {float(p[0] or 0) for points in series.values() for p in points}
+    only = places.pop() if len(places) == 1 else None
+    return {} if only is None else {"range": [only - 0.5, only + 0.5], "dtick": 1}
 
 
 def _tick_distance(series: Mapping[str, Sequence[Sequence[float | None]]]) -> int:

@@ -1,5 +1,6 @@
 """A form made from a config class: one component per setting, and from their values a validated config."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -48,10 +49,13 @@ class Form:
 
     def parse(self, values: Sequence[Any]) -> StageConfig:
         """The config that the fields describe. Raises ConfigError, one sentence."""
-        missing = [heading(s) for s, v in zip(self.settings, values, strict=True) if s.required and clean(s, v) is None]
+        missing = [heading(s) for s, v in zip(self.settings, values, strict=True) if _is_missing(s, v)]
         if missing:
             raise ConfigError(f"Still to fill in: {', '.join(missing)}.")
-        return self.cls.parse(nested(self.flat(values)))
+        try:
+            return self.cls.parse(nested(self.flat(values)))
+        except ConfigError as error:
+            raise ConfigError(in_labels(str(error), self.settings)) from error
 
     def flat(self, values: Sequence[Any]) -> dict[str, Any]:
         """Dotted path -> value, None where nothing was typed."""
@@ -96,8 +100,8 @@ def component(s: Setting, choices: Choices, stage: str) -> Any:
         return gr.Dropdown(list(choices(s.kind)), allow_custom_value=True, **common)
     if s.type is bool:
         return gr.Checkbox(**common)
-    if s.type in (int, float) and not s.optional:  # a Number cannot be empty: it shows 0
-        return gr.Number(precision=0 if s.type is int else None, **common)
+    if s.type in (int, float) and not s.optional and not s.takes_auto:  # a Number cannot be empty: it shows 0
+        return gr.Number(**common)  # without a precision, which would round 2.5 to 2 and say nothing
     return gr.Textbox(max_lines=4, placeholder=EXAMPLES.get(s.path, ""), **common)
 
 
@@ -113,8 +117,22 @@ def explain(s: Setting) -> str:
     bounds = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
     if low is not None and high is None:
         bounds = f"at least {number(low)}"
+    if s.takes_auto:
+        bounds += ", or auto"
     text = s.help.rstrip()
     return f"{text} ({bounds})" if bounds else text
+
+
+def in_labels(sentence: str, known: Sequence[Setting]) -> str:
+    """A sentence about settings and flags, with the labels of the page instead: "Number of cycles" for raft.num_cycles.
+
+    A name that is an ordinary word too (model) is a setting only where a reason follows it.
+    """
+    for s in sorted(known, key=lambda s: -len(s.path)):
+        end = r"(?![\w.])" if "." in s.path else r"(?= should | cannot | is missing)"
+        sentence = re.sub(rf"(?<![\w.-]){re.escape(s.path)}{end}", f'"{heading(s)}"', sentence)
+        sentence = re.sub(rf"--{re.escape(s.flag)}(?![\w-])", f'"{heading(s)}"', sentence)
+    return sentence
 
 
 def is_picked(s: Setting) -> bool:
@@ -128,7 +146,7 @@ def shown(s: Setting, value: Any) -> Any:
         return as_text(value)
     if value is None and not s.choices:
         return ""
-    return str(value) if s.optional and s.type in (int, float) else value
+    return str(value) if (s.optional or s.takes_auto) and s.type in (int, float) else value
 
 
 def clean(s: Setting, value: Any) -> Any:
@@ -140,6 +158,12 @@ def clean(s: Setting, value: Any) -> Any:
     if s.type is int and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _is_missing(s: Setting, value: Any) -> bool:
+    """Whether a field that must hold something is empty. A number's default is never taken in silence."""
+    is_number = s.type in (int, float) and not s.optional
+    return (s.required and clean(s, value) is None) or (is_number and value in ("", None))
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

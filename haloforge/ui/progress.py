@@ -10,6 +10,12 @@ _MAX_EVENT_IDS = 600
 """How far back from a run's newest progress event events are read, in event ids of the whole store."""
 
 
+_RATE_S = 60.0
+"""Over so many seconds the rate of a phase is measured."""
+_PAUSE_S = 300.0
+"""A run that reported nothing for so long did not work: it was stopped, or the machine was off."""
+
+
 @dataclass(frozen=True)
 class Phase:
     """One phase: `done` of `total`, and the seconds left at the measured rate (None until a rate is known)."""
@@ -54,10 +60,25 @@ def current(store: Store, run: Run) -> Phase | None:
     return (unfinished or newest_cycle)[-1] if newest_cycle else None
 
 
+def _newest(events: Sequence[Event]) -> list[Event]:
+    """The events that say how fast a phase is now: of the last minute, or the last two where they are further apart.
+
+    Loading a model, a first compilation and the time that a stopped run lay idle are no part of the rate.
+    """
+    newest: list[Event] = []
+    for event in reversed(events):
+        if len(newest) > 1 and events[-1].time - event.time > _RATE_S:
+            break
+        if newest and newest[-1].time - event.time > _PAUSE_S:
+            break
+        newest.append(event)
+    return newest[::-1]
+
+
 def _phase(events: Sequence[Event]) -> Phase:
     last = events[-1]
     done, total = int(last.data["done"]), int(last.data["total"])
-    first = next((e for e in events if int(e.data["done"]) < done), None)
+    first = next((e for e in _newest(events) if int(e.data["done"]) < done), None)
     left = None
     if first is not None and done < total and last.time > first.time:
         left = (last.time - first.time) / (done - int(first.data["done"])) * (total - done)

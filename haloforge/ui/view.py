@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
 View = Mapping[str, str]
-"""Names and values of the address: tab, run, section, page, filters, ... A missing name has its default."""
+"""Names and values of the address: tab, run, section, page of a list, filters, ... A missing name has its default."""
 
 TABS = {
     "runs": "Runs",
@@ -18,7 +18,8 @@ TABS = {
 """Name in the address -> label in the strip of tabs. The first is shown when no tab is named."""
 HOME = "runs"
 
-_PAGE_NAMES = ("page", "sample")
+_PAGE_NAMES = ("samples", "sample")
+"""Page of the list of samples, and the sample chosen there. `page` is a name of Gradio's own, for other pages."""
 
 
 def parse(query: str) -> dict[str, str]:
@@ -30,7 +31,7 @@ def parse(query: str) -> dict[str, str]:
 def query(view: View, **changes: str | int | None) -> str:
     """The address of a view with changes; None or "" removes a name.
 
-    A change of anything but page and sample goes back to the first page, with no sample chosen.
+    A change of anything but the page of samples and the sample goes back to the first page, with no sample chosen.
     """
     if not changes.keys() <= set(_PAGE_NAMES):
         changes = dict.fromkeys(_PAGE_NAMES, None) | changes

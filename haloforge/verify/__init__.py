@@ -33,7 +33,9 @@ from haloforge.verify.box.confinement.seccomp import hide_from_debuggers
 from haloforge.verify.compiled import compiler_flaw
 from haloforge.verify.reward_function import reward_function
 from haloforge.verify.rewards import COMPILES, PASSES, RUNS, reward_of
+from haloforge.verify.sandbox.levels import lost_at
 from haloforge.verify.sandbox.probe import isolation
+from haloforge.verify.sandbox.reach import usual_packages
 from haloforge.verify.toolchains import compiler_version
 from haloforge.verify.verifier import Verifier, open_verifier
 
@@ -47,7 +49,9 @@ __all__ = [
     "compiler_version",
     "hide_from_debuggers",
     "isolation",
+    "lost_at",
     "open_verifier",
     "reward_function",
     "reward_of",
+    "usual_packages",
 ]

@@ -25,24 +25,29 @@ def comparison(rule: str) -> Callable[[str, str], bool]:
 
 def exact(expected: str, written: str) -> bool:
     """Equal but for white space at the ends of lines and for empty lines at the end."""
-    return _lines(expected) == _lines(written)
+    wanted, got = (text.replace("\r\n", "\n").rstrip() for text in (expected, written))
+    return wanted.count("\n") == got.count("\n") and _lines(wanted) == _lines(got)
 
 
 def _lines(text: str) -> list[str]:
-    lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
+    return [line.rstrip() for line in text.split("\n")]
 
 
 def tokens(expected: str, written: str) -> bool:
     """Equal as sequences of words."""
-    return expected.split() == written.split()
+    left = expected.split()
+    return left == _words(written, len(left))
+
+
+def _words(written: str, expected: int) -> list[str]:
+    """Its words; a text of more words than expected is not taken apart further than to show that."""
+    return written.split(maxsplit=expected)
 
 
 def close(expected: str, written: str, tolerance: float) -> bool:
     """Equal as sequences of words, numbers within a relative or absolute tolerance."""
-    left, right = expected.split(), written.split()
+    left = expected.split()
+    right = _words(written, len(left))
     return len(left) == len(right) and all(_close(a, b, tolerance) for a, b in zip(left, right, strict=True))
 
 

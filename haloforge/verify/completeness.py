@@ -11,14 +11,16 @@ def incomplete(problem: Problem, code: str) -> str:
     """Why a program that compiles is none to reward, in one sentence; empty where it is complete.
 
     Complete is a program that does something beyond the problem's starter code, and that has the function which the
-    problem asks for by name, or, where it is compiled, a `main`.
+    problem asks for by name, or, where it is compiled, a `main` (in JavaScript a statement outside of functions).
     """
     language, starter = problem.language, problem.starter_code.strip()
     given = substance(starter, language).statements if starter and starter in code else 0
     if substance(code, language).statements <= given:
         return "no complete program: only comments, declarations and constants"
-    name = problem.entry_point
-    is_program = language_of(language).syntax != "python" and defines(code, "main", language)
+    name, known = problem.entry_point, language_of(language)
+    if known.runs_top_level and not name and not substance(code, language).outside:
+        return "no complete program: it only defines functions and calls none"
+    is_program = known.syntax != "python" and defines(code, "main", language)
     if name and name.isidentifier() and not is_program and not defines(code, name, language):
         return f"no complete program: it does not define {name}"
     return ""

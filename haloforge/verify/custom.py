@@ -27,8 +27,9 @@ from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.outcome import TESTS_KEPT, Outcome, violent_end
 from haloforge.verify.sandbox.levels import ENVIRONMENT, UNSAFE
 from haloforge.verify.sandbox.streams import Ran, run
+from haloforge.verify.sandbox.workspace import Places
 from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
-from haloforge.verify.stdio import text_of
+from haloforge.verify.stdio import end_of, text_of
 
 PLACEHOLDER = "{file}"
 TOOL_MEMORY_MB = 3072
@@ -77,7 +78,7 @@ def start_box(settings: VerifySettings, level: str, scratch: Path) -> Zygote:
         if not os.path.exists(path):
             raise VerifierError(f"verifier 'custom': {path} is to be readable, but does not exist")
     readable = (*named, *map(os.path.abspath, settings.readable))
-    return Zygote("command", level, scratch, readable=(*readable, *map(os.path.realpath, readable)))
+    return Zygote("command", level, Places(scratch), readable=(*readable, *map(os.path.realpath, readable)))
 
 
 def check_command(settings: VerifySettings, level: str, problem: Problem) -> None:
@@ -127,12 +128,13 @@ def _run(box: Zygote, scratch: Path, settings: VerifySettings, problem: Problem,
 
 
 def _outcome(ran: Ran, limits: Limits, *, forgeable: bool) -> Outcome:
-    said, complained = text_of(ran.stdout), text_of(ran.stderr)
+    said, complained = end_of(ran.stdout), text_of(ran.stderr)
     status, detail = _killed(ran, limits) or ("passed", "")
     tests: tuple[TestOutcome, ...] = ()
     verdict = _verdict_line(said) if status == "passed" else None
     if verdict and (verdict["status"] != "passed" or ran.end.code == 0):
-        status, detail = verdict["status"], str(verdict.get("detail", ""))
+        told = verdict.get("detail", "")
+        status, detail = verdict["status"], told if isinstance(told, str) else dumps(told)
         passed, total = _count(verdict, "tests_passed"), _count(verdict, "tests_total")
         tests = (TestOutcome("passed"),) * passed + (TestOutcome("failed"),) * (total - passed)
     elif status == "passed" and ran.end.code:
@@ -171,6 +173,6 @@ def _verdict_line(said: str) -> dict[str, Any] | None:
     last = said.rstrip().rpartition("\n")[2]
     try:
         row = json.loads(last)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and row.get("status") in STATUSES else None

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from haloforge.config import VerifySettings
 from haloforge.records import Status, TestOutcome, Verdict
+from haloforge.verify.box.workspace import MAX_FILES, MAX_MB
 from haloforge.verify.rewards import reward_of
+from haloforge.verify.sandbox.scratch import PREFIX
 from haloforge.verify.sandbox.zygote import Exit
 
 DETAIL_LIMIT = 500
@@ -19,10 +21,14 @@ TEST_LIMIT = 400
 """Characters that it keeps of the text of each test's outcome."""
 TESTS_KEPT = 10_000
 """Tests whose outcomes it keeps; all are counted."""
+_FOLDER = re.compile(rf"{PREFIX}\w{{1,16}}")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,16}")
 _THREAD = re.compile(r"^(thread '[^'\n]*') \(\d+\) panicked", re.MULTILINE)
 _GOROUTINES = re.compile(r"^(?:goroutine \d+ |runtime stack:|runtime: out of memory).*", re.MULTILINE | re.DOTALL)
-_PLACE_IN_GO = re.compile(r"^\s+(solution\.go:\d+)", re.MULTILINE)
+_HEAP_OF_NODE = re.compile(r"^(?:<--- Last few GCs|----- Native stack trace).*", re.MULTILINE | re.DOTALL)
+_PLACE_IN_GO = re.compile(r"^[ \t]+(solution\.go:\d+)", re.MULTILINE)
+_LOOKED_AT = 4
+"""Of a long text, this many times what is kept of it is looked at: taking out addresses makes it shorter."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,8 @@ def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Ve
         reward=reward,
         tests_passed=passed,
         tests_total=len(outcome.tests),
-        detail=_reproducible(outcome.detail)[:DETAIL_LIMIT],
-        diagnostics=_reproducible(outcome.diagnostics)[:DIAGNOSTICS_LIMIT],
+        detail=_reproducible(outcome.detail, DETAIL_LIMIT),
+        diagnostics=_reproducible(outcome.diagnostics, DIAGNOSTICS_LIMIT),
         cpu_s=round(outcome.cpu_s, 4),
         memory_mb=round(outcome.memory_mb, 1),
         isolation=isolation,
@@ -78,21 +84,27 @@ def verdict_of(outcome: Outcome, settings: VerifySettings, isolation: str) -> Ve
 
 
 def _test_text(test: TestOutcome) -> str:
-    return test.to_text() if test.passed else _reproducible(test.to_text())[:TEST_LIMIT]
+    return test.to_text() if test.passed else _reproducible(test.to_text(), TEST_LIMIT)
 
 
-def _reproducible(text: str) -> str:
-    """Without addresses and the numbers of threads, which differ in every run; of Go's stacks only the places."""
+def _reproducible(text: str, limit: int) -> str:
+    """Cut, without addresses, threads' numbers and folders' names, which differ in every run; of Go's stacks places.
+
+    Node's tables of its heap are left out too.
+    """
     if not text:
         return text
+    text = _FOLDER.sub(PREFIX.rstrip("_"), _HEAP_OF_NODE.sub("", text[: limit * _LOOKED_AT]))
     text = _THREAD.sub(r"\1 panicked", _ADDRESS.sub(" at 0x0", text))
-    return _GOROUTINES.sub(lambda stacks: "\n".join(dict.fromkeys(_PLACE_IN_GO.findall(stacks[0]))), text)
+    return _GOROUTINES.sub(lambda stacks: "\n".join(dict.fromkeys(_PLACE_IN_GO.findall(stacks[0]))), text)[:limit]
 
 
 def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:
     """Status and detail of a process that was killed or crashed; None when it ended by itself."""
-    if end.ran_out_of_cpu or (end.signal == signal.SIGKILL and end.cpu_s >= cpu_limit_s):
+    if end.ran_out_of_cpu or (end.signal == signal.SIGKILL and end.cpu_s >= cpu_limit_s and not end.overfull):
         return "timeout", f"ran longer than {cpu_limit_s:g} s of CPU time"
+    if end.overfull:
+        return "output_limit", f"its files took more than {MAX_MB} MiB, or were more than {MAX_FILES}"
     if end.by_wall_clock:
         return "timeout", "asleep, or waiting for something that never came"
     if end.signal is None:

@@ -3,26 +3,37 @@
 import itertools
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 
 from haloforge.records import Case, Status, TestOutcome, Tests
-from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.box.confinement.limits import WALL_PER_CPU, Limits
 from haloforge.verify.comparison import comparison
 from haloforge.verify.outcome import Outcome, violent_end
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import Zygote
 
-Start = Callable[[bytes], Ran]
-"""Runs the program once on this input."""
+Start = Callable[[bytes, float], Ran]
+"""Runs the program once on this input, for so many seconds of wall time."""
 
 
+_END_BYTES = 64 << 10
 _REASON_LIMIT = 400
 """Characters of a program's last words that stand for a test's outcome."""
 _OUT_OF_MEMORY = re.compile(
-    r"std::bad_alloc|^MemoryError|^memory allocation of \d+ bytes failed|^fatal error: .*out of memory", re.MULTILINE
+    r"std::bad_alloc|^MemoryError|^memory allocation of \d+ bytes failed|^fatal error: .*out of memory"
+    r"|JavaScript heap out of memory|^# Fatal process OOM|^RangeError: Array buffer allocation failed"
+    r"|^(?:Exception in thread \"[^\"\n]{0,99}\" )?java\.lang\.OutOfMemoryError",
+    re.MULTILINE,
 )
+_THROWN = re.compile(r"[\w$.]*(?:Error|Exception)\b")
+"""How a line begins by which Node says what was thrown."""
 Agree = Callable[[Case, str], bool]
-"""Whether what was written answers the case."""
+"""Whether what was written answers the case. Raises CheckerTimedOut."""
+
+
+class CheckerTimedOut(Exception):
+    """The problem's own checker did not come to an end on what a program wrote."""
 
 
 def agreement(tests: Tests, judge: Callable[[], Zygote], limits: Limits) -> Agree:
@@ -37,20 +48,28 @@ def _checked(judge: Zygote, checker: str, case: Case, written: str, limits: Limi
     """A checker is a script that is given three files (input, expected, written) and prints 1 for a right answer."""
     files = {"input.txt": case.input, "expected.txt": case.output, "output.txt": written}
     ran = run(judge, {"mode": "program", "code": checker, "files": files}, limits)
-    said = text_of(ran.stdout).split()
+    if ran.end.by_wall_clock or ran.end.ran_out_of_cpu:
+        raise CheckerTimedOut
+    said = end_of(ran.stdout).split(maxsplit=1)
     return ran.end.code == 0 and said[:1] in (["1"], ["1.0"], ["True"], ["OK"], ["ok"], ["AC"])
 
 
 def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool) -> Outcome:
-    """One run per case. The first failure names the verdict; every run has the whole time limit."""
+    """One run per case. The first failure names the verdict; every run has the whole CPU limit.
+
+    Of wall time there is one limit for all runs together, which grows only with the CPU time that they use. It names
+    the verdict when it ends one: a program that sleeps a little in each run is not merely wrong.
+    """
     outcomes: list[TestOutcome] = []
     first: tuple[Status, str] | None = None
     warnings: list[str] = []
-    cpu_s = memory_mb = 0.0
+    cpu_s = memory_mb = used_s = 0.0
     slept = False
     diagnostics = ""
     for number, case in enumerate(cases, 1):
-        ran = start(case.input.encode())
+        began = time.monotonic()
+        left_s = limits.wall_s + WALL_PER_CPU * cpu_s - used_s
+        ran = start(case.input.encode(), max(0.1, min(limits.wall_s, left_s)))
         failure, warnings = compile_report(ran)
         failure = failure or failure_of(ran, limits) or _difference(case, ran, agree)
         cpu_s, memory_mb, slept = (
@@ -58,7 +77,8 @@ def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits,
             max(memory_mb, ran.end.memory_mb),
             slept or ran.end.by_wall_clock,
         )
-        if failure and first is None:
+        used_s += time.monotonic() - began
+        if failure and (first is None or failure[0] == "timeout"):
             first = failure[0], f"test {number}: {failure[1]}" if failure[0] != "compile_error" else failure[1]
             diagnostics = text_of(ran.stderr)
         outcomes.append(TestOutcome("failed", failure[1]) if failure else TestOutcome("passed"))
@@ -108,17 +128,23 @@ def failure_of(ran: Ran, limits: Limits) -> tuple[Status, str] | None:
 
 
 def _reason(stderr: str) -> str:
-    """The line that says why: in Go and Rust the panic's message, in Python and elsewhere the last."""
+    """The line that says why: in Go, Rust, Java and Node the panic's or exception's message, elsewhere the last."""
     lines = stderr.strip().splitlines()
-    panics = [line for line in lines if line.startswith(("panic: ", "fatal error: "))]
+    panics = [line for line in lines if line.startswith(("panic: ", "fatal error: ", "Exception in thread "))]
     messages = [after for line, after in itertools.pairwise(lines) if " panicked at " in line]
+    if lines and lines[-1].startswith("Node.js v"):
+        lines = [line for line in lines[:-1] if line and not line.startswith(" ")]
+        messages = [line for line in lines if _THROWN.match(line)]
     return (panics or messages or lines[-1:] or [""])[0]
 
 
 def _difference(case: Case, ran: Ran, agree: Agree) -> tuple[Status, str] | None:
-    written = ran.stdout.decode(errors="replace")
-    if agree(case, written):
-        return None
+    written = text_of(ran.stdout)
+    try:
+        if agree(case, written):
+            return None
+    except CheckerTimedOut:
+        return "timeout", "its checker ran out of time on what it wrote"
     return "wrong_answer", f"expected {_short(case.output)}, got {_short(written)}"
 
 
@@ -130,3 +156,8 @@ def _short(text: str) -> str:
 def text_of(data: bytes) -> str:
     """Bytes of a program as text for people."""
     return data.decode(errors="replace")
+
+
+def end_of(data: bytes) -> str:
+    """The last 64 KiB as text: where a program says how it ended, however much it wrote before."""
+    return text_of(data[-_END_BYTES:])

@@ -15,20 +15,21 @@ from types import TracebackType
 from haloforge.config import VerifySettings
 from haloforge.cores import cores_of, usable_cores
 from haloforge.errors import DataError, VerifierError
-from haloforge.languages import Compiler, compiler_for, language_of, verifiers
+from haloforge.languages import Compiler, language_of, verifiers
 from haloforge.records import Problem, Verdict
-from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.box.confinement.limits import WALL_PER_CPU, Limits
 from haloforge.verify.cache import OutcomeCache, PerProblem, key_of
 from haloforge.verify.comparison import comparison
 from haloforge.verify.compiled import Binaries, compiler_flaw, missing_imports
 from haloforge.verify.custom import check_command, command_level
 from haloforge.verify.joining import Joining
 from haloforge.verify.outcome import Outcome, verdict_of
+from haloforge.verify.sandbox.interpreter import OWN, Interpreter, interpreter_of
 from haloforge.verify.sandbox.levels import UNSAFE
-from haloforge.verify.sandbox.probe import chosen_level
+from haloforge.verify.sandbox.probe import check_interpreter, chosen_level
 from haloforge.verify.sandbox.zygote import BoxFailed
-from haloforge.verify.toolchains import compiler_path, toolchain
-from haloforge.verify.worker import WALL_PER_CPU, Worker, limits_for
+from haloforge.verify.toolchains import compiler_of, compiler_path, library_digest, runner_path, toolchain
+from haloforge.verify.worker import Worker, limits_for
 
 MAX_TRIES = 3
 """How often a sample is tried when our own machinery fails, before it is left unscored."""
@@ -38,6 +39,8 @@ REFERENCE_FACTOR = 4.0
 """A solution may take this many times the CPU time of its reference, and of the usual memory if that needs it."""
 QUEUED_PER_WORKER = 8
 """How many samples `verify_many` takes in advance."""
+STARVED_SHARE = 0.01
+"""A process that had a smaller share of a core than this was asleep, however busy the machine was."""
 _NO_REFERENCE = Outcome("unscored")
 
 _log = logging.getLogger(__name__)
@@ -54,7 +57,8 @@ def open_verifier(settings: VerifySettings, cache: Path | None = None) -> "Verif
     level = chosen_level(allow_unsafe=settings.allow_unsafe)
     if settings.type == "custom":
         level, cache = command_level(level, allow_unsafe=settings.allow_unsafe), None
-    return Verifier(settings, level, OutcomeCache(cache) if cache else None)
+    python = interpreter_of(settings.python)
+    return Verifier(settings, level, OutcomeCache(cache) if cache else None, python)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,10 +73,13 @@ class _Task:
 class Verifier:
     """Judges solutions in warm sandboxes. Bad solutions are verdicts, never exceptions."""
 
-    def __init__(self, settings: VerifySettings, isolation: str, cache: OutcomeCache | None) -> None:
+    def __init__(
+        self, settings: VerifySettings, isolation: str, cache: OutcomeCache | None, python: Interpreter = OWN
+    ) -> None:
         self.isolation = isolation
         """The level of the sandbox; stands in every verdict."""
         self._settings = settings
+        self._python = python
         self._cache = cache
         self._binaries = Binaries() if isolation != UNSAFE else None  # without a sandbox, programs could change them
         self._in_flight: dict[str, _Task] = {}
@@ -93,6 +100,7 @@ class Verifier:
 
     def check(self, problems: Iterable[Problem]) -> None:
         """Raises VerifierError, before anything runs, when these problems cannot be judged with these settings."""
+        check_interpreter(self._python, self.isolation)
         seen: set[tuple[str, str, str]] = set()
         for problem in problems:
             key = (problem.language, problem.tests.kind, problem.tests.compare)
@@ -166,7 +174,7 @@ class Verifier:
         if core is not None:
             with contextlib.suppress(OSError):  # it is for speed only
                 os.sched_setaffinity(0, {core})  # this thread, and the processes that it will start
-        worker = Worker(self._settings, self.isolation, self._binaries)
+        worker = Worker(self._settings, self.isolation, self._binaries, self._python)
         try:
             while (task := self._tasks.get()) is not None:
                 self._answer(worker, task)
@@ -208,14 +216,16 @@ class Verifier:
         settings = self._settings.model_dump(mode="json", exclude=only_scoring)
         settings["stop_at_first_failure"] = self._settings.stop_at_first_failure
         about = problem.tests.to_json(), problem.language, problem.entry_point, problem.starter_code, problem.solution
-        return key_of(settings, self.isolation, toolchain(self._settings.type, problem.language), about)
+        interpreter = "" if self._python is OWN else (self._python.version, self._python.holds)
+        made_by = toolchain(self._settings, problem.language), interpreter
+        return key_of(settings, self.isolation, made_by, about)
 
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         """Judge the sample; again with more time or memory where the first limits may have been unfair."""
         limits = limits_for(problem, self._settings)
         self._joining.decide(problem, lambda code, joined: self._tried(worker, problem, code, limits, joined=joined))
         outcome = self._tried(worker, problem, code, limits)
-        if outcome.slept:  # or the machine was too busy to run it
+        if outcome.slept and _may_have_starved(outcome, limits):
             limits = dataclasses.replace(limits, wall_s=limits.wall_s * 2)
             outcome = self._tried(worker, problem, code, limits)
         if outcome.status in ("timeout", "memory_limit") and not outcome.slept:
@@ -267,11 +277,16 @@ class Verifier:
         return Outcome("unscored", f"verification itself failed {MAX_TRIES} times: {reason}")
 
 
+def _may_have_starved(outcome: Outcome, limits: Limits) -> bool:
+    """Whether a sample that the wall clock ended wanted to run, on a machine that had more to run than it can."""
+    return outcome.cpu_s >= STARVED_SHARE * limits.wall_s and os.getloadavg()[0] > usable_cores()
+
+
 def _check(problem: Problem, settings: VerifySettings, level: str) -> None:
     if settings.type == "custom":
         check_command(settings, level, problem)
         return
-    compiler = compiler_for(settings.type, problem.language)
+    compiler = compiler_of(settings, problem.language)
     kind = problem.tests.kind
     if compiler is not None:
         _check_compiler(compiler, kind, level)
@@ -287,6 +302,10 @@ def _check_compiler(compiler: Compiler, kind: str, level: str) -> None:
         raise VerifierError(f"tests of kind {kind!r} are Python; {compiler.name} takes stdio, program or none")
     if compiler_path(compiler) is None:
         raise VerifierError(f"{compiler.command} is not installed; apt-get install {compiler.package} (Debian, Ubuntu)")
+    if compiler.runner and runner_path(compiler) is None:
+        raise VerifierError(f"{compiler.runner} is not installed, which runs what {compiler.command} leaves")
+    for library in compiler.libraries:
+        library_digest(library)
     if not compiler.can_run and kind != "none":
         raise VerifierError(f"{compiler.name} only compiles; its problems cannot have tests of kind {kind!r}")
     if flaw := compiler_flaw(compiler, level):
@@ -297,10 +316,11 @@ def _check_imports(problem: Problem, settings: VerifySettings) -> None:
     """Raises VerifierError when the tests import what is not here: then no solution would compile."""
     if problem.tests.kind != "program" or settings.type == "custom":
         return
-    compiler = compiler_for(settings.type, problem.language)
+    compiler = compiler_of(settings, problem.language)
     missing = missing_imports(compiler, problem) if compiler else set()
     if missing:
         language = language_of(problem.language).display_name
+        where = "; name the jar that has it in verifier.classpath" if compiler and compiler.takes_libraries else ""
         raise VerifierError(
-            f"{problem.task_id}: its tests need {', '.join(sorted(missing))}, which is not there for {language}"
+            f"{problem.task_id}: its tests need {', '.join(sorted(missing))}, which is not there for {language}{where}"
         )

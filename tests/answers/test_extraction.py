@@ -195,3 +195,42 @@ def test_code_that_compiles_holds_no_fence(lines: list[str]) -> None:
 def test_a_long_hostile_text_does_not_keep_it_busy(line: str, problem: Problem) -> None:
     code = extract_code(f"{line}\n" * 3_000, problem)
     assert code is None or code.strip()
+
+
+JS = Problem(task_id="j", prompt="Print the double.", language="javascript")
+JS_MAIN = "const twice = (n) => {\n  return 2 * n;\n};\n\nconsole.log(twice(4));\n"
+JAVA_MAIN = (
+    "public class Twice {\n    public static void main(String[] args) {\n        System.out.println(8);\n    }\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "tag", "code"),
+    [
+        ("javascript", "javascript", JS_MAIN),
+        ("js", "js", JS_MAIN),
+        ("javascript", "mjs", JS_MAIN),
+        ("typescript", "typescript", JS_MAIN),
+        ("ts", "ts", JS_MAIN),
+        ("typescript", "tsx", JS_MAIN),
+        ("java", "java", JAVA_MAIN),
+        ("java", "Java", JAVA_MAIN),
+    ],
+)
+def test_blocks_of_node_and_java_are_found_by_their_tags(language: str, tag: str, code: str) -> None:
+    problem = Problem(task_id="t", prompt="Print the double.", language=language)
+    other = fenced("npm start\n", "bash")
+    assert extract_code(f"Run it:\n{other}\n{fenced(code, tag)}\nOutput:\n{fenced('8', 'text')}", problem) == code
+
+
+def test_statements_behind_the_last_brace_are_kept_where_they_run() -> None:
+    assert extract_code(f"Here it is:\n\n{JS_MAIN}\nThis prints eight.", JS) == JS_MAIN
+    assert (
+        extract_code(f"Here it is:\n\n{JAVA_MAIN}\nThis prints eight.", Problem("j", "x", language="java")) == JAVA_MAIN
+    )
+
+
+def test_the_block_that_defines_the_function_is_taken_however_it_is_defined() -> None:
+    problem = Problem(task_id="j", prompt="Double it.", language="javascript", entry_point="twice")
+    text = f"{fenced(JS_MAIN, 'js')}\nUse it so:\n{fenced('console.log(twice(3));', 'js')}"
+    assert extract_code(text, problem) == JS_MAIN

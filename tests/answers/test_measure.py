@@ -33,6 +33,15 @@ from haloforge.answers import Substance, defines, substance
         ("rust", "fn f() -> i32 { todo!() }"),
         ("rust", "#[derive(Debug)]\nenum E { A(i32), B }"),
         ("go", 'package main\nimport (\n\t"fmt"\n)\nvar x = 3\n'),
+        ("javascript", "// later\nconst a = 5;\nlet b = [1, 2];\nvar c = {};\n"),
+        ("javascript", "function f(x) {}"),
+        ("typescript", "interface P { a: number }\ntype X = { a: string };\nenum C { A, B }"),
+        ("typescript", "function f(x: {a: number}): {b: string} {\n}"),
+        (
+            "java",
+            "import java.util.*;\npublic class A {\n  int x = 3;\n  public static void main(String[] args) { }\n}",
+        ),
+        ("java", "class A { int f() { return 0; } enum B { C, D } record P(int a) {} }"),
         ("python", "# TODO"),
         ("python", "import sys\nx = 1"),
         ("python", 'def f(x):\n    """Adds."""\n    pass'),
@@ -66,6 +75,9 @@ def test_comments_declarations_and_constants_are_nothing(language, code):
         ("rust", "fn f<'a>(x: &'a str) -> char { g('(', x) }", 1, 1),
         ("go", "func f(x interface{}) map[string]int {\n\tm := make(map[string]int)\n\treturn m\n}", 2, 1),
         ("go", "func (s *Stack) Push(x int) {\n\ts.items = append(s.items, x)\n}", 1, 1),
+        ("javascript", "function f(x) {\n  return x + 1;\n}", 1, 0),
+        ("java", "class A { static int f(int x) { return x + 1; } }", 1, 0),
+        ("java", 'class A { @SuppressWarnings("x") public static void main(String[] a) { f(g(1)); } }', 1, 2),
         ("python", "def f(x):\n    y = g(x)\n    return y + 1", 2, 1),
     ],
 )
@@ -81,6 +93,11 @@ def test_what_a_program_does_is_counted(language, code, statements, calls):
         ("cpp", "int main() { if (f(1)) { g(); } }", False),
         ("rust", "fn f<T: Ord>(x: Vec<T>) -> T where T: Clone { x[0] }", True),
         ("go", "func f(x int) (int, error) {\n}", True),
+        ("javascript", "const f = async (x) => x;", True),
+        ("javascript", "export default function f(x) {}", True),
+        ("javascript", "g(f(1));\nconst g = f;", False),
+        ("typescript", "export class f<T> extends A {}", True),
+        ("java", "class A { static <T> List<T> f(List<T> x) { return x; } }", True),
         ("python", "def f(x): return x", True),
         ("python", "f = lambda x: x", True),
         ("cpp", "class f { public: int run(int x) { return x + 1; } };", True),
@@ -94,7 +111,23 @@ def test_a_function_is_defined_by_its_body(language, code, is_defined):
     assert defines(code, "f", language) == is_defined
 
 
-@pytest.mark.parametrize("language", ["cpp", "rust", "go"])
+@pytest.mark.parametrize(
+    ("code", "outside"),
+    [
+        ("function f(x) { return x + 1; }\nmodule.exports = f;", 0),
+        ("const f = (x) => x + 1, n = 5;", 0),
+        ("class A { go() { run(); } }", 0),
+        ("const f = (x) => {\n  run(x);\n};\nf(1);", 1),
+        ("(async () => {\n  await run();\n})();", 2),
+        ("rl.on('line', (line) => {\n  total += line.length;\n});", 1),
+        ("for (const x of xs) console.log(x);", 1),
+    ],
+)
+def test_statements_outside_of_functions_are_told_apart_where_they_run(code, outside):
+    assert substance(code, "javascript").outside == outside
+
+
+@pytest.mark.parametrize("language", ["cpp", "rust", "go", "java", "typescript"])
 @pytest.mark.parametrize(
     "broken", ["#[", '"\\"', "/*", 'R"(', 'r#"', "{", "(", "f(", "f<", "`", "'", "#if 0\n", ") : a {} ", "Ok("]
 )

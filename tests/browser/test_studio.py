@@ -71,6 +71,14 @@ def test_a_reload_shows_the_same(window: Window) -> None:
     assert page.locator("#run-detail select[name=status]").evaluate("s => s.selectedOptions[0].text") == "timeout"
 
 
+def test_a_reload_on_the_second_page_of_samples_shows_it_again(window: Window) -> None:
+    page = window.open(f"?tab=runs&run={window.app.raft}&section=samples")
+    page.get_by_role("link", name="Next", exact=True).click()
+    page.get_by_text("51 to 61 of 61").wait_for()
+    page.reload()
+    page.get_by_text("51 to 61 of 61").wait_for()
+
+
 def test_back_goes_to_where_one_came_from(window: Window) -> None:
     page = window.open(f"?tab=runs&run={window.app.raft}")
     page.get_by_role("link", name="first tuning").first.click()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny import save_tiny_adapter, save_tiny_model, tiny_model, tiny_tokenizer
 
+from haloforge.errors import DataError
 from haloforge.generate import SampleRequest, SamplingParams, open_engine, sample_seed
 from haloforge.generate.local import LocalEngine
 from haloforge.generate.prompts import EVALPLUS, PromptProtocol, messages, render, render_messages
@@ -270,6 +271,12 @@ def test_a_stream_joins_to_the_greedy_answer(model: Any) -> None:
     ids = list(continued(model, render_messages(engine.tokenizer, chat), 24, ENDS))
     assert "".join(pieces) == engine.tokenizer.decode([i for i in ids if i not in ENDS], skip_special_tokens=True)
     assert not any(piece.endswith("\N{REPLACEMENT CHARACTER}") for piece in pieces[:-1])
+
+
+def test_a_prompt_without_room_for_an_answer_is_one_sentence() -> None:
+    engine = LocalEngine(loaded_from(tiny_model(tiny_tokenizer())))
+    with pytest.raises(DataError, match=r"^the prompt is too long: \d+ tokens, and this model reads at most 1024$"):
+        list(engine.stream([{"role": "user", "content": "word " * 2000}], GREEDY, 0))
 
 
 def test_a_stream_holds_back_what_may_become_a_stop_string() -> None:

@@ -63,6 +63,15 @@ MBPP_NATIVE_PLUS: Row = {
     "contract": "",
     "assertion": "\nassert glue(['a']) == 'a'\nassert glue(['a', 'b']) == 'a+b'\n",
 }
+MBPP_PLUS_FOUND: Row = {
+    **MBPP_PLUS,
+    "test": (
+        "def assertion(out, exp, atol):\n    if isinstance(out, bool):\n        exact_match = out == exp\n"
+        "    else:\n        exact_match = exp == (out is not None)\n\n\ninputs = [[['a']], [[]]]\n"
+        "results = [True, True]\n"
+        "for i, (inp, exp) in enumerate(zip(inputs, results)):\n    assertion(glue(*inp), exp, 0)\n"
+    ),
+}
 MULTIPL_E: Row = {
     "name": "HumanEval_900_halve_even",
     "language": "cpp",

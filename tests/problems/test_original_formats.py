@@ -47,7 +47,8 @@ PYTHON = {
     "MBPP": (rows.MBPP, "mbpp", "def glue(words):\n    return 'a'"),
     "sanitized MBPP": (rows.SANITIZED, "mbpp", "def glue(words):\n    return 'a'"),
     "MBPP+": (rows.MBPP_PLUS, "mbpp_plus", "def glue(words):\n    return 'a'"),
-    "MBPP+ native": (rows.MBPP_NATIVE_PLUS, "mbpp_plus (base tests)", "def glue(words):\n    return 'a'"),
+    "MBPP+, found or not": (rows.MBPP_PLUS_FOUND, "mbpp_plus", "def glue(words):\n    return False"),
+    "MBPP+ native": (rows.MBPP_NATIVE_PLUS, "mbpp_plus", "def glue(words):\n    return '+'.join(words[:2])"),
     "OpenCoder": (rows.OPENCODER, "opc_educational", "def glue(words):\n    return 'a'"),
 }
 

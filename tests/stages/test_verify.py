@@ -19,10 +19,10 @@ PROBLEM = Problem(
 SETTINGS = VerifySettings(workers=1)
 
 
-def verified(tmp_path, lines):
+def verified(tmp_path, lines, **more):
     samples, output = tmp_path / "samples.jsonl", tmp_path / "out.jsonl"
     samples.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
-    summary = verify.run([PROBLEM], samples, output, SETTINGS)
+    summary = verify.run([PROBLEM], samples, output, SETTINGS, **more)
     return summary, [json.loads(line) for line in output.read_text().splitlines()]
 
 
@@ -51,6 +51,25 @@ def test_an_unknown_task_is_named_with_its_line(tmp_path):
     with pytest.raises(DataError, match=r"samples.jsonl line 2: no problem has the task_id 'T/9'"):
         verified(tmp_path, [{"task_id": "T/0", "solution": "x"}, {"task_id": "T/9", "solution": "x"}])
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_first_unknown_tasks_are_named_and_how_to_leave_them_out(tmp_path):
+    rows = [{"task_id": f"T/{n}", "solution": "x"} for n in (0, 7, 8, 8, 9, 10)]
+    named = r"'T/7', 'T/8', 'T/9' and 1 more; that is 5 of 6 samples .*--ignore-unknown"
+    with pytest.raises(DataError, match=named):
+        verified(tmp_path, rows)
+
+
+def test_samples_of_unknown_tasks_are_counted_and_left_out_if_that_is_asked_for(tmp_path):
+    samples = [{"task_id": name, "solution": "def add(a, b):\n    return a + b\n"} for name in ("T/9", "T/0", "T/8")]
+    summary, rows = verified(tmp_path, samples, ignore_unknown=True)
+    assert (summary.samples, summary.passed, summary.unknown) == (1, 1, 2)
+    assert [row["task_id"] for row in rows] == ["T/0"]
+
+
+def test_a_file_with_samples_of_no_problem_at_all_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no problem has the task_id 'T/9'"):
+        verified(tmp_path, [{"task_id": "T/9", "solution": "x"}], ignore_unknown=True)
 
 
 def test_a_row_without_code_fields_is_named_with_its_line(tmp_path):

@@ -77,8 +77,28 @@ def test_what_is_missing_is_named_as_its_field_is() -> None:
 
 def test_a_value_out_of_bounds_is_one_sentence() -> None:
     form = form_of("sft")
-    with pytest.raises(ConfigError, match=r"^lora\.r should be greater than or equal to 1 \(not 0\)$"):
+    with pytest.raises(ConfigError, match=r'^"Rank" should be greater than or equal to 1 \(not 0\)$'):
         form.parse(typed(form, {**REQUIRED["sft"], "lora.r": 0}))
+
+
+def test_half_a_cycle_is_refused_in_the_words_of_the_label() -> None:
+    form = form_of("raft")
+    shown = dict(zip((s.path for s in form.settings), typed(form, REQUIRED["raft"]), strict=True))
+    with pytest.raises(ConfigError, match=r'^"Number of cycles" should be a valid integer.* \(not 2\.5\)$'):
+        form.parse(list((shown | {"raft.num_cycles": 2.5}).values()))
+
+
+def test_an_emptied_number_is_missing_and_not_its_default() -> None:
+    form = form_of("raft")
+    shown = dict(zip((s.path for s in form.settings), typed(form, REQUIRED["raft"]), strict=True))
+    with pytest.raises(ConfigError, match=r"^Still to fill in: Number of cycles\.$"):
+        form.parse(list((shown | {"raft.num_cycles": None}).values()))
+
+
+def test_the_flags_of_the_command_line_are_named_by_their_labels() -> None:
+    form = form_of("benchmark")
+    with pytest.raises(ConfigError, match='give "Samples" 100 or more'):
+        form.parse(typed(form, {**REQUIRED["benchmark"], "k": (1, 100), "samples": 1}))
 
 
 def test_an_optional_number_may_be_left_empty() -> None:

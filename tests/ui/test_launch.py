@@ -1,5 +1,7 @@
 """Serving: this machine only unless told otherwise, and a Space changes nothing."""
 
+import socket
+
 import pytest
 
 from haloforge import ui
@@ -21,6 +23,15 @@ def test_an_open_address_without_a_login_is_refused(host: str) -> None:
 def test_an_open_address_goes_with_a_login_or_when_insisted_upon() -> None:
     ui.check_address(AppConfig(host="0.0.0.0", auth="me:secret"))
     ui.check_address(AppConfig(host="0.0.0.0", insecure=True))
+
+
+def test_a_port_that_another_program_holds_is_one_sentence() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port} cannot be listened on"):
+            ui.serve(None, AppConfig(port=port))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("auth", ["me", "me:", ":secret", ""])

@@ -102,7 +102,7 @@ def test_an_action_nobody_offers_is_refused(page: Page) -> None:
 
 
 def test_the_tab_strip_keeps_the_run_that_was_looked_at(page: Page) -> None:
-    was = {"tab": "runs", "run": "x", "page": "2", "from": "y"}
+    was = {"tab": "runs", "run": "x", "samples": "2", "from": "y"}
     view, *_ = send(page, was, Seen(view=was), tab="sft")
     assert view == {"tab": "sft", "run": "x"}
 

@@ -20,6 +20,17 @@ def test_time_left_is_what_remains_at_the_measured_rate() -> None:
     assert (phase.share, phase.left_s) == (0.3, 70.0)
 
 
+def test_a_slow_start_is_forgotten() -> None:
+    slow_start = events((0, "sample", 0, 100, 1), (100, "sample", 10, 100, 1), (150, "sample", 60, 100, 1))
+    assert progress.in_work(slow_start)[0].left_s == 40.0
+
+
+def test_the_time_that_a_stopped_run_lay_idle_is_not_its_speed() -> None:
+    resumed = events((0, "sample", 10, 100, 1), (9000, "sample", 12, 100, 1), (9010, "sample", 22, 100, 1))
+    assert progress.in_work(resumed)[0].left_s == 78.0
+    assert progress.in_work(resumed[:2])[0].left_s is None
+
+
 def test_one_event_gives_no_rate() -> None:
     assert progress.in_work(events((0, "sample", 10, 100, 1)))[0].left_s is None
 

@@ -23,12 +23,16 @@ def test_an_unknown_tab_is_the_first_one() -> None:
 
 
 def test_another_filter_goes_back_to_the_first_page() -> None:
-    view = {"tab": "runs", "page": "3", "sample": "12", "status": "passed"}
+    view = {"tab": "runs", "samples": "3", "sample": "12", "status": "passed"}
     assert parse(query(view, status="timeout")) == {"tab": "runs", "status": "timeout"}
 
 
 def test_another_page_keeps_the_filters() -> None:
-    assert parse(query({"tab": "runs", "status": "passed"}, page=2)) == {"tab": "runs", "status": "passed", "page": "2"}
+    assert parse(query({"tab": "runs", "status": "passed"}, samples=2)) == {
+        "tab": "runs",
+        "status": "passed",
+        "samples": "2",
+    }
 
 
 def test_opening_a_run_forgets_what_was_looked_at_before() -> None:
@@ -36,4 +40,4 @@ def test_opening_a_run_forgets_what_was_looked_at_before() -> None:
 
 
 def test_nonsense_numbers_in_an_address_are_the_default() -> None:
-    assert [number({"page": text}, "page") for text in ("2", "-1", "x", "9" * 40, "")] == [2, 0, 0, 0, 0]
+    assert [number({"samples": text}, "samples") for text in ("2", "-1", "x", "9" * 40, "")] == [2, 0, 0, 0, 0]

@@ -1,17 +1,25 @@
-"""Hostile programs, and the means to run them at any level of isolation, as any user: python hostile.py LEVEL...
+"""Hostile programs, and the means to run them at any level of isolation, as any user.
+
+    python hostile.py LEVEL... [LANGUAGE...]      Python and C++ where no language is named
 
 A program prints LEAK when it got what it wanted. Those marked `dies` must not live to their end.
 """
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 
 from cheats import sections
 
 from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings
 from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.compiled import Binaries
+from haloforge.verify.sandbox.levels import LEVELS
+from haloforge.verify.sandbox.scratch import Scratch
 from haloforge.verify.sandbox.streams import run
+from haloforge.verify.sandbox.workspace import Places, Workspace
 from haloforge.verify.sandbox.zygote import Zygote
 from haloforge.verify.worker import Worker
 
@@ -33,17 +41,24 @@ def flaw(zygote: Zygote, code: str, dies: bool) -> str | None:
 
 def flaws(level: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
     """Names of the programs that one level did not contain, and why; all of them run in the same warm process."""
-    zygote = Zygote("solution", level)
+    scratch = Scratch()
+    place = Workspace(scratch.folder / "work", level) if level != "noopen" else None
+    zygote = Zygote("solution", level, Places(workspace=place))
     try:
         results = {name: flaw(zygote, code, "dies" in words) for name, (words, code) in programs.items()}
     finally:
         zygote.close()
+        scratch.remove()
     return {name: result for name, result in results.items() if result}
 
 
 ADDS = {
     "cpp": '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 2) printf("%d\\n", a + b); }\n',
     "rust": 'fn main() { println!("{}", std::io::stdin().lines().map(|l| l.unwrap().len()).sum::<usize>() + 37); }\n',
+    "javascript": 'console.log(eval(require("fs").readFileSync(0, "utf8").trim().replace(" ", "+")));',
+    "typescript": 'import * as fs from "fs";\nconsole.log(eval(fs.readFileSync(0, "utf8").trim().replace(" ", "+")));',
+    "java": "public class Main { public static void main(String[] args) { var in = new java.util.Scanner(System.in);"
+    " System.out.println(in.nextInt() + in.nextInt()); } }",
     "go": 'package main\nimport "fmt"\nfunc main() { var a, b int; fmt.Scan(&a, &b); fmt.Println(a + b) }\n',
 }
 
@@ -68,7 +83,8 @@ def compiled_flaw(worker: Worker, code: str, words: list[str], language: str = "
 
 def compiled_flaws(level: str, name: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
     """As `flaws`, for compiled programs under the verifier `name`; a title may begin with its language."""
-    worker = Worker(VerifySettings.model_construct(type=name), level)
+    folder = tempfile.TemporaryDirectory()  # so that the honest program is compiled once
+    worker = Worker(VerifySettings.model_construct(type=name), level, Binaries(Path(folder.name)))
     try:
         results = {
             title: compiled_flaw(worker, code, words, title.partition(":")[0] if ":" in title else "cpp")
@@ -76,11 +92,24 @@ def compiled_flaws(level: str, name: str, programs: dict[str, tuple[list[str], s
         }
     finally:
         worker.close()
+        folder.cleanup()
     return {title: result for title, result in results.items() if result}
 
 
-def main(levels: list[str]) -> dict[str, dict[str, str]]:
+def programs_in(language: str) -> dict[str, tuple[list[str], str]]:
+    """Those of a language; what is one of JavaScript is one of TypeScript too."""
+    programs = sections(f"hostile_{language}.txt")
+    if language == "typescript":
+        others = sections("hostile_javascript.txt").items()
+        programs |= {title.replace("javascript", language): program for title, program in others}
+    return programs
+
+
+def main(words: list[str]) -> dict[str, dict[str, str]]:
     """Everything at these levels, compilers where a level allows them."""
+    levels = [word for word in words if word in LEVELS]
+    if languages := [word for word in words if word not in LEVELS]:
+        return {f"{at} {name}": compiled_flaws(at, "auto", programs_in(name)) for at in levels for name in languages}
     python, cpp = sections("hostile_python.txt"), sections("hostile_cpp.txt")
     found = {f"{level} python": flaws(level, python) for level in levels}
     return found | {f"{level} gcc": compiled_flaws(level, "gcc", cpp) for level in levels if level != "noopen"}

@@ -45,10 +45,11 @@ def test_a_slow_reference_makes_room_for_every_solution_of_its_problem(shared_da
 
 
 @pytest.mark.slow
-def test_mbpp_plus_references_pass_with_their_many_inputs(shared_data, verifier):
+@pytest.mark.parametrize("file", ["MbppPlus", "MbppPlus-OriginFmt"])
+def test_mbpp_plus_references_pass_with_their_many_inputs(shared_data, verifier, file):
     # All 377 others pass as well (four minutes). Mbpp/255 cannot: one of its inputs has 1,663,740 tuples of 77 items as
     # its answer, 1.2 GiB in memory and more as a message, where 16 MiB may cross from a solution to its tests.
-    problems = load_problems(shared_data / "mbppplus/MbppPlus-OriginFmt.jsonl.gz")
+    problems = load_problems(shared_data / f"mbppplus/{file}.jsonl.gz")
     chosen = problems[:40] + [p for p in problems if p.task_id == "Mbpp/56"]
     verdicts = judged(verifier, chosen, lambda problem: problem.solution)
     assert {task for task, verdict in verdicts.items() if not verdict.passed} == set()
@@ -57,8 +58,10 @@ def test_mbpp_plus_references_pass_with_their_many_inputs(shared_data, verifier)
 
 
 @pytest.mark.slow
-def test_humaneval_plus_references_pass(shared_data, verifier):
-    problems = load_problems(shared_data / "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz")
+@pytest.mark.parametrize("file", ["HumanEvalPlus", "HumanEvalPlus-OriginFmt"])
+def test_humaneval_plus_references_pass(shared_data, verifier, file):
+    problems = load_problems(shared_data / f"humanevalplus/{file}.jsonl.gz")
     verdicts = judged(verifier, problems, lambda problem: problem.solution)
     assert {task for task, verdict in verdicts.items() if not verdict.passed} == set()
-    assert {task for task, verdict in verdicts.items() if verdict.forgeable} <= {"HumanEval/20"}  # sorts its input too
+    marked = {task for task, verdict in verdicts.items() if verdict.forgeable}
+    assert marked <= {"HumanEval/20", "HumanEval/160"}  # one sorts its input too, the other's reference calls `eval`

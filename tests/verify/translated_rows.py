@@ -1,4 +1,4 @@
-"""Rows in the published shape of MultiPL-E and HumanEvalPack, in C++, Rust and Go; the problems are our own."""
+"""Rows in the published shape of MultiPL-E and HumanEvalPack, in every compiled language; the problems are our own."""
 
 from typing import Any, NamedTuple
 
@@ -140,5 +140,82 @@ HUMANEVALPACK_GO = Translated(
     whole='package main\n\nimport "strings"\n\nfunc Halve(n int) int {\n\tif n%2 == 1 {\n\t\treturn n\n\t}\n'
     '\treturn len(strings.Repeat("a", n)) / 2\n}\n',
     early='import "os"\n\nfunc Halve(n int) int {\n\tos.Exit(0)\n\treturn n\n}\n',
+)
+_DEEP_EQUAL = (
+    "const assert = require('node:assert');\n\n\nfunction test() {\n  let candidate = halve;\n"
+    "  assert.deepEqual(candidate(4),2);\n  assert.deepEqual(candidate(5),5);\n}\n\ntest();"
+)
+MULTIPL_E_JS = Translated(
+    _multipl_e(
+        "js", "//Half of an even n, else n.\nfunction halve(n){\n", _DEEP_EQUAL, ["\nfunction ", "\n/*", "\n//"]
+    ),
+    body="  const rest = n % 2;\n  return rest ? n : n / 2;\n}\nfunction unused() {\n",
+    wrong="  return n;\n}\n",
+    whole='const assert = require("assert");\n\nconst halve = (n) => {\n  return n % 2 ? n : n / 2;\n};\n\n'
+    "function test() {\n  assert(halve(4) === 2);\n}\ntest();\n",
+    early="function halve(n) {\n  process.exit(0);\n}\n",
+)
+MULTIPL_E_TS = Translated(
+    _multipl_e(
+        "ts",
+        "//Half of an even n, else n.\nfunction halve(n: number): number {\n",
+        f"declare var require: any;\n{_DEEP_EQUAL}",
+        ["\nfunction ", "\n/*", "\n//", "\nclass"],
+    ),
+    body="  const rest: number = n % 2;\n  return rest ? n : n / 2;\n}\n",
+    wrong="  return n;\n}\n",
+    whole="import assert from 'assert';\n\nexport const halve = (n: number): number => (n % 2 ? n : n / 2);\n\n"
+    "function test(): void {\n  assert(halve(4) === 2);\n}\ntest();\n",
+    early="function halve(n: number): number {\n  process.exit(0);\n}\n",
+)
+MULTIPL_E_JAVA = Translated(
+    _multipl_e(
+        "java",
+        "import java.util.*;\nimport java.util.stream.*;\nclass Problem {\n    // Half of an even n, else n.\n"
+        "    public static long halve(long n) {\n",
+        "    }\n    public static void main(String[] args) {\n    assert(halve((4l)) == (2l));\n"
+        "    assert(halve((5l)) == (5l));\n    }\n\n}\n",
+        ["\n    }\n"],
+    ),
+    body="        if (n % 2 == 0) {\n            return n / 2;\n        }\n        return n;\n    }\n    int x() {\n",
+    wrong="        return n;",
+    whole="import java.math.BigInteger;\n\npublic class Halves {\n    private static final long TWO = 2;\n\n"
+    "    public static long halve(long n) {\n        return n % TWO == 0 ? half(n) : n;\n    }\n\n"
+    "    static long half(long n) {\n        return BigInteger.valueOf(n).shiftRight(1).longValue();\n    }\n\n"
+    "    public static void main(String[] args) {\n        System.out.println(new Twice().of(halve(4)));\n    }\n}\n\n"
+    "class Twice {\n    long of(long n) {\n        return 2 * n;\n    }\n}\n",
+    early="public static long halve(long n) {\n    System.exit(0);\n    return n;\n}\n",
+)
+HUMANEVALPACK_JS = Translated(
+    _humanevalpack(
+        "JavaScript",
+        "/* Half of an even n, else n.\n*/\nconst halve = (n) => {\n",
+        "  return n % 2 ? n : n / 2;\n}\n\n",
+        "const testHalve = () => {\n  console.assert(halve(4) === 2)\n  console.assert(halve(5) === 5)\n}\n\n"
+        "testHalve()\n",
+        "halve",
+    ),
+    body="  if (n % 2 === 0) {\n    return n / 2;\n  }\n  return n;\n}\n",
+    wrong="  return n;\n}\n",
+    whole='import fs from "node:fs";\n\nexport function halve(n) {\n  return n % 2 ? n : n / 2;\n}\n',
+    early="const halve = (n) => {\n  process.exit(0);\n};\n",
+)
+HUMANEVALPACK_JAVA = Translated(
+    _humanevalpack(
+        "Java",
+        "import java.util.*;\nimport java.lang.*;\n\nclass Solution {\n    /**\n    Half of an even n.\n     */\n"
+        "    public int halve(int n) {\n",
+        "        return n % 2 == 0 ? n / 2 : n;\n    }\n}\n",
+        "public class Main {\n    public static void main(String[] args) {\n        Solution s = new Solution();\n"
+        "        List<Boolean> correct = Arrays.asList(s.halve(4) == 2, s.halve(5) == 5);\n"
+        "        if (correct.contains(false)) {\n            throw new AssertionError();\n        }\n    }\n}\n",
+        "halve",
+    ),
+    body="        if (n % 2 == 0) {\n            return n / 2;\n        }\n        return n;\n    }\n}\n",
+    wrong="        return n;\n    }\n}\n",
+    whole="import java.util.Map;\n\nclass Solution {\n    public int halve(int n) {\n"
+    "        return Map.of(0, n / 2).getOrDefault(n % 2, n);\n    }\n\n"
+    "    public static void main(String[] args) {\n    }\n}\n",
+    early="class Solution {\n    public int halve(int n) {\n        System.exit(0);\n        return n;\n    }\n}\n",
 )
 TRANSLATED = {name.lower(): value for name, value in globals().items() if isinstance(value, Translated)}

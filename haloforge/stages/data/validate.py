@@ -12,6 +12,9 @@ from haloforge.files import read_jsonl
 from haloforge.languages import default_language
 from haloforge.problems import adapt_rows, bundled_index, training_row
 from haloforge.records import Problem, Verdict
+from haloforge.stages.data.strength import Strength, strength_lines, tried, weakest_first
+from haloforge.stages.shared.weak_tests import write_report
+from haloforge.store import home
 from haloforge.verify import open_verifier
 
 MAX_SHOWN = 10
@@ -57,6 +60,8 @@ class Validation:
     contamination: list[Finding]
     passed_solutions: int
     failed_solutions: list[Finding]
+    strengths: list[Strength]
+    """What was found out about the tests of every problem whose solution ran."""
     unjudged: str
     """Why solutions were not run; empty when they were."""
 
@@ -66,8 +71,9 @@ class Validation:
         return bool(self.rows) and not (self.errors or self.repeated_ids or self.failed_solutions)
 
     def to_json(self) -> dict[str, Any]:
-        """Every field, and `ok`."""
-        return {"ok": self.ok, **asdict(self)}
+        """Every field, `ok`, and the ids of problems with weak tests, the weakest first."""
+        weak = [strength.task_id for strength in weakest_first(self.strengths) if strength.is_weak]
+        return {"ok": self.ok, **asdict(self), "weak": weak}
 
     def text(self) -> str:
         """For people, one fact a line."""
@@ -80,16 +86,21 @@ class Validation:
                 for name, n in self.lengths.items()
             ),
         ]
+        weak = [Finding(s.line, s.weakness) for s in weakest_first(self.strengths) if s.is_weak]
+        flaky = [Finding(s.line, f"{s.task_id}: {s.flaky}") for s in self.strengths if s.flaky]
         for name, findings in (
             ("rows that cannot be used", self.errors),
             ("task ids that repeat", self.repeated_ids),
             ("prompts that repeat", self.repeated_prompts),
             ("like a benchmark", self.contamination),
             ("solutions that fail", self.failed_solutions),
+            ("flaky tests", flaky),
+            ("weak tests", weak),
         ):
             lines += _section(name, findings)
         if ran := self.passed_solutions + len(self.failed_solutions):
             lines.append(f"solutions that pass their own tests: {self.passed_solutions:,} of {ran:,}")
+        lines += strength_lines(self.strengths)
         if self.unjudged:
             lines.append(self.unjudged)
         return "\n".join([*lines, "ok" if self.ok else "not ok"])
@@ -112,11 +123,9 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
         if answer is not None:
             answers[line] = answer
     solutions = (
-        _judged(problems, config.verifier)
-        if config.run_solutions
-        else _SolutionsResult(0, [], "solutions were not run")
+        _judged(problems, config) if config.run_solutions else _SolutionsResult(0, [], [], "solutions were not run")
     )
-    return Validation(
+    found = Validation(
         file=str(path),
         rows=len(rows),
         problems=len(problems),
@@ -132,8 +141,12 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
         contamination=_contamination(problems),
         passed_solutions=solutions.passed,
         failed_solutions=solutions.failed,
+        strengths=solutions.strengths,
         unjudged=solutions.unjudged,
     )
+    if any(strength.mutants for strength in found.strengths):
+        write_report(path, found.to_json())
+    return found
 
 
 def judge_solutions(problems: Iterable[Problem], settings: VerifySettings) -> Iterator[tuple[Problem, Verdict | None]]:
@@ -152,24 +165,26 @@ class _SolutionsResult(NamedTuple):
 
     passed: int
     failed: list[Finding]
+    strengths: list[Strength]
     unjudged: str
 
 
-def _judged(problems: dict[int, Problem], settings: VerifySettings) -> _SolutionsResult:
-    passed, unscored, failed = 0, 0, list[Finding]()
+def _judged(problems: dict[int, Problem], config: ValidateConfig) -> _SolutionsResult:
+    with_both = {line: problem for line, problem in problems.items() if _has_solution_and_tests(problem)}
+    if not with_both:
+        return _SolutionsResult(0, [], [], "no problem has both a solution and tests to run it against")
+    passed, unscored, failed, strengths = 0, 0, list[Finding](), list[Strength]()
     try:
-        for line, (problem, verdict) in zip(problems, judge_solutions(problems.values(), settings), strict=True):
-            if verdict is None:
-                continue
+        for verdict, strength in tried(with_both, config, home() / "verdicts.db"):
+            strengths.append(strength)
             passed += verdict.passed
             unscored += verdict.status == "unscored"
             if not verdict.passed and verdict.status != "unscored":
-                failed.append(Finding(line, f"{problem.task_id}: {verdict.status} {verdict.detail}".strip()))
+                text = f"{strength.task_id}: {verdict.status} {verdict.detail}".strip()
+                failed.append(Finding(strength.line, text))
     except VerifierError as error:
-        return _SolutionsResult(passed, failed, f"solutions were not run: {error}")
-    if not (passed or failed or unscored):
-        return _SolutionsResult(0, [], "no problem has both a solution and tests to run it against")
-    return _SolutionsResult(passed, failed, f"{unscored} solutions could not be judged" if unscored else "")
+        return _SolutionsResult(passed, failed, strengths, f"solutions were not run: {error}")
+    return _SolutionsResult(passed, failed, strengths, f"{unscored} solutions could not be judged" if unscored else "")
 
 
 def _has_solution_and_tests(problem: Problem) -> bool:

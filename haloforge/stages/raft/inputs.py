@@ -17,6 +17,7 @@ from haloforge.stages.shared.memory import Room, longest_prompt
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.scores import untested_warning
+from haloforge.stages.shared.weak_tests import weak_tests_warning
 from haloforge.store import Report
 from haloforge.train import refuse_unsupported
 from haloforge.verify import open_verifier
@@ -70,7 +71,12 @@ def memory_needs(config: RaftConfig, split: Split, room: Room) -> tuple[Need, Ne
 def training_warnings(config: RaftConfig, problems: Sequence[Problem]) -> list[str]:
     """What makes it doubtful to train on these problems, a sentence each."""
     accepted = _ACCEPTED if config.verifier.accept_forgeable else ""
-    warnings = (contamination_warning(problems), untested_warning(problems, config.verifier), accepted)
+    warnings = (
+        contamination_warning(problems),
+        untested_warning(problems, config.verifier),
+        weak_tests_warning(config.prompts),
+        accepted,
+    )
     return [warning for warning in warnings if warning]
 
 

@@ -138,7 +138,7 @@
     if (!tab) return;
     const address = new URLSearchParams(location.search);
     address.set("tab", tab);
-    for (const name of ["page", "sample", "from"]) address.delete(name);
+    for (const name of ["samples", "sample", "from"]) address.delete(name);
     history.pushState(null, "", `?${address}`);
     send?.({tab});
   });

@@ -61,6 +61,8 @@ def render(store: Store, view: View) -> Html:
     chosen = choice(view, known)
     view = {**view, "tab": "compare", "a": chosen[0], "b": chosen[1], "more": ",".join(chosen[2:])}
     pickers = h("div", _pick("A", "a", view, known), _pick("B", "b", view, known), _add(view, known, chosen), cls="row")
+    if chosen[0] == chosen[1]:
+        return h("section", pickers, note("A and B are the same result. Choose another one for either."), cls="stack")
     try:
         comparison, results = measured(chosen)
     except ForgeError as error:
@@ -70,8 +72,10 @@ def render(store: Store, view: View) -> Html:
     return h(
         "section",
         pickers,
-        [headline(comparison.base, pair, results[0], result) for pair, result in pairs],
-        [note(f"Doubtful, {_lettered(doubt, chosen)}") for doubt in dict.fromkeys(comparison.pairs[0].doubts)],
+        [
+            headline(comparison.base, pair, results[0], result, [_lettered(doubt, chosen) for doubt in pair.doubts])
+            for pair, result in pairs
+        ],
         h("div", _lists(groups, view), _both(store, view, groups, results[:2]), cls="split thin"),
         cls="stack",
         aria_label="Comparison",
@@ -93,9 +97,7 @@ def choice(view: View, known: Sequence[Entry]) -> list[str]:
     paths = [entry.path for entry in known]
     named = [view.get("a", ""), view.get("b", ""), *view.get("more", "").split(",")]
     first = named[0] if named[0] in paths else paths[-1]
-    second = named[1] if named[1] in paths else paths[0]
-    if first == second:
-        second = next(path for path in paths if path != first)
+    second = named[1] if named[1] in paths else next(path for path in paths if path != first)
     more = [path for path in dict.fromkeys(named[2:]) if path in paths and path not in (first, second)]
     return [first, second, *more][:_MAX_COMPARED]
 
@@ -110,14 +112,17 @@ def _measured(paths: tuple[str, ...], _changed_ns: tuple[int, ...]) -> tuple[Com
     return compare([Path(p) for p in paths]), [read_result(Path(p)) for p in paths]
 
 
-def headline(base: str, pair: Pair, before: Result, after: Result) -> Html:
-    """A 31.1 % -> B 38.4 %, +7.3 points, 95 % CI [2.1, 12.6], better."""
+def headline(base: str, pair: Pair, before: Result, after: Result, doubts: Sequence[str]) -> Html:
+    """A 31.1 % -> B 38.4 %, +7.3 points, 95 % CI [2.1, 12.6], better; or doubtful, with the reasons beneath."""
     difference = pair.paired.difference
     tone = {"better": "good", "worse": "bad"}.get(pair.paired.verdict, "muted")
+    verdict = h("span", pair.paired.verdict, cls=tone)
+    if doubts:
+        verdict = h("span", "doubtful, because ", "; ".join(dict.fromkeys(doubts)), cls="bad")
     ci = f"95 % CI [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
     claim = [
         f"A {percent(rate(before))} → B {percent(rate(after))}, {points(difference.value)}, {ci}: ",
-        h("span", pair.paired.verdict, cls=tone),
+        verdict,
     ]
     same = f"on the same {count(pair.paired.problems, 'problem')}"
     about = f"{pair.score} of {pair.name} (B) against {base} (A) {same}; {pair.paired.sentence()}"

@@ -1,6 +1,6 @@
 """Playground: one or two checkpoints answer a prompt, and their code is verified as in training."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def _wire_buttons(page: Page, parts: dict[str, Any]) -> None:
     event = parts["go"].click(stream, inputs, parts["out"], concurrency_id="model", concurrency_limit=1, **_QUIET)
     parts["stop"].click(None, cancels=[event])
     parts["own_verify"].click(
-        lambda code, *typed: verify_own(page.root, code, *typed),
+        partial(verify_own, page.root),
         [parts["own_code"], *inputs],
         parts["own_out"],
         concurrency_id="verify",
@@ -155,13 +155,14 @@ async def generate(root: Path | None, *typed: Any) -> AsyncIterator[Html]:
         yield answers.render(states, request.problem)
 
 
-def verify_own(root: Path | None, code: str, *typed: Any) -> Html:
-    """Verify pasted code by the same tests; `typed` holds the values of `Controls`."""
+def verify_own(root: Path | None, code: str, *typed: Any) -> Iterator[Html]:
+    """Verify pasted code by the same tests; the verdict of earlier code is gone at once. `typed` holds `Controls`."""
     try:
         problem = problem_of(root, Controls(*typed))
-        return verdict_box(generation.verify(problem, code), problem.tests)
+        yield note("Verifying …")
+        yield verdict_box(generation.verify(problem, code), problem.tests)
     except ForgeError as error:
-        return note(str(error), "error")
+        yield note(str(error), "error")
 
 
 def tasks_of(root: Path | None, file: str) -> Any:

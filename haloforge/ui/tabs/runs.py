@@ -49,7 +49,7 @@ def delete(store: Store, view: View, value: str) -> str:
     """Forget a run. Raises RunError while it works, or when its id is cut short."""
     if store.find_run(value) is None:
         raise RunError(f"there is no run {value!r}")
-    store.delete_run(value)
+    jobs.delete(store, value)
     return query({"tab": "runs"})
 
 

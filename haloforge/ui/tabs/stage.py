@@ -73,6 +73,7 @@ def start(page: Page, form: Form, typed: Sequence[Any]) -> Html:
     """Queue a run with what was typed; returns the sentence to show beneath the form."""
     try:
         config = form.parse(typed)
+        stages.plan(config)  # what a dry run refuses is refused before a run exists
         with page.store() as store:
             run = jobs.submit(store, config)
     except ForgeError as error:
@@ -84,7 +85,7 @@ def dry_run(form: Form, typed: Sequence[Any]) -> Html:
     """What the stage would do, line by line, or why it could not."""
     try:
         config = form.parse(typed)
-        lines = stages.load(config.stage).dry_run(config)
+        lines = stages.plan(config)
     except ForgeError as error:
         return note(str(error), "error")
     return h("div", h("h3", "Dry run: nothing was done"), h("ul", [h("li", line) for line in lines]), cls="note accent")

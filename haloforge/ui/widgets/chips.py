@@ -19,6 +19,8 @@ def run_status(run: Run) -> Html:
     word = RUNS[run.status].word
     if run.stop and run.status == "running":
         word = {"cycle": "stopping after this cycle", "now": "stopping and saving", "kill": "being killed"}[run.stop]
+    if run.stop == "kill" and run.status in ("stopped", "interrupted"):
+        word = "killed"
     return h("span", word, cls=f"chip {run.status}")
 
 

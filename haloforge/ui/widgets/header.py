@@ -37,7 +37,7 @@ def _now(store: Store) -> list[Html | str]:
         return [h("span", "nothing is running", cls="muted"), queue]
     run = running[0]
     phase = progress.current(store, run)
-    left = f"{duration(phase.left_s)} left" if phase and phase.left_s else ""
+    left = f"{duration(phase.left_s)} left of {phase.name}" if phase and phase.left_s else ""
     return [
         chips.run_status(run),
         link(f"{STAGES.get(run.stage, run.stage)} {title(run) if run.name else ''}".strip(), open_run(run.id)),

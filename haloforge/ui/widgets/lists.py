@@ -44,5 +44,4 @@ def pager(view: View, name: str, page: int, total: int) -> Html:
 def _to(label: str, view: View, name: str, page: int, last: int) -> Html:
     if not 0 <= page <= last:
         return h("span", label)
-    target = query(view, page=page) if name == "page" else query({**view, name: str(page)}, page=None)
-    return link(label, target)
+    return link(label, query(view, **{name: page}))

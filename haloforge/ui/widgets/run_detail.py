@@ -90,7 +90,11 @@ def phase_strip(store: Store, run: Run) -> Html:
             "div",
             h("span", chips.phase_text(phase)),
             chips.bar(phase.share, moving=is_running),
-            h("span", f"{duration(phase.left_s)} left" if is_running and phase.left_s else "", cls="muted num"),
+            h(
+                "span",
+                f"{duration(phase.left_s)} left of this phase" if is_running and phase.left_s else "",
+                cls="muted num",
+            ),
             cls="phase",
         )
         for phase in progress.phases(store, run)

@@ -15,7 +15,7 @@ _HEADS = (
     h("th", "Stage", scope="col", cls="wide"),
     h("th", "Status", scope="col"),
     h("th", "Progress", scope="col", cls="wide"),
-    h("th", "Left", scope="col", cls="num wide"),
+    h("th", "Left of phase", scope="col", cls="num wide"),
     h("th", "Result", scope="col", cls="num"),
     h("th", "Took", scope="col", cls="num wide"),
     h("th", "Started", scope="col", cls="num wide"),

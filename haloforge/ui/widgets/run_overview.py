@@ -75,11 +75,12 @@ def run_charts(store: Store, run: Run) -> list[Html]:
     if loss:
         boxes.append(charts.chart(f"loss-{run.id}", charts.lines(loss, x="step", key=run.id), "Loss"))
     for purpose, counts in metrics.status_shares(store.status_counts(run.id)).items():
-        figure = charts.shares(counts, x="cycle" if len(counts) > 1 or run.stage == "raft" else "", key=run.id)
+        by_cycle = len(counts) > 1 or run.stage == "raft"
+        figure = charts.shares(counts, x="cycle" if by_cycle else "", key=run.id)
         total = number(sum(n for group in counts.values() for n in group.values()))
         title = f"Verdicts, {_PURPOSES[purpose]}"
         name = f"verdicts-{purpose}-{run.id}"
-        boxes.append(charts.chart(name, figure, title, f"{total} samples", flat=len(counts) == 1))
+        boxes.append(charts.chart(name, figure, title, f"{total} samples", flat=not by_cycle))
     return boxes
 
 

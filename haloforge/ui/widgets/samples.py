@@ -20,7 +20,7 @@ _FILTERS = ("cycle", "purpose", "status", "kept", "problem")
 def render(store: Store, run: Run, view: View) -> Html:
     """Filters and one page of samples on the left, the chosen sample on the right."""
     total = store.count_samples(run.id, **filters(view))
-    page = min(number(view, "page"), max(0, total - 1) // PAGE_ROWS)
+    page = min(number(view, "samples"), max(0, total - 1) // PAGE_ROWS)
     rows = store.samples(run.id, **filters(view), offset=page * PAGE_ROWS, limit=PAGE_ROWS)
     if not rows:
         return join([_filters(store, run, view), empty("No sample fits these filters.", _show_all(view))])
@@ -33,7 +33,7 @@ def render(store: Store, run: Run, view: View) -> Html:
         h("th", "Kept", scope="col", cls="wide"),
     )
     body = [_row(judged, view, is_chosen=judged.id == chosen.id) for judged in rows]
-    listing = h("div", table(heads, body, label="Samples", cls="walk"), pager(view, "page", page, total))
+    listing = h("div", table(heads, body, label="Samples", cls="walk"), pager(view, "samples", page, total))
     problem = store.problem(run.id, chosen.sample.task_id)
     return join([_filters(store, run, view), h("div", listing, detail(chosen, problem), cls="split")])
 
@@ -70,7 +70,7 @@ def _filters(store: Store, run: Run, view: View) -> Html:
 def _pick(view: View, name: str, label: str, choices: Sequence[tuple[str, str]]) -> Html:
     """A filter with the value and the text of each choice; choosing goes back to the first page."""
     options = [
-        option(text, query({**view, name: value}, page=None, sample=None), is_chosen=view.get(name, "") == value)
+        option(text, query({**view, name: value}, samples=None, sample=None), is_chosen=view.get(name, "") == value)
         for value, text in [("", "all"), *choices]
     ]
     return picker(label, name, options)

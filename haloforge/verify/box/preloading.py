@@ -43,7 +43,12 @@ _SUBMODULES = (
 
 
 def preload(config: dict[str, Any]) -> None:
-    """Import what `config` asks for: the usual modules, the whole library at level `noopen`, and `packages`."""
+    """Import what `config` asks for: the usual modules, the whole library at level `noopen`, and `packages`.
+
+    From the folders `site` solutions import too.
+    """
+    sys.path += config["site"]
+    sys.prefix = sys.exec_prefix = config["prefix"] or sys.prefix
     for name in _OFTEN_IMPORTED.split():
         __import__(name)
     if config["noopen"]:

@@ -4,13 +4,14 @@ It takes one of four roles: `solution` runs model-written Python, `judge` runs t
 starts compilers and compiled programs, `command` starts a command of the user's. The first never receives a test, the
 second never runs a solution unless the tests have to be in one process with it.
 
-Requests and replies are frames on the control socket; descriptors travel beside the request. `{"end": id}` kills the
-child of that request. When a child is gone, the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall
-clock]`.
+Requests and replies are frames on the control socket; descriptors travel beside the request. What a request says, its
+`body`, is in a file in memory, the first of the descriptors, which is read in the child alone: whatever this process
+itself has read, all its later children would inherit. Only a process that judges is told tests in the frame, for it
+keeps them, and no solution runs in its children. `{"end": id}` kills the child of that request. When a child is gone,
+the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall clock, killed for what it wrote]`.
 """
 
 import array
-import ctypes
 import gc
 import importlib
 import json
@@ -19,9 +20,12 @@ import random
 import select
 import signal
 import socket
+import time
 from typing import Any, NoReturn
 
+from . import workspace
 from .confinement import filters, landlock, limits, seccomp
+from .forking import fork
 from .preloading import preload
 from .protocol.wire import HEADER
 from .roles import Role
@@ -37,7 +41,7 @@ def main(role: str, control_fd: int, config: dict[str, Any]) -> NoReturn:
         limits.apply_shared(limits.Limits(cpu_s=0, wall_s=0, memory_mb=0))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an error for Python, not the end
         _confine(config)
-    zygote = _Zygote(control, module.Role(config))
+    zygote = _Zygote(control, module.Role(config), workspace.opened(config))
     random.seed(0)
     gc.collect()
     gc.freeze()
@@ -54,24 +58,33 @@ def _confine(config: dict[str, Any]) -> None:
         seccomp.install(filters.base(opening=not config["noopen"]))
 
 
+def _read(descriptor: int) -> dict[str, Any]:
+    """The body of a request."""
+    content = os.pread(descriptor, os.lseek(descriptor, 0, os.SEEK_END), 0)
+    os.close(descriptor)
+    return json.loads(content)  # type: ignore[no-any-return]
+
+
+def _with_limits(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    body["limits"] = request["limits"]
+    return body
+
+
 def _frame(message: Any) -> bytes:
     payload = json.dumps(message).encode()
     return HEADER.pack(len(payload)) + payload
 
 
-_fork = ctypes.PyDLL(None).fork
-"""fork(2) itself. os.fork costs twice as much, for hooks that repair threads, of which there are none here, and that
-reseed `random`, which has to begin the same in every child."""
-
-
-_NO_CHILD = [0, None, 0.0, 0.0, False]
-"""Exit code, signal, CPU seconds, MiB and killed-by-the-clock of a request that needed no child."""
+_NO_CHILD = [0, None, 0.0, 0.0, False, False]
+"""Exit code, signal, CPU seconds, MiB, killed-by-the-clock and overfull of a request that needed no child."""
+_WATCH_PERIOD_S = 0.05
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, role: Role) -> None:
+    def __init__(self, control: socket.socket, role: Role, place: workspace.Workspace | None) -> None:
         self._control = control
         self._role = role
+        self._workspace = place
         self._child = 0
 
     def run(self) -> NoReturn:
@@ -80,17 +93,25 @@ class _Zygote:
             request, descriptors = self._receive()
             if "end" in request:
                 continue  # for a child that had already ended by itself
-            is_done = self._role.handled_here(request, descriptors)
+            is_judgement = "body" in request
+            is_done = is_judgement and self._role.handled_here(_with_limits(request["body"], request), descriptors)
             if not is_done:
+                self._empty_workspace(unless=is_judgement)
                 self._child = self._forked(request, descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
             ending = _NO_CHILD if is_done else self._supervise(request["limits"]["wall_s"])
+            self._empty_workspace(unless=is_judgement)
             self._control.sendall(_frame([request["id"], *ending]))
+
+    def _empty_workspace(self, *, unless: bool) -> None:
+        """Before and after each child; not by the judge of a solution that lives in another process and uses it."""
+        if self._workspace and not unless:
+            self._workspace.empty()
 
     def _forked(self, request: dict[str, Any], descriptors: list[int]) -> int:
         rlimits = limits.per_process(limits.Limits(**request["limits"]))
-        child = int(_fork())
+        child = int(fork())
         if child == 0:
             self._become_child(request, descriptors, rlimits)
         if child < 0:
@@ -103,7 +124,8 @@ class _Zygote:
         try:
             self._control.close()
             os.setsid()
-            self._role.run_child(request, descriptors, rlimits)
+            body = request["body"] if "body" in request else _read(descriptors.pop(0))
+            self._role.run_child(_with_limits(body, request), descriptors, rlimits)
         finally:
             os._exit(70)
 
@@ -114,7 +136,7 @@ class _Zygote:
         poll = select.poll()
         poll.register(watched, select.POLLIN)
         poll.register(self._control, select.POLLIN)
-        events = poll.poll(wall_s * 1000)
+        events, is_overfull = self._wait(poll, wall_s)
         os.close(watched)
         if any(fd == self._control.fileno() for fd, _ in events):
             self._receive()  # can only be "end"; at the end of the stream it takes the child along
@@ -123,7 +145,20 @@ class _Zygote:
         self._child = 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         by_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        return [code, by_signal, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, not events]
+        cpu_s, by_clock = usage.ru_utime + usage.ru_stime, not events and not is_overfull
+        return [code, by_signal, cpu_s, usage.ru_maxrss / 1024, by_clock, is_overfull]
+
+    def _wait(self, poll: select.poll, wall_s: float) -> tuple[list[tuple[int, int]], bool]:
+        """What happened first, nothing if the time was over; and whether the child wrote more than it may."""
+        if self._workspace is None or self._workspace.is_bounded:
+            return poll.poll(wall_s * 1000), False
+        end = time.monotonic() + wall_s
+        while (left := end - time.monotonic()) > 0:
+            if events := poll.poll(min(left, _WATCH_PERIOD_S) * 1000):
+                return events, False
+            if self._workspace.is_overfull():
+                return [], True
+        return [], False
 
     def _receive(self) -> tuple[dict[str, Any], list[int]]:
         header, ancillary, _, _ = self._control.recvmsg(HEADER.size, socket.CMSG_SPACE(64))

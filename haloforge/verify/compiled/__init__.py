@@ -2,7 +2,7 @@
 
 judge.py     compiles a solution, runs it on its cases or with its tests, and names the outcome
 build.py     runs the compiler in the sandbox; binaries.py keeps what was compiled, headers.py precompiles bits/stdc++.h
-adapter.py   what a kind of compiler does by code of its own; single_file.py, rust.py, golang.py are the three
+adapter.py   what a kind of compiler does by code of its own: single_file.py, rust.py, golang.py, java.py, node.py
 probe.py     tries a compiler in its sandbox before a run depends on it
 """
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from haloforge.languages import Compiler
@@ -20,7 +21,8 @@ class AppendedTests:
     program cannot know beforehand; a program that ends without it ended early. Such tests share the solution's process,
     so what they say can still be forged by a determined program, and their verdicts say so. Python's tests are split
     from the solution instead. Here that would take a form in which any value of C++, Rust or Go crosses between two
-    programs, and tests that compile without what they test, which templates and generics do not allow in general.
+    programs, and tests that compile without what they test, which templates and generics do not allow in general;
+    in JavaScript and Java a program can replace what the tests call, and look into the memory that they share.
     """
 
     code: str
@@ -55,6 +57,15 @@ class Commands:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+class Program(NamedTuple):
+    """How a compiled program is started, and the paths that it reaches besides its folder and the shared libraries."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str] = MappingProxyType({})
+    executable: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
+
+
 class Adapter(Protocol):
     """One kind of compiler."""
 
@@ -69,6 +80,12 @@ class Adapter(Protocol):
 
     def commands(self, compiler: Compiler, folder: str, *, harness: bool, only_check: bool) -> Commands:
         """How to compile the sources in the folder. Raises OSError when the compiler has gone since the run began."""
+
+    def program(self, compiler: Compiler, folder: str, memory_mb: int) -> Program:
+        """How to start what was compiled in the folder, so that it keeps to that memory where its runtime is told it.
+
+        Raises OSError when what runs it has gone since the run began.
+        """
 
     def missing_imports(self, compiler: Compiler, problem: Problem) -> set[str]:
         """What the problem's tests import that is not there, so that no solution would compile."""

@@ -1,5 +1,6 @@
 """From sources to a binary: the adapter's commands, run in the sandbox, and what they said."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,14 @@ from haloforge.verify.toolchains import compiler_version
 
 COMPILE_LIMITS = Limits(cpu_s=10, wall_s=60, memory_mb=4096, file_mb=128, open_files=256)
 _WARNING = re.compile(
-    r"^solution\.\w+:(\d+):\d+: warning|^warning(?:\[\w+\])?:.*\n *--> solution\.rs:(\d+)", re.MULTILINE
+    r"^solution\.\w+:(\d{1,9}):\d+: warning|^warning(?:\[\w+\])?:.*\n *--> solution\.rs:(\d{1,9})", re.MULTILINE
 )
 _NO_MAIN = re.compile(
     r"undefined (?:reference to|symbol:) [`']?(?:main|WinMain)\b|function main is undeclared|`main` function not found"
+    r"|error: no main method$"
 )
+_SAID_BYTES = 64 << 10
+"""Of each stream of a compiler, what is looked at: its first errors are the ones that count."""
 _PLACE = re.compile(r"^(\S+:\d+:\d+: )", re.MULTILINE)
 
 
@@ -86,24 +90,24 @@ def _compiled(launcher: Zygote, folder: str, commands: Commands) -> Built:
             "box": "compile",
         }
         ended.append((step, run(launcher, request, COMPILE_LIMITS)))
-        if not step.only_advises and _error(ended[-1][1]):
+        if not step.only_advises and _error(ended[-1][1], folder):
             break
     return Built(
-        error=_error(next((ran for step, ran in reversed(ended) if not step.only_advises))),
-        diagnostics="".join(_said(step, ran) for step, ran in ended),
+        error=_error(next((ran for step, ran in reversed(ended) if not step.only_advises)), folder),
+        diagnostics="".join(_said(step, ran, folder) for step, ran in ended),
         cpu_s=sum(ran.end.cpu_s for _, ran in ended),
         memory_mb=max(ran.end.memory_mb for _, ran in ended),
         slept=any(ran.end.by_wall_clock for _, ran in ended),
     )
 
 
-def _error(ran: Ran) -> str:
+def _error(ran: Ran, folder: str) -> str:
     """Empty when it compiled."""
     if ran.end.ran_out_of_cpu or ran.end.by_wall_clock:
         return f"the compiler gave up after {COMPILE_LIMITS.cpu_s:g} s of CPU time"
     if ran.end.code == 0:
         return ""
-    lines = [line for line in _text(ran).splitlines() if line.strip()]
+    lines = [line for line in said_in(folder, ran).splitlines() if line.strip()]
     if any(_NO_MAIN.search(line) for line in lines):
         return NO_MAIN
     missing = [line for line in lines if "undefined reference" in line]  # which GNU's linker does not call an error
@@ -111,10 +115,12 @@ def _error(ran: Ran) -> str:
     return (missing or errors or lines or [f"the compiler ended with {ran.end.code or ran.end.signal}"])[0]
 
 
-def _said(step: Step, ran: Ran) -> str:
-    return _PLACE.sub(r"\1warning: ", _text(ran)) if step.only_advises else _text(ran)
+def _said(step: Step, ran: Ran, folder: str) -> str:
+    said = said_in(folder, ran)
+    return _PLACE.sub(r"\1warning: ", said) if step.only_advises else said
 
 
-def _text(ran: Ran) -> str:
-    """What the compiler said, without the name of a folder that differs in every run."""
-    return re.sub(r"\S*/halo-forge-\w+/\w+/", "", text_of(ran.stderr) + text_of(ran.stdout))
+def said_in(folder: str, ran: Ran) -> str:
+    """What the compiler said, up to a bound, without the name of the folder, which differs in every run."""
+    said = text_of(ran.stderr[:_SAID_BYTES]) + text_of(ran.stdout[:_SAID_BYTES])
+    return said.replace(f"{os.path.realpath(folder)}/", "").replace(f"{folder}/", "")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from haloforge.files import write_text
 from haloforge.languages import Compiler
 from haloforge.records import Problem
-from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Sources, Step, last_line_for
+from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Program, Sources, Step, last_line_for
 from haloforge.verify.compiled.single_file import before_last_brace
 from haloforge.verify.sandbox.kept import headers_folder, made_once
 from haloforge.verify.toolchains import compiler_path, compiler_version
@@ -29,12 +29,14 @@ _ASSERT = Path(__file__).with_name("testify_assert.go")
 _ASSERT_PATH = "github.com/stretchr/testify/assert"
 _LIST_LIMIT_S = 600
 
-_SKIPPED = r"(?:\s|;|//[^\n]*(?:\n|$)|/\*.*?\*/)*"
+# Nothing here is read twice, however the text is broken: `*+` and `(?>` give nothing back, and what is opened and not
+# closed goes to the end.
+_SKIPPED = r"(?:\s|;|//[^\n]*(?:\n|$)|/\*(?>.*?\*/))*+"
 _PACKAGE = re.compile(rf"{_SKIPPED}package\s+(\w+)", re.DOTALL)
-_GROUP = r'\((?:\s|;|//[^\n]*\n|/\*.*?\*/|[\w.]+|"[^"\n]*"|`[^`\n]*`)*\)'
+_GROUP = r'\((?:\s|;|//[^\n]*\n|/\*(?>.*?\*/)|[\w.]+|"[^"\n]*"|`[^`\n]*`)*+\)'
 _IMPORT = re.compile(rf'{_SKIPPED}import\s*({_GROUP}|(?:[\w.]+\s+)?(?:"[^"\n]*"|`[^`\n]*`))', re.DOTALL)
-_SPECIFICATION = re.compile(r'//[^\n]*|/\*.*?\*/|(?:([\w.]+)\s+)?["`]([^"`\n]+)["`]', re.DOTALL)
-_NOT_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+_SPECIFICATION = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|(?:(?<![\w.])([\w.]++)\s++)?["`]([^"`\n]+)["`]', re.DOTALL)
+_NOT_CODE = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\\n])*+"?|`[^`]*+`?|\'(?:\\.|[^\'\\\n])*+\'?', re.DOTALL)
 _TEST = re.compile(r"^func\s+(Test(?![a-z])\w*)\s*\(\s*\w+\s+\*testing\.T\s*\)", re.MULTILINE)
 _HAS_MAIN = re.compile(r"^func\s+main\s*\(\s*\)", re.MULTILINE)
 
@@ -65,6 +67,10 @@ class Go:
         """Compile, vet, and link where a program is wanted."""
         commands = _commands(compiler, folder, only_check=only_check)
         return Commands([Step(tuple(argv), only_advises=argv[0].endswith("/vet")) for argv in commands])
+
+    def program(self, compiler: Compiler, folder: str, memory_mb: int) -> Program:
+        """The binary itself."""
+        return Program((f"{folder}/{BINARY}",))
 
     def missing_imports(self, compiler: Compiler, problem: Problem) -> set[str]:
         """What the tests import, or call of testify, that is not there to compile against."""

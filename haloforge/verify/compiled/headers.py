@@ -12,9 +12,9 @@ from haloforge.verify.sandbox.kept import headers_folder, made_once
 from haloforge.verify.toolchains import compiler_path, compiler_version
 
 HEADER = "bits/stdc++.h"
-_PLAIN_START = re.compile(
-    r"(?:\s|//[^\n]*\n|/\*.*?\*/|#\s*include\s*<[\w./+]+>)*?#\s*include\s*<bits/stdc\+\+\.h>", re.DOTALL
-)
+_BEFORE = re.compile(r"(?:\s|//[^\n]*\n|/\*(?>.*?\*/)|#\s*include\s*<(?!bits/stdc\+\+\.h>)[\w./+]+>)*+", re.DOTALL)
+"""What may stand before the library: white space, comments, other headers. It gives nothing back, so it is linear."""
+_LIBRARY = re.compile(r"#\s*include\s*<bits/stdc\+\+\.h>")
 _BUILD_LIMIT_S = 120
 
 
@@ -23,7 +23,7 @@ def arguments_for(compiler: Compiler, code: str) -> tuple[str, ...]:
 
     That is so when it defines macros or sets pragmas before it includes the library, or does not include all of it.
     """
-    if not compiler.precompiled_header or not _PLAIN_START.match(code):
+    if not compiler.precompiled_header or not _begins_with_library(code):
         return ()
     folder = precompiled(compiler)
     if folder is None:
@@ -31,6 +31,11 @@ def arguments_for(compiler: Compiler, code: str) -> tuple[str, ...]:
     if compiler.precompiled_header == "pch":
         return ("-include-pch", f"{folder}/stdc++.pch")
     return (f"-I{folder}", "-include", HEADER)
+
+
+def _begins_with_library(code: str) -> bool:
+    before = _BEFORE.match(code)
+    return before is not None and _LIBRARY.match(code, before.end()) is not None
 
 
 @functools.cache

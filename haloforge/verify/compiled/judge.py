@@ -8,9 +8,11 @@ from pathlib import Path
 from haloforge.languages import Compiler
 from haloforge.records import Problem, TestOutcome
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.compiled.adapter import BINARY, Adapter, AppendedTests
+from haloforge.verify.compiled.adapter import Adapter, AppendedTests
 from haloforge.verify.compiled.build import Built, Workshop, build
 from haloforge.verify.compiled.golang import Go
+from haloforge.verify.compiled.java import Java
+from haloforge.verify.compiled.node import JavaScript, TypeScript
 from haloforge.verify.compiled.rust import Rust
 from haloforge.verify.compiled.single_file import SingleFile
 from haloforge.verify.completeness import incomplete, is_only_a_function
@@ -18,11 +20,20 @@ from haloforge.verify.outcome import Outcome
 from haloforge.verify.sandbox.levels import ENVIRONMENT
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import BoxFailed
-from haloforge.verify.stdio import Agree, failure_of, run_cases, text_of
+from haloforge.verify.stdio import Agree, end_of, failure_of, run_cases, text_of
 
-ADAPTERS: dict[str, Adapter] = {"single_file": SingleFile(), "rust": Rust(), "go": Go()}
+ADAPTERS: dict[str, Adapter] = {
+    "single_file": SingleFile(),
+    "rust": Rust(),
+    "go": Go(),
+    "java": Java(),
+    "javascript": JavaScript(),
+    "typescript": TypeScript(),
+}
 """By the name that a compiler's record gives."""
-_ASSERTION = re.compile(r"Assertion .*failed|assertion .*failed", re.IGNORECASE)
+_RAISED = ("AssertionError", 'Exception in thread "main" java.lang.AssertionError')
+"""How the line begins by which Node and Java tell of a failed assertion."""
+_COMPLAINT_OF_GO = re.compile(r"\s+\S+\.go:\d+: ")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +72,8 @@ def verify_compiled(workshop: Workshop, compiler: Compiler, submission: Submissi
             )
         except FileNotFoundError as error:
             raise BoxFailed(str(error)) from error
-        built = build(workshop, compiler, folder, commands, only_check=only_check or not compiler.can_run)
+        leaves_none = only_check or compiler.runs_source or not compiler.can_run
+        built = build(workshop, compiler, folder, commands, only_check=leaves_none)
         if built.error:
             outcome = Outcome("compile_error", built.error, level="compiled", slept=built.slept)
         elif is_untested and (reason := incomplete(problem, submission.code)):
@@ -78,13 +90,22 @@ def _run(
 ) -> Outcome:
     limits = submission.limits
     allowed = dataclasses.replace(limits, memory_mb=limits.memory_mb + compiler.reserved_mb)
+    program = ADAPTERS[compiler.adapter].program(compiler, folder, limits.memory_mb)
+    request = {
+        "argv": program.argv,
+        "environment": {**ENVIRONMENT, **program.environment},
+        "directory": folder,
+        "box": "run",
+        "executable": program.executable,
+        "readable": program.readable,
+    }
 
-    def start(stdin: bytes) -> Ran:
-        request = {"argv": [f"{folder}/{BINARY}"], "environment": ENVIRONMENT, "directory": folder, "box": "run"}
-        return run(workshop.launcher, request, allowed, stdin)
+    def start(stdin: bytes, wall_s: float) -> Ran:
+        ran = run(workshop.launcher, request, dataclasses.replace(allowed, wall_s=wall_s), stdin)
+        return dataclasses.replace(ran, stderr=ran.stderr.replace(f"{folder}/".encode(), b""))
 
     if submission.problem.tests.kind != "stdio":
-        return _run_once(start(b""), tests, limits)
+        return _run_once(start(b"", limits.wall_s), tests, limits)
     cases, stop = submission.problem.tests.cases, submission.stop_at_first_failure
     return run_cases(start, cases, submission.agree, limits, stop=stop)
 
@@ -92,9 +113,9 @@ def _run(
 def _run_once(ran: Ran, tests: AppendedTests | None, limits: Limits) -> Outcome:
     """A program that carries its own tests, or has none and only has to run."""
     failure = failure_of(ran, limits)
-    if failure is None and tests and not _is_finished(tests, text_of(ran.stdout)):
+    if failure is None and tests and not _is_finished(tests, end_of(ran.stdout)):
         failure = "exited_early", "the program ended before its tests did"
-    if tests and failure and failure[0] == "runtime_error" and (line := _failed_assertion(ran, tests)):
+    if tests and failure and failure[0] == "runtime_error" and (line := failed_assertion(ran, tests)):
         failure = "wrong_answer", line
     status, detail = failure or ("passed", "")
     return Outcome(
@@ -116,14 +137,24 @@ def _is_finished(tests: AppendedTests, stdout: str) -> bool:
     return stdout.rstrip("\n").rpartition("\n")[2] == tests.last_line
 
 
-def _failed_assertion(ran: Ran, tests: AppendedTests) -> str:
-    """The line that says which of the tests' own assertions failed; empty where something else went wrong."""
+def failed_assertion(ran: Ran, tests: AppendedTests) -> str:
+    """The line that says which of the tests' own assertions failed; empty where something else went wrong.
+
+    Takes time linear in what the program wrote, of which only the end is looked at.
+    """
     if tests.main:  # Go: a failed test ends with 1 and is told on stdout, a panic with 2
-        lines = text_of(ran.stdout).splitlines()
-        complaints = [line.strip() for line in lines if re.match(r"\s+\S+\.go:\d+: ", line)]
+        lines = end_of(ran.stdout).splitlines()
+        complaints = [line.strip() for line in lines if _COMPLAINT_OF_GO.match(line)]
         return (complaints or ["a test failed"])[0] if ran.end.code == 1 and "FAIL" in lines else ""
-    said = text_of(ran.stderr) + ("\n" + text_of(ran.stdout) if tests.is_harness else "")
-    return next((line.strip() for line in said.splitlines() if _ASSERTION.search(line)), "")
+    said = text_of(ran.stderr) + ("\n" + end_of(ran.stdout) if tests.is_harness else "")
+    return next((line.strip() for line in said.splitlines() if _says_assertion_failed(line)), "")
+
+
+def _says_assertion_failed(line: str) -> bool:
+    if line.startswith(_RAISED):
+        return True
+    before, found, after = line.lower().partition("assertion ")
+    return bool(found) and "failed" in after
 
 
 def _with_compilation(outcome: Outcome, built: Built, *, warns: bool) -> Outcome:

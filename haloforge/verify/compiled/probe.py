@@ -14,6 +14,7 @@ from haloforge.verify.outcome import Outcome
 from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.scratch import Scratch
+from haloforge.verify.sandbox.workspace import Places
 from haloforge.verify.sandbox.zygote import BoxFailed, Zygote
 
 _LIMITS = Limits(cpu_s=5, wall_s=30, memory_mb=1024)
@@ -47,7 +48,7 @@ def trying(compiler: Compiler, level: str) -> Iterator[Judge]:
     with contextlib.suppress(OSError):  # no place to keep them, no precompiled headers
         headers_folder().mkdir(parents=True, exist_ok=True)  # before it is bound into the sandbox
     try:
-        launcher = Zygote("launcher", level, scratch.folder)
+        launcher = Zygote("launcher", level, Places(scratch.folder))
         try:
 
             def judge(code: str, tests: Tests) -> Outcome:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from haloforge.languages import LANGUAGES, Compiler
 from haloforge.records import Problem
-from haloforge.verify.compiled.adapter import AppendedTests, Commands, Sources, Step, last_line_for
+from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Program, Sources, Step, last_line_for
 from haloforge.verify.compiled.headers import arguments_for
 from haloforge.verify.toolchains import compiler_path, linker_arguments
 
@@ -37,6 +37,10 @@ class SingleFile:
         source = Path(folder, compiler.source).read_text(encoding="utf-8")
         arguments = arguments_of(compiler, harness=harness, only_check=only_check)
         return Commands([Step((path_of(compiler), *arguments_for(compiler, source), *arguments))])
+
+    def program(self, compiler: Compiler, folder: str, memory_mb: int) -> Program:
+        """The binary itself."""
+        return Program((f"{folder}/{BINARY}",))
 
     def missing_imports(self, compiler: Compiler, problem: Problem) -> set[str]:
         """Unknown here: the compiler itself says it."""

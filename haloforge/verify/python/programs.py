@@ -1,5 +1,6 @@
 """Python scripts as programs: compiled, run, or judged by what they print."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from haloforge.records import Case, Problem
@@ -16,8 +17,9 @@ def run_python(
 ) -> Outcome:
     """A Python script judged by what it prints."""
 
-    def start(stdin: bytes) -> Ran:
-        return run(solution, {"mode": "program", "code": code}, limits, stdin)
+    def start(stdin: bytes, wall_s: float) -> Ran:
+        allowed = dataclasses.replace(limits, wall_s=wall_s)
+        return run(solution, {"mode": "program", "code": code}, allowed, stdin)
 
     return run_cases(start, cases, agree, limits, stop=stop)
 

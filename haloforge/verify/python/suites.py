@@ -11,10 +11,11 @@ import re
 import select
 import signal
 import socket
+import time
 from typing import Any
 
 from haloforge.records import Problem, Status, TestOutcome
-from haloforge.verify.box.confinement.limits import JUDGE_MEMORY_MB, Limits
+from haloforge.verify.box.confinement.limits import JUDGE_MEMORY_MB, JUDGE_SLACK_S, Limits
 from haloforge.verify.box.protocol.wire import Channel, Closed
 from haloforge.verify.outcome import Outcome, summary_of, violent_end
 from haloforge.verify.sandbox.zygote import BoxFailed, Exit, Zygote
@@ -109,35 +110,49 @@ def _functions(problem: Problem) -> list[str]:
 
 
 def run_split(solution: Zygote, judge: Zygote, trial: Trial) -> Outcome:
-    """Judge one solution. Raises BoxFailed when a process of ours is gone."""
+    """Judge one solution. Raises BoxFailed when a process of ours is gone.
+
+    Tests that do not come to an end on what a solution answers are ended with the process that runs them: by itself
+    when their CPU time is used up, else from here. Either is the solution's timeout.
+    """
     request, limits = _request(judge, trial), trial.limits
+    ours, began = _judge_limits(limits), time.monotonic()
     of_solution, of_judge = socket.socketpair()
     verdict, verdict_end = os.pipe()
     try:
         with of_solution, of_judge:
             solving = solution.request({"mode": "serve", "code": trial.code}, limits, [of_solution.fileno()])
-            judging = judge.request(request, _judge_limits(limits), [of_judge.fileno(), verdict_end])
+            judging = judge.request_judgement(request, ours, [of_judge.fileno(), verdict_end])
     except BoxFailed:
         os.close(verdict)
         raise
     finally:
         os.close(verdict_end)
     try:
-        report = _read(verdict, _judge_limits(limits).wall_s + 5)
-    except TimeoutError:  # tests that the judge ran without a child did not end
+        report = _read(verdict, ours.wall_s + JUDGE_SLACK_S)
+    except TimeoutError:
         solution.end(solving)
         judge.restart()
         return Outcome("timeout", OUT_OF_TIME, cpu_s=solution.wait(solving).cpu_s, slept=True)
     solution.end(solving)
-    judge.end(judging)
-    return _outcome(report, solution.wait(solving), judge.wait(judging), limits)
+    solved = solution.wait(solving)
+    try:
+        judge.end(judging)
+        judged = judge.wait(judging)
+    except BoxFailed:
+        if time.monotonic() - began < ours.cpu_s:
+            raise
+        judge.restart()
+        return Outcome("timeout", OUT_OF_TIME, cpu_s=solved.cpu_s)
+    return _outcome(report, solved, judged, limits)
 
 
 def run_joined(judge: Zygote, trial: Trial) -> Outcome:
     """Judge one solution in the process of its tests, because they need that; the verdict can be forged."""
     verdict, verdict_end = os.pipe()
     try:
-        judging = judge.request(_request(judge, trial) | {"code": trial.code}, trial.limits, [verdict_end])
+        request = {"mode": "joined", "suite": trial.suite.source, "code": trial.code, "stop": trial.stop}
+        judging = judge.request(request, trial.limits, [verdict_end])
     except BoxFailed:
         os.close(verdict)
         raise
@@ -146,11 +161,27 @@ def run_joined(judge: Zygote, trial: Trial) -> Outcome:
     report = _read(verdict)
     judge.end(judging)
     end = judge.wait(judging)
-    return dataclasses.replace(_outcome(report or _GONE, end, end, trial.limits), forgeable=True)
+    believed = _GONE | report if isinstance(report, dict) else _GONE
+    return dataclasses.replace(
+        _outcome(believed if _is_report(believed) else _GONE, end, end, trial.limits), forgeable=True
+    )
 
 
-_GONE: dict[str, Any] = {"end": "gone", "outcomes": [], "errors": [], "warnings": [], "calls": 0}
+_GONE: dict[str, Any] = {"end": "gone", "outcomes": [], "errors": [], "warnings": [], "calls": 0, "classes": []}
 """Stands for the report of a process that ended without one."""
+_KINDS_OF_ERROR: dict[str, Status] = {"wrong": "wrong_answer", "memory": "memory_limit", "error": "runtime_error"}
+_REPORT_BYTES = 4 << 20
+
+
+def _is_report(report: dict[str, Any]) -> bool:
+    """Whether what a process wrote in which the solution ran too has the shape of a report."""
+    lists = [report[name] for name in ("outcomes", "errors", "warnings", "classes")]
+    return (
+        all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists)
+        and all(isinstance(report.get(name, ""), str) for name in ("end", "detail"))
+        and _KINDS_OF_ERROR.keys() >= {*report["errors"]}
+        and isinstance(report["calls"], int)
+    )
 
 
 def _request(judge: Zygote, trial: Trial) -> dict[str, Any]:
@@ -161,7 +192,7 @@ def _request(judge: Zygote, trial: Trial) -> dict[str, Any]:
 
 def _judge_limits(limits: Limits) -> Limits:
     """Enough for the work of the tests themselves, and for waiting until the solution has used up its own limits."""
-    return Limits(cpu_s=limits.cpu_s * 2 + 10, wall_s=limits.wall_s + 10, memory_mb=JUDGE_MEMORY_MB)
+    return Limits(limits.cpu_s + JUDGE_SLACK_S, limits.wall_s + JUDGE_SLACK_S, JUDGE_MEMORY_MB)
 
 
 def _read(descriptor: int, wait_s: float = math.inf) -> dict[str, Any] | None:
@@ -169,7 +200,7 @@ def _read(descriptor: int, wait_s: float = math.inf) -> dict[str, Any] | None:
     try:
         if wait_s < math.inf and not select.select([descriptor], [], [], wait_s)[0]:
             raise TimeoutError
-        return Channel(descriptor).receive()  # type: ignore[no-any-return]
+        return Channel(descriptor, _REPORT_BYTES).receive()  # type: ignore[no-any-return]
     except Closed:
         return None
     finally:
@@ -216,14 +247,18 @@ def _status(
         return "wrong_answer", detail
     if end == "broken":
         return "unscored", detail
+    if end == "gone" and report.get("flooded"):
+        return "output_limit", detail
     if end == "gone":
         killed_by_us = (
-            solution.signal == signal.SIGKILL and not solution.by_wall_clock and solution.cpu_s < limits.cpu_s
+            solution.signal == signal.SIGKILL
+            and not solution.by_wall_clock
+            and not solution.overfull
+            and solution.cpu_s < limits.cpu_s
         )
         return (None if killed_by_us else violent_end(solution, limits.cpu_s)) or ("exited_early", detail)
     if report["errors"]:
-        status = {"wrong": "wrong_answer", "memory": "memory_limit", "error": "runtime_error"}[report["errors"][0]]
-        return status, summary_of(tests)  # type: ignore[return-value]
+        return _KINDS_OF_ERROR[report["errors"][0]], summary_of(tests)
     if not report["calls"]:
         return "unscored", "these tests never use the solution"
     return "passed", ""

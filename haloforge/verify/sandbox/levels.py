@@ -15,8 +15,8 @@ from pathlib import Path
 LEVELS = ("ns", "landlock", "noopen")
 """Accepted levels, strongest first."""
 UNSAFE = "none"
-
 BOX = Path(__file__).parents[1] / "box"
+NAMESPACES = Path(__file__).with_name("namespaces.py")
 PYTHON = os.path.realpath(sys.executable)
 PACKAGES = ("numpy",)
 """What solutions and tests may import besides the standard library, where it is installed."""
@@ -32,6 +32,29 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 """All environment variables that a child has: none of ours, and the same order of sets in every run."""
+
+
+LOST = {
+    "ns": "nothing",
+    "landlock": (
+        "a solution can ask whether a file exists, how large and how old it is, though not read it or list a folder; "
+        "permissions and times of files cannot be set; the size of a sample's folder is checked 20 times a second; "
+        "`custom` needs Linux 6.12 or newer"
+    ),
+    "noopen": (
+        "all languages but Python and `custom` are refused, as is `verifier.python` with packages; Python has its "
+        "library and numpy in memory, but no files, no time zones and nothing to write to; a verdict says when its "
+        "problem or solution uses files"
+    ),
+    "none": "everything but the limits of CPU time, memory and output, so it is refused without `--allow-unsafe`",
+}
+"""What is lost at each level, for people; the README has the same table."""
+
+
+def lost_at(level: str) -> str:
+    """What is lost at a level for the user that this process runs as."""
+    whose = "as root, of every file" if os.geteuid() == 0 else "of the files that this user may see"
+    return f"{LOST[level]} ({whose})" if level == "landlock" else LOST[level]
 
 
 @dataclass(frozen=True)

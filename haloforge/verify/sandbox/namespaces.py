@@ -3,6 +3,9 @@
 Runs the command as bwrap --unshare-all --die-with-parent does: without network, with a process tree of its own, and
 seeing only what MOUNTS names, a JSON list of [operation, path] in the words of bwrap's options. An ordinary user needs
 user namespaces for that. This script imports nothing of ours, so that its process holds nothing worth protecting.
+
+python namespaces.py hold PATH OPTIONS: mounts a file system in memory at PATH, in namespaces that last as long as
+somebody holds them, prints a line, and ends when its input does.
 """
 
 import contextlib
@@ -13,10 +16,10 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-_NEW_USER = 0x10000000
+_NEW_USER, _NEW_MOUNTS = 0x10000000, 0x00020000
 _NEW_ALL = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
 """Mounts, cgroups, host name, IPC, processes, network."""
 _MS_BIND, _MS_RECURSIVE, _MS_PRIVATE, _MS_NOSUID, _MS_NODEV = 4096, 16384, 1 << 18, 2, 4
@@ -29,6 +32,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 _BASE = "/tmp"
 _OLD, _NEW = "/old", "/new"
+_WORKSPACE = "/workspace"
 
 _library = ctypes.CDLL(None, use_errno=True)
 
@@ -36,7 +40,7 @@ _library = ctypes.CDLL(None, use_errno=True)
 def main(mounts: list[list[str]], command: list[str]) -> NoReturn:
     """Never returns; ends with 1 where the kernel refuses."""
     _call(_library.prctl, _SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    _unshare()
+    _unshare((_NEW_USER | _NEW_ALL, _NEW_ALL))
     _build(mounts)
     _run_and_reap(lambda: _become_first(command))
 
@@ -46,13 +50,23 @@ def _call(function: Callable[..., int], *arguments: object) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _unshare() -> None:
-    """Leave all namespaces of the parent; root can do it without a user namespace where those are switched off."""
+def hold(path: str, options: str) -> None:
+    """Root needs no user namespace for the mount, and could not reach other users' files from one."""
+    _call(_library.prctl, _SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    _unshare((_NEW_MOUNTS, _NEW_USER | _NEW_MOUNTS))
+    _call(_library.mount, None, b"/", None, _MS_PRIVATE | _MS_RECURSIVE, None)
+    _mount_memory(path, f"mode=0700,{options}")
+    print("mounted", flush=True)
+    sys.stdin.read()
+
+
+def _unshare(choices: Sequence[int]) -> None:
+    """Leave namespaces of the parent, by the first choice that the kernel allows."""
     user, group = os.geteuid(), os.getegid()
-    try:
-        _call(_library.unshare, _NEW_USER | _NEW_ALL)
-    except OSError:
-        _call(_library.unshare, _NEW_ALL)
+    chosen = next((choice for choice in choices if _library.unshare(choice) == 0), None)
+    if chosen is None:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    if not chosen & _NEW_USER:
         return
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w") as file:
@@ -80,6 +94,8 @@ def _build(mounts: list[list[str]]) -> None:
             _mount_memory(target)
         elif operation == "remount-ro":
             _restrict(target, _READ_ONLY, recursive=False)
+        elif operation == "workspace":
+            _bind(_OLD + sources[path], _NEW + _WORKSPACE, "bind")
         else:
             _bind(_OLD + sources[path], target, operation)
     _call(_library.umount2, _OLD.encode(), _DETACH)
@@ -106,8 +122,8 @@ def _bind(source: str, target: str, operation: str) -> None:
     _restrict(target, _RESTRICTIONS[operation], recursive=True)
 
 
-def _mount_memory(target: str) -> None:
-    _call(_library.mount, b"tmpfs", target.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=0755")
+def _mount_memory(target: str, options: str = "mode=0755") -> None:
+    _call(_library.mount, b"tmpfs", target.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, options.encode())
 
 
 def _restrict(target: str, attributes: int, *, recursive: bool) -> None:
@@ -156,4 +172,7 @@ def _run_and_reap(run: Callable[[], NoReturn]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), sys.argv[2:])
+    if sys.argv[1] == "hold":
+        hold(*sys.argv[2:])
+    else:
+        main(json.loads(sys.argv[1]), sys.argv[2:])

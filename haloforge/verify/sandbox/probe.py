@@ -8,6 +8,7 @@ import signal
 
 from haloforge.errors import VerifierError
 from haloforge.verify.box.confinement.limits import Limits
+from haloforge.verify.sandbox.interpreter import OWN, Interpreter
 from haloforge.verify.sandbox.levels import LEVELS, UNSAFE, Level
 from haloforge.verify.sandbox.startup import namespaces_by
 from haloforge.verify.sandbox.streams import run
@@ -64,13 +65,29 @@ def chosen_level(*, allow_unsafe: bool) -> str:
     return level.name
 
 
-def _flaw(level: str) -> str | None:
-    """What is wrong with that level here; None when it contained every canary."""
+@functools.cache
+def check_interpreter(python: Interpreter, level: str) -> None:
+    """Raises VerifierError when solutions cannot run in that Python at that level, or could break out of it."""
+    if level == "noopen" and python.packages:
+        raise VerifierError(
+            f"verifier.python: nothing can be imported from {python.packages[0]} at isolation level noopen, where no "
+            "file can be opened; install bubblewrap"
+        )
+    if python is not OWN and (flaw := _flaw(level, python)):
+        raise VerifierError(f"verifier.python: {python.executable} cannot be used at isolation level {level}: {flaw}")
+
+
+def _flaw(level: str, python: Interpreter = OWN) -> str | None:
+    """What is wrong with that level here; None when it contained every canary (without a sandbox, if it starts)."""
     try:
-        zygote = Zygote("solution", level)
+        zygote = Zygote("solution", level, python=python)
+        zygote.wait_until_ready()
     except (BoxFailed, OSError) as error:
         means = f" by {namespaces_by()}" if level == "ns" else ""
         return f"it cannot be built here{means} ({error})"
+    if level == UNSAFE:
+        zygote.close()
+        return None
     try:
         attempts = run(zygote, {"mode": "program", "code": _CANARIES}, _LIMITS)
         killed = run(zygote, {"mode": "program", "code": _KILLER}, _LIMITS)

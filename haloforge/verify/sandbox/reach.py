@@ -4,15 +4,16 @@ import glob
 import os
 import stat
 import sys
-import sysconfig
 from collections.abc import Iterator
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from haloforge.verify.box.confinement.landlock import Reach
+from haloforge.verify.sandbox.interpreter import OWN, Interpreter
 from haloforge.verify.sandbox.kept import headers_folder
 from haloforge.verify.sandbox.levels import BOX, PACKAGES
-from haloforge.verify.toolchains import toolchain_folders
+from haloforge.verify.toolchains import toolchain_files, toolchain_folders
 
 FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
 """Out of reach, except `PACKAGES`: a package may contain the very tests that judge a solution."""
@@ -30,13 +31,18 @@ def package_folders() -> dict[str, list[str]]:
     return {name: [str(f), *glob.glob(f"{f}.libs")] for name, f in folders.items()}
 
 
-def python_reach(packages: dict[str, list[str]]) -> Reach:
+def usual_packages() -> list[str]:
+    """The packages that solutions may import in our own Python, with their versions."""
+    return [f"{name} {version(name)}" for name in package_folders()]
+
+
+def python_reach(packages: dict[str, list[str]], python: Interpreter = OWN) -> Reach:
     """What Python reads while it runs: its library without the folders of packages, and the named packages."""
-    library = Path(sysconfig.get_path("stdlib"))
+    library = Path(python.library)
     modules = [str(entry) for entry in library.iterdir() if entry.name not in FOLDERS_OF_PACKAGES]
-    shared = [f"{folder}/{sysconfig.get_config_var('MULTIARCH')}" for folder in ("/lib", "/usr/lib")]
+    shared = [f"{folder}/{python.multiarch}" for folder in ("/lib", "/usr/lib")]
     shared += [str(library.parent / name) for name in ("lib-dynload",)] + glob.glob(f"{library.parent}/libpython*")
-    named = [path for paths in packages.values() for path in paths]
+    named = [*(path for paths in packages.values() for path in paths), *python.readable]
     return Reach(
         readable=(*sorted(modules), *shared, "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", *named),
         listed=(str(library),),
@@ -46,7 +52,7 @@ def python_reach(packages: dict[str, list[str]]) -> Reach:
 def tool_reach() -> Reach:
     """What compilers and linkers read and execute."""
     return Reach(
-        readable=(*_TOOL_FILES, *glob.glob(_CROSS_LIBRARIES), str(headers_folder())),
+        readable=(*_TOOL_FILES, *toolchain_files(), *glob.glob(_CROSS_LIBRARIES), str(headers_folder())),
         executable=(*_TOOL_PROGRAMS, *toolchain_folders()),
     )
 

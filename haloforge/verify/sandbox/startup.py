@@ -4,14 +4,14 @@ import glob
 import json
 import os
 import shutil
-import sysconfig
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box.confinement import landlock
+from haloforge.verify.sandbox.interpreter import OWN, Interpreter
 from haloforge.verify.sandbox.kept import headers_folder
-from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON, UNSAFE
+from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, NAMESPACES, PACKAGES, PYTHON, UNSAFE
 from haloforge.verify.sandbox.reach import (
     FOLDERS_OF_PACKAGES,
     PROGRAM_REACH,
@@ -20,9 +20,9 @@ from haloforge.verify.sandbox.reach import (
     python_reach,
     tool_reach,
 )
-from haloforge.verify.toolchains import toolchain_folders
+from haloforge.verify.sandbox.workspace import MOUNTED_AT, NOWHERE, Places
+from haloforge.verify.toolchains import toolchain_files, toolchain_folders, toolchain_links
 
-NAMESPACES = Path(__file__).with_name("namespaces.py")
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _TOOLS = ("/bin", "/usr", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
@@ -37,40 +37,58 @@ class Startup:
 
 
 def startup(
-    role: str, level: str, scratch: Path | None = None, *, packages_too: bool = False, readable: tuple[str, ...] = ()
+    role: str,
+    level: str,
+    places: Places = NOWHERE,
+    *,
+    packages_too: bool = False,
+    readable: tuple[str, ...] = (),
+    python: Interpreter = OWN,
 ) -> Startup:
     """How to start a warm process of that role at that level.
 
-    `scratch` is the one folder that children of a launcher or a command can write in. A command reads and executes what
-    is `readable`, besides the system's own folders. With `packages_too` the warm process imports `PACKAGES` before it
+    `places` are the only folders that its children can write in. A command reads and executes what is `readable`,
+    besides the system's own folders. With `packages_too` the warm process imports `PACKAGES` before it
     forks; without, it is smaller and forks in half the time.
     """
-    packages = package_folders() if packages_too else {}
-    reach = _reach(role, packages, readable)
+    packages = package_folders() if packages_too and python is OWN else {}
+    reach = _reach(role, packages, readable, python)
+    scratch, workspace = places.scratch, places.workspace
+    seen = workspace.for_box() if workspace else None
+    writable = (seen["path"],) if seen else ()
     config = {
         "seccomp": level != UNSAFE,
         "landlock": level in ("ns", "landlock") and landlock.version() > 0,
         "noopen": level == "noopen",
-        "reach": asdict(reach),
-        "reach_of_programs": asdict(PROGRAM_REACH),
+        "own_file_system": level == "ns",
+        "workspace": seen,
+        "reach": asdict(replace(reach, writable=() if role == "launcher" else writable)),
+        "reach_of_programs": asdict(replace(PROGRAM_REACH, writable=writable)),
         "cores": sorted(os.sched_getaffinity(os.getpid())),
-        "packages": list(packages),
+        "packages": [*packages, *(python.installed(PACKAGES) if packages_too else [])],
         "package_paths": sorted({str(Path(paths[0]).parent) for paths in packages.values()}),
+        "site": list(python.packages),
+        "prefix": python.prefix,
     }
     if level != "ns":
         return Startup((), config)
     if role == "command":
         mounts = _command_mounts(reach, scratch)
     else:
-        tops = (*_TOOLS, *toolchain_folders(), str(headers_folder())) if role == "launcher" else ()
-        mounts = _mounts(tops, packages, scratch if role == "launcher" else None)
-    return Startup(tuple(_bubblewrap(mounts) if bubblewrap() else _own_namespaces(mounts)), config)
+        tops = _tops() if role == "launcher" else ()
+        mounts = _mounts(tops, packages, places, python)
+    command = _bubblewrap(mounts) if bubblewrap() else _own_namespaces(mounts)
+    return Startup((*(workspace.entrance if workspace else ()), *command), config)
 
 
-def _reach(role: str, packages: dict[str, list[str]], readable: tuple[str, ...]) -> landlock.Reach:
+def _tops() -> tuple[str, ...]:
+    return (*_TOOLS, *toolchain_files(), *toolchain_folders(), *toolchain_links(), str(headers_folder()))
+
+
+def _reach(role: str, packages: dict[str, list[str]], readable: tuple[str, ...], python: Interpreter) -> landlock.Reach:
     if role == "command":
         return command_reach(readable)
-    return tool_reach() if role == "launcher" else python_reach(packages)
+    return tool_reach() if role == "launcher" else python_reach(packages, python)
 
 
 def bubblewrap() -> str | None:
@@ -100,6 +118,9 @@ def _bubblewrap(mounts: list[tuple[str, str]]) -> list[str]:
     for name, value in ENVIRONMENT.items():
         command += ["--setenv", name, value]
     for operation, path in mounts:
+        if operation == "workspace":
+            command += ["--bind", path, MOUNTED_AT]
+            continue
         source = os.readlink(path) if operation == "symlink" else path
         command += [f"--{operation}", *([] if operation in ("tmpfs", "remount-ro") else [source]), path]
     return [*command, "--chdir", "/"]
@@ -109,24 +130,29 @@ def _own_namespaces(mounts: list[tuple[str, str]]) -> list[str]:
     return [PYTHON, "-I", "-S", "-B", str(NAMESPACES), json.dumps(mounts)]
 
 
-def _mounts(tops: tuple[str, ...], packages: dict[str, list[str]], scratch: Path | None) -> list[tuple[str, str]]:
+def _mounts(
+    tops: tuple[str, ...], packages: dict[str, list[str]], places: Places, python: Interpreter
+) -> list[tuple[str, str]]:
     """(operation, path) in the order of mounting, in the words of bubblewrap's options.
 
     Only libraries, the folders `tops` and our `box` are there. Folders of packages are empty except for `packages`.
-    Nothing is writable except `scratch`.
+    Nothing is writable except `places`.
     """
     mounts = []
-    library = Path(sysconfig.get_path("stdlib"))
-    bound = sorted({*_LIBRARIES, *tops, str(library), *glob.glob(f"{library.parent}/libpython*"), PYTHON, str(BOX)})
+    library = Path(python.library)
+    own = {str(library), *glob.glob(f"{library.parent}/libpython*"), python.executable, "/usr/share/zoneinfo"}
+    bound = sorted({*_LIBRARIES, *tops, *own, str(BOX)})
     for path in bound:
         if not any(path.startswith(other + "/") for other in bound if not os.path.islink(other)):
             mounts += _bound(path)
     hidden = [folder for folder in _installed_packages(library) if os.path.isdir(folder)]
     mounts += [("tmpfs", folder) for folder in hidden]
     mounts += [("ro-bind", path) for paths in packages.values() for path in paths]
+    mounts += [("ro-bind", path) for path in python.readable]
     mounts += [("remount-ro", folder) for folder in hidden]
     mounts += [("dev-bind", device) for device in _DEVICES]
-    mounts += [("bind", str(scratch))] if scratch else []
+    mounts += [("bind", str(places.scratch))] if places.scratch else []
+    mounts += [("workspace", str(places.workspace.path))] if places.workspace else []
     return [*mounts, ("remount-ro", "/")]
 
 

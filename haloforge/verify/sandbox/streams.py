@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from haloforge.verify.box.confinement.limits import Limits
-from haloforge.verify.sandbox.zygote import BoxFailed, Exit, Zygote
+from haloforge.verify.sandbox.zygote import BoxFailed, Exit, Zygote, in_memory
 
 OUTPUT_LIMIT = 16 << 20
 """Bytes of stdout; a program that writes more is killed."""
@@ -33,7 +33,7 @@ def run(
     zygote: Zygote, request: Mapping[str, Any], limits: Limits, stdin: bytes = b"", output_limit: int = OUTPUT_LIMIT
 ) -> Ran:
     """Start the request's child, collect its output until it ends or floods, and wait until it is gone."""
-    source = _in_memory(stdin)
+    source = in_memory("stdin", stdin)
     pipes = [os.pipe() for _ in range(3)]
     try:
         identity = zygote.request(
@@ -55,15 +55,6 @@ def run(
         zygote.end(identity)
     end = zygote.wait(identity)
     return Ran(end, bytes(stdout), bytes(stderr), flooded, bytes(report))
-
-
-def _in_memory(data: bytes) -> int:
-    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
 
 
 def _collect(readers: dict[int, tuple[bytearray, int]], ends_on: int) -> bool:

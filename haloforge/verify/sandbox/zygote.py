@@ -1,5 +1,6 @@
 """The engine's end of a warm process (a zygote): start it, send it requests, read how each ended."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,12 +9,13 @@ import struct
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from haloforge.verify.box.confinement.limits import SUITES_KEPT, Limits
-from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT, PYTHON
+from haloforge.verify.sandbox.interpreter import FLAGS, OWN, Interpreter
+from haloforge.verify.sandbox.levels import BOX, ENVIRONMENT
 from haloforge.verify.sandbox.startup import startup
+from haloforge.verify.sandbox.workspace import NOWHERE, Places
 
 _HEADER = struct.Struct("<I")
 _START = (
@@ -30,13 +32,17 @@ class BoxFailed(Exception):
 
 @dataclass(frozen=True)
 class Exit:
-    """How a child ended. `memory_mb` is its peak resident size, that of the warm process included."""
+    """How a child ended. `memory_mb` is its peak resident size, that of the warm process included.
+
+    `overfull`: it was killed, as its files took more room than they may.
+    """
 
     code: int | None
     signal: int | None
     cpu_s: float
     memory_mb: float
     by_wall_clock: bool
+    overfull: bool = False
 
     @property
     def ran_out_of_cpu(self) -> bool:
@@ -51,21 +57,22 @@ class Zygote:
         self,
         role: str,
         level: str,
-        scratch: Path | None = None,
+        places: Places = NOWHERE,
         *,
         packages_too: bool = False,
         readable: tuple[str, ...] = (),
+        python: Interpreter = OWN,
     ) -> None:
-        """Starts it; raises BoxFailed where that fails. The kernel ends it together with the thread that started it."""
-        self._start_arguments = (role, level, scratch, packages_too, readable)
+        """Starts it, without waiting until it is ready. The kernel ends it together with the thread that started it."""
+        self._start_arguments = (role, level, places, packages_too, readable, python)
         self._start()
 
     def _start(self) -> None:
-        role, level, scratch, packages_too, readable = self._start_arguments
+        role, level, places, packages_too, readable, python = self._start_arguments
         engine_end, process_end = socket.socketpair()
-        how = startup(role, level, scratch, packages_too=packages_too, readable=readable)
+        how = startup(role, level, places, packages_too=packages_too, readable=readable, python=python)
         start = _START.format(path=str(BOX.parent), role=role, fd=process_end.fileno(), config=how.config)
-        argv = [*how.prefix, PYTHON, "-S", "-s", "-P", "-B", "-X", "utf8", "-c", start]
+        argv = [*how.prefix, python.executable, *FLAGS, "-c", start]
         with process_end:
             self._process = subprocess.Popen(
                 argv,
@@ -80,22 +87,45 @@ class Zygote:
         self._socket = engine_end
         self._last_request = 0
         self._suites: dict[str, None] = {}
-        engine_end.settimeout(_START_LIMIT_S)
+        self._is_ready = False
+
+    def wait_until_ready(self) -> None:
+        """Raises BoxFailed where it could not be started. Every request waits too, so that several start at a time."""
+        if self._is_ready:
+            return
+        self._socket.settimeout(_START_LIMIT_S)
         try:
             self._receive()
         except BoxFailed:
             self.close()
             raise
-        engine_end.settimeout(None)
+        self._socket.settimeout(None)
+        self._is_ready = True
 
     def restart(self) -> None:
-        """End it at once and start it afresh."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        """End it at once, unless it is gone already, and start it afresh."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self.close()
         self._start()
 
-    def request(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
-        """Start a child; the descriptors become its own. Returns the number that `end` and `wait` take."""
+    def request(self, body: dict[str, Any], limits: Limits, descriptors: Sequence[int] = ()) -> int:
+        """Start a child; the descriptors become its own. Returns the number that `end` and `wait` take.
+
+        The child alone reads `body`: all later children would inherit what the warm process itself has read.
+        """
+        content = in_memory("request", json.dumps(body).encode())
+        try:
+            return self._send({}, limits, [content, *descriptors])
+        finally:
+            os.close(content)
+
+    def request_judgement(self, body: dict[str, Any], limits: Limits, descriptors: Sequence[int]) -> int:
+        """As `request`, of a process in which no solution runs, and which keeps the tests it is given."""
+        return self._send({"body": body}, limits, descriptors)
+
+    def _send(self, message: dict[str, Any], limits: Limits, descriptors: Sequence[int]) -> int:
+        self.wait_until_ready()
         self._last_request += 1
         payload = json.dumps(message | {"id": self._last_request, "limits": vars(limits)}).encode()
         frame = _HEADER.pack(len(payload)) + payload
@@ -125,10 +155,10 @@ class Zygote:
 
     def wait(self, identity: int) -> Exit:
         """Block until the child of that request is gone."""
-        number, code, by_signal, cpu_s, memory_mb, by_wall_clock = self._receive()
+        number, *ending = self._receive()
         if number != identity:
             raise BoxFailed("a warm process answered another request")
-        return Exit(code, by_signal, cpu_s, memory_mb, by_wall_clock)
+        return Exit(*ending)
 
     def _receive(self) -> Any:
         try:
@@ -151,3 +181,13 @@ class Zygote:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def in_memory(name: str, data: bytes) -> int:
+    """The descriptor of a file without a place, to be read from its start."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -10,6 +10,7 @@ from haloforge.config import RaftConfig, VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Tests
 from haloforge.stages.raft.inputs import check_verifiers, training_warnings
+from haloforge.stages.shared.weak_tests import write_report
 from haloforge.verify import open_verifier
 
 
@@ -56,3 +57,13 @@ def test_training_without_tests_is_cautioned() -> None:
 def test_raft_takes_python_tests_of_kind_program_which_run_apart_from_the_solution() -> None:
     tests = Tests("program", code=("assert f(1) == 2",))
     check_verifiers(raft_with(), [Problem("a", "Write it.", entry_point="f", tests=tests)])
+
+
+def test_raft_is_cautioned_of_weak_tests_that_validation_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("p.jsonl").write_text("{}\n")
+    write_report("p.jsonl", {"weak": ["a", "b"]})
+    (caution,) = training_warnings(
+        raft_with(), [Problem("a", "Write it.", tests=Tests("asserts", code=("assert f()",)))]
+    )
+    assert caution.startswith("2 problems of p.jsonl have weak tests (a, b)")

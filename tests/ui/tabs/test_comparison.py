@@ -1,6 +1,7 @@
 """Two benchmark results side by side: a headline that claims no more than it may, and the problems behind it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from haloforge.ui.tabs import comparison
 from haloforge.ui.widgets import result
 
 VIEW = {"tab": "compare"}
+CUT_OFF = "10.0% of the answers were cut off"
 TASKS = [f"task-{i:02}" for i in range(40)]
 
 
@@ -23,7 +25,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def benchmarked(store: Store, name: str, passed: set[str], sha256: str = "same") -> Run:
+def benchmarked(store: Store, name: str, passed: set[str], sha256: str = "same", doubts: Sequence[str] = ()) -> Run:
     """A finished benchmark run with its result file; each problem has one sample, passed or not."""
     flat = {k: v for k, v in values(BENCHMARK).items() if v is not None}
     config = BENCHMARK.load(None, {**flat, "k": [1], "model": name, "output": f"results/{name}.json"})
@@ -38,7 +40,7 @@ def benchmarked(store: Store, name: str, passed: set[str], sha256: str = "same")
         "coverage": {"problems": len(TASKS), "scored": len(TASKS)},
         "extraction_failures": {"count": 0, "share": 0.0},
         "truncations": {"count": 4, "share": 0.1},
-        "doubts": ["10.0% of the answers were cut off"],
+        "doubts": list(doubts),
         "samples_file": f"{name}.samples.jsonl",
     }
     Path("results").mkdir(exist_ok=True)
@@ -110,8 +112,24 @@ def test_more_than_two_results_are_each_compared_with_the_first(store: Store) ->
 
 
 def test_doubts_of_a_result_are_never_hidden(store: Store) -> None:
-    run = benchmarked(store, "base", set())
+    run = benchmarked(store, "base", set(), doubts=[CUT_OFF])
     assert "Doubtful: 10.0% of the answers were cut off" in str(result.figures(run))
+
+
+def test_a_doubtful_gain_is_not_called_better(store: Store) -> None:
+    benchmarked(store, "base", set(TASKS[:8]))
+    benchmarked(store, "best", set(TASKS[:32]), doubts=[CUT_OFF])
+    shown = comparison.render(store, VIEW)
+    assert f'<span class="bad">doubtful, because B: {CUT_OFF}</span>' in shown
+    assert '<span class="good">' not in shown
+
+
+def test_a_result_is_not_compared_with_itself(store: Store) -> None:
+    benchmarked(store, "base", set())
+    benchmarked(store, "best", set(TASKS))
+    path = comparison.entries(store)[0].path
+    shown = comparison.render(store, {**VIEW, "a": path, "b": path})
+    assert "A and B are the same result" in shown and "headline" not in shown
 
 
 def test_a_result_file_of_another_run_is_not_shown_as_this_ones(store: Store) -> None:

@@ -33,8 +33,9 @@ def test_generation_that_cannot_start_says_why() -> None:
 
 
 def test_pasted_code_is_judged_by_the_pasted_tests() -> None:
-    markup = playground.verify_own(None, "def add(a, b):\n    return a + b\n", "m", "", *TYPED, 64, 0.7, 1)
-    assert 'class="chip passed"' in markup
+    shown = list(playground.verify_own(None, "def add(a, b):\n    return a + b\n", "m", "", *TYPED, 64, 0.7, 1))
+    assert 'class="chip passed"' in shown[-1]
+    assert "Verifying" in shown[0] and "chip" not in shown[0], "the verdict of earlier code is gone at once"
 
 
 def test_a_sample_arrives_with_its_prompt_its_tests_and_its_code(store: Store) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import gradio as gr
 import pytest
-from seeded import RAFT, SFT, add_cycles, make_run
+from seeded import PREPARE, RAFT, SFT, add_cycles, make_run
 
 from haloforge.config import STAGES, BenchmarkConfig
 from haloforge.models import Metadata, write_metadata
@@ -32,10 +32,16 @@ def form_of(config: StageConfig) -> tuple[Form, list[Any]]:
 
 
 def test_start_queues_a_run_with_what_the_form_says(page: Page, store: Store) -> None:
-    message = stage.start(page, *form_of(SFT))
+    message = stage.start(page, *form_of(PREPARE))
     [run] = store.runs()
-    assert (run.stage, run.status, run.config) == ("sft", "queued", SFT.to_json())
+    assert (run.stage, run.status, run.config) == ("data-prepare", "queued", PREPARE.to_json())
     assert run.id in message and "good" in message
+
+
+def test_start_refuses_what_a_dry_run_refuses(page: Page, store: Store) -> None:
+    message = stage.start(page, *form_of(SFT))
+    assert "error" in message and "data/train.jsonl" in message
+    assert store.runs() == []
 
 
 def test_start_with_an_empty_form_queues_nothing_and_says_what_is_missing(page: Page, store: Store) -> None:

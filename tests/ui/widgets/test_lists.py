@@ -7,13 +7,13 @@ VIEW = {"tab": "runs", "run": "x"}
 
 
 def test_a_list_of_one_page_has_no_pager() -> None:
-    assert pager(VIEW, "page", 0, 50) == ""
+    assert pager(VIEW, "samples", 0, 50) == ""
 
 
 def test_the_pager_says_where_one_is_and_leads_to_the_pages_beside() -> None:
-    middle = pager(VIEW, "page", 1, 120)
-    assert "51 to 100 of 120" in middle and "page=2" in middle and ">Previous</a>" in middle
-    last = pager(VIEW, "page", 2, 120)
+    middle = pager(VIEW, "samples", 1, 120)
+    assert "51 to 100 of 120" in middle and "samples=2" in middle and ">Previous</a>" in middle
+    last = pager(VIEW, "samples", 2, 120)
     assert "101 to 120 of 120" in last and ">Next</a>" not in last
 
 

@@ -19,14 +19,14 @@ HOSTILE = "```python\n<img src=x onerror=alert(1)>\n```"
 def test_samples_come_in_pages_of_fifty(store: Store) -> None:
     run = make_run(store)
     add_samples(store, run, ["passed"] * 60)
-    second = samples.render(store, run, {**VIEW, "page": "1"})
+    second = samples.render(store, run, {**VIEW, "samples": "1"})
     assert second.count("<tr data-row") == 10 and "51 to 60 of 60" in second
 
 
 def test_a_page_beyond_the_end_is_the_last_one(store: Store) -> None:
     run = make_run(store)
     add_samples(store, run, ["passed"] * 3)
-    assert samples.render(store, run, {**VIEW, "page": "9"}).count("<tr data-row") == 3
+    assert samples.render(store, run, {**VIEW, "samples": "9"}).count("<tr data-row") == 3
 
 
 @pytest.mark.parametrize("status", STATUSES)

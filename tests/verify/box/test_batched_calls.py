@@ -71,6 +71,48 @@ def test_no_call_is_batched_that_is_given_what_an_earlier_one_should_answer():
     assert calls("want = [3]\nassert f([1]) == want\nassert f([3]) == 5") == [[[1]]]
 
 
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert f([3, 1, 2]) == sorted([3, 1, 2])\nassert f([1, 2, 3]) == 5",
+        "assert f([3, 1, 2]) == sorted([3, 1, 2][::-1])\nassert f([7]) == 5",
+        "assert f(3) == 2 ** 10\nassert f(1024) == 5",
+        "assert f(3) == 1e3\nassert f('1000') == 5",
+        "assert f(3) == [1, 2]\nassert f([[1, 2], 3]) == 5",
+        "assert f(3) == (4, 5)\nassert f(5, 4) == 5",
+        "assert sorted(f(3)) == [4, 5]\nassert f([5, 4]) == 5",
+        "assert set(f(3)) == set((4, 5))\nassert f([5, 4]) == 5",
+        "assert f(3) == 'abc'\nassert f('xabcx') == 5",
+        "assert f(3) == [[8, 9], [7]]\nassert f([8, 9]) == 5",
+        "assert abs(f(3) - 0.25) < 1e-6\nassert f(0.25) == 5",
+        "import math\nassert math.isclose(f(3), math.pi)\nassert f(3.14) == 5",
+        "import math\nassert math.isclose(f(3), 0.25, rel_tol=1e-6)\nassert f(0.25) == 5",
+        "want = [3]\nassert f(3) == want\nassert f([3]) == 5",
+    ],
+)
+def test_no_call_is_sent_ahead_of_one_whose_answer_it_may_give_away(tests):
+    assert len(calls(tests)) == 1
+
+
+@pytest.mark.parametrize("test", ["assert [f(1), f(2)] == [2, 3]", "assert f(1) + f([2]) == sorted([2, 3][::-1])"])
+def test_nor_are_two_of_one_statement(test):
+    assert calls(test) == []
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert f([3, 1]) == [1, 3]\nassert f([9, 8]) == [8, 9]",
+        "assert set(f(3)) == set([4, 5])\nassert f(6) == {7}",
+        "assert f(3) == 2 ** 10\nassert f(4) == 3 * 7",
+        "assert isinstance(f(3), list)\nassert f(4) == [5]",
+        "assert f('ab') == 'ab', f'no{1}'\nassert f('abc') == 'abc'",
+    ],
+)
+def test_what_gives_nothing_away_is_sent_ahead(tests):
+    assert len(calls(tests)) == 2
+
+
 def test_what_a_call_was_given_itself_may_be_what_it_should_answer():
     assert calls("assert f('a') == 'a'\nassert f('a') == 'a'") == [["a"], ["a"]]
 

@@ -27,8 +27,8 @@ USES = {
 def judged():
     worker = Worker(VerifySettings(), "noopen")
 
-    def judge(code):
-        return worker.judge(Problem("n", "", tests=Tests("asserts", code=("assert f() == 29",))), code, LIMITS)
+    def judge(code, test="assert f() == 29"):
+        return worker.judge(Problem("n", "", tests=Tests("asserts", code=(test,))), code, LIMITS)
 
     yield judge
     worker.close()
@@ -47,3 +47,22 @@ def test_every_module_for_programs_can_be_imported(judged):
 
 def test_what_is_not_of_the_library_is_not_there(judged):
     assert judged("import pandas\ndef f(): return 29").status == "runtime_error"
+
+
+NEEDS = "this {} uses files, and at isolation level noopen none can be opened: "
+
+
+@pytest.mark.parametrize(
+    ("code", "test", "said"),
+    [
+        ("def f(): return len(open('x.txt', 'w').name)", "assert f() == 29", NEEDS.format("solution")),
+        ("import sqlite3\ndef f(): return sqlite3.connect('x.db')", "assert f() == 29", NEEDS.format("solution")),
+        ("def f(): return 28", "import tempfile\nassert f() == 29 or not tempfile.mkdtemp()", NEEDS.format("problem")),
+        ("def f(): return 28", "assert f() == 29", ""),
+        ("import sqlite3\ndef f(): return sqlite3.connect(':memory:') and 28", "assert f() == 29", ""),
+    ],
+)
+def test_a_need_of_files_is_said(judged, code, test, said):
+    outcome = judged(code, test)
+    assert outcome.status in ("wrong_answer", "runtime_error")
+    assert outcome.detail.startswith(said) and bool(said) == ("noopen" in outcome.detail), outcome

@@ -63,6 +63,11 @@ OPENING = _words("""
     creat truncate rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat
 """)
 """Everything that takes a path."""
+CHANGING = _words("chmod fchmod fchmodat utimensat")
+"""Permissions and times of files, which landlock does not guard."""
+_ATTRIBUTES = _words("""
+    setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
+""")
 FORKING = _words("clone fork vfork wait4 waitid kill tgkill setsid setpgid pidfd_open pidfd_send_signal")
 HOSTILE = _words("""
     ptrace process_vm_readv process_vm_writev mount umount2 pivot_root chroot swapon swapoff reboot init_module
@@ -77,23 +82,30 @@ HOSTILE = _words("""
 def base(*, opening: bool) -> bytes:
     """For a warm process and its children; without `opening` no path can be used from here on."""
     control = _words("recvmsg sendmsg sendto recvfrom prctl prlimit64 setrlimit seccomp")
-    allowed = [*MEMORY_AND_TIME, *FILES, *FORKING, *control, *(OPENING if opening else ())]
+    allowed = [*MEMORY_AND_TIME, *FILES, *FORKING, *control, *((*OPENING, *CHANGING) if opening else ())]
     special = [*fails_with("clone3", errno.ENOSYS), *_terminal(), *_stream_pairs()]
-    return program([*answers(HOSTILE, KILL), *special, *allowances(allowed)])
+    return program([*answers(HOSTILE, KILL), *special, *allowances(allowed), *_no_attributes()])
 
 
-def child() -> bytes:
-    """On top of `base`; to be put on by `FilterForChildren`."""
+def child(*, changing: bool) -> bytes:
+    """On top of `base`; to be put on by `FilterForChildren`.
+
+    Without `changing`, permissions and times of files stay as they are, and the calls report success: files of the
+    user's are in reach. With it, the file system is the sandbox's own.
+    """
     network = _words("recvmsg sendmsg")
     loosening = _words("prctl seccomp setrlimit setsid setpgid fork vfork pidfd_open pidfd_send_signal")
-    refused = answers([*network, *loosening], errno_answer(errno.EPERM))
+    refused = [*answers([*network, *loosening], errno_answer(errno.EPERM)), *(() if changing else _changing_nothing())]
     rules = [*_threads_only(), *_signals_to(SOME_PID), *_reading_limits_only(), *_no_signals_by_files(), *refused]
     return program(rules, otherwise=ALLOW)
 
 
-def binary() -> bytes:
-    """For a compiled program: it can be started, but neither fork nor open a socket. Put on by `FilterForChildren`."""
-    allowed = [*MEMORY_AND_TIME, *FILES, *OPENING, "execve", "wait4", "waitid"]
+def binary(*, changing: bool) -> bytes:
+    """For a compiled program: it can be started, but neither fork nor open a socket. Put on by `FilterForChildren`.
+
+    For `changing` see `child`.
+    """
+    allowed = [*MEMORY_AND_TIME, *FILES, *OPENING, *CHANGING, "execve", "wait4", "waitid"]
     rules = [
         *answers(HOSTILE, KILL),
         *fails_with("clone3", errno.ENOSYS),
@@ -102,7 +114,9 @@ def binary() -> bytes:
         *_reading_limits_only(),
         *_no_signals_by_files(),
         *_terminal(),
+        *(() if changing else _changing_nothing()),
         *allowances(allowed),
+        *_no_attributes(),
     ]
     return program(rules)
 
@@ -140,6 +154,15 @@ def command(protected: Sequence[int]) -> bytes:
         *allowances([*MEMORY_AND_TIME, *FILES, *OPENING, *FORKING, *more]),
     ]
     return program(rules)
+
+
+def _changing_nothing() -> list[bytes]:
+    return answers(CHANGING, errno_answer(0))
+
+
+def _no_attributes() -> list[bytes]:
+    """Extended attributes are not there, as on many file systems; who copies a file goes on without them."""
+    return answers(_ATTRIBUTES, errno_answer(errno.ENOTSUP))
 
 
 def _threads_only() -> list[bytes]:

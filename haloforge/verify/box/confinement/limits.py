@@ -8,6 +8,10 @@ MEBIBYTE = 1 << 20
 STACK_MB = 64
 SUITES_KEPT = 256
 """Compiled test suites that a judging process holds. The engine counts along, so both ends must use this number."""
+WALL_PER_CPU = 4.0
+"""Seconds of wall time per second of CPU time: a busy machine lets a process wait."""
+JUDGE_SLACK_S = 5.0
+"""Seconds that tests may take beyond the limit of the solution that they judge, of CPU and of wall time alike."""
 JUDGE_MEMORY_MB = 4096
 """Address space that tests may use, whatever a solution answers them."""
 

@@ -50,7 +50,9 @@ setresuid 117 147, setresgid 119 149, setfsuid 122 151, setfsgid 123 152, setgro
 quotactl 179 60, settimeofday 164 170, clock_settime 227 112, adjtimex 159 171, sethostname 170 161,
 setdomainname 171 162, iopl 172 -, ioperm 173 -, syslog 103 116, kcmp 312 272, lookup_dcookie 212 18,
 move_mount 429 429, open_tree 428 428, fsopen 430 430, fsmount 432 432, fsconfig 431 431, shmget 29 194,
-shmat 30 196, shmctl 31 195, semget 64 190, msgget 68 186, mq_open 240 180
+shmat 30 196, shmctl 31 195, semget 64 190, msgget 68 186, mq_open 240 180,
+setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, getxattr 191 8, lgetxattr 192 9, fgetxattr 193 10,
+listxattr 194 11, llistxattr 195 12, flistxattr 196 13
 """
 
 AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -47,6 +47,19 @@ NAMED_TYPES: dict[str, type] = {
 }
 _NAMES_OF_TYPES = {t: name for name, t in NAMED_TYPES.items()}
 
+MAX_INTEGER_BITS = 1 << 22
+MAX_FRACTION_BITS = 1 << 16
+MAX_DECIMAL_DIGITS = 100_000
+"""Of a decimal number, before and behind the point alike: int() of more would take quadratic time."""
+MAX_ARRAY_BYTES = 1 << 28
+MAX_ALIKE = 64
+"""Different members of one set, or keys of one dict, that may share a hash. Honest values share it by twos."""
+
+
+class TooLarge(ValueError):
+    """A claimed value that would cost more than its honest use is worth; the process that judges must live."""
+
+
 Export = Callable[[Any], dict[str, Any]]
 """Exports an object that has no plain form: returns its tagged handle."""
 
@@ -178,7 +191,11 @@ Resolve = Callable[[dict[str, Any]], Any]
 
 
 def decode(value: Any, resolve: Resolve) -> Any:
-    """Inverse of `encode`. Raises ValueError, TypeError or KeyError for what no honest encoder writes."""
+    """Inverse of `encode`, in time linear in the message.
+
+    Raises ValueError, TypeError or KeyError for what no honest encoder writes, TooLarge for what is larger than the
+    bounds above.
+    """
     if type(value) is list:
         return [decode(item, resolve) for item in value]
     if type(value) is not dict:
@@ -190,7 +207,38 @@ def decode(value: Any, resolve: Resolve) -> Any:
 
 
 def _decoded_pairs(body: Any, resolve: Resolve) -> list[tuple[Any, Any]]:
-    return [(decode(k, resolve), decode(v, resolve)) for k, v in body]
+    keys = _members([k for k, _ in body], resolve)
+    return list(zip(keys, [decode(v, resolve) for _, v in body], strict=True))
+
+
+def _members(body: Any, resolve: Resolve) -> list[Any]:
+    """What a set or a dict is to hold. Members made to have one hash would take quadratic time there."""
+    members = [decode(item, resolve) for item in body]
+    if len(members) > MAX_ALIKE:
+        alike = collections.Counter(map(str, map(hash, members)))  # text cannot be made to collide
+        if max(alike.values()) > MAX_ALIKE:
+            raise TooLarge(f"more than {MAX_ALIKE} members of one hash")
+    return members
+
+
+def _decode_integer(body: str) -> int:
+    if len(body) * 4 > MAX_INTEGER_BITS + 16:
+        raise TooLarge(f"an integer of about {len(body) * 4} bits")
+    return int(body, 16)
+
+
+def _decode_fraction(body: Any, resolve: Resolve) -> Any:
+    numerator, denominator = (decode(part, resolve) for part in body)
+    if max(numerator.bit_length(), denominator.bit_length()) > MAX_FRACTION_BITS:
+        raise TooLarge(f"a fraction of more than {MAX_FRACTION_BITS} bits")
+    return fractions.Fraction(numerator, denominator)
+
+
+def _decode_decimal(body: str) -> decimal.Decimal:
+    number = decimal.Decimal(body) if len(body) <= MAX_DECIMAL_DIGITS + 32 else None
+    if number is None or (number.is_finite() and abs(number.adjusted()) > MAX_DECIMAL_DIGITS):
+        raise TooLarge(f"a decimal number of more than {MAX_DECIMAL_DIGITS} digits")
+    return number
 
 
 def _decode_default_dict(body: Any, resolve: Resolve) -> Any:
@@ -203,6 +251,8 @@ def _decode_array(body: Any, resolve: Resolve) -> Any:
 
     kind, shape, data = body
     dtype = _checked_dtype(kind)
+    if len(data) * dtype.itemsize > MAX_ARRAY_BYTES:
+        raise TooLarge(f"an array of more than {MAX_ARRAY_BYTES >> 20} MiB")
     values = [complex(*c) for c in data] if dtype.kind == "c" else data
     return numpy.array(values, dtype=dtype).reshape([int(n) for n in shape])
 
@@ -221,24 +271,24 @@ def _checked_dtype(text: str) -> Any:
 
 
 _DECODERS: dict[str, Callable[[Any, Resolve], Any]] = {
-    "int": lambda b, resolve: int(b, 16),
+    "int": lambda b, resolve: _decode_integer(b),
     "tuple": lambda b, resolve: tuple(decode(item, resolve) for item in b),
     "dict": lambda b, resolve: dict(_decoded_pairs(b, resolve)),
-    "set": lambda b, resolve: {decode(item, resolve) for item in b},
-    "frozenset": lambda b, resolve: frozenset(decode(item, resolve) for item in b),
+    "set": lambda b, resolve: set(_members(b, resolve)),
+    "frozenset": lambda b, resolve: frozenset(_members(b, resolve)),
     "bytes": lambda b, resolve: bytes.fromhex(b),
     "bytearray": lambda b, resolve: bytearray.fromhex(b),
     "complex": lambda b, resolve: complex(*b),
     "range": lambda b, resolve: range(*(decode(n, resolve) for n in b)),
-    "Decimal": lambda b, resolve: decimal.Decimal(b),
-    "Fraction": lambda b, resolve: fractions.Fraction(decode(b[0], resolve), decode(b[1], resolve)),
+    "Decimal": lambda b, resolve: _decode_decimal(b),
+    "Fraction": _decode_fraction,
     "Counter": lambda b, resolve: collections.Counter(dict(_decoded_pairs(b, resolve))),
     "OrderedDict": lambda b, resolve: collections.OrderedDict(_decoded_pairs(b, resolve)),
     "defaultdict": _decode_default_dict,
     "deque": lambda b, resolve: collections.deque([decode(item, resolve) for item in b[0]], b[1]),
-    "keys": lambda b, resolve: dict.fromkeys(decode(item, resolve) for item in b).keys(),
+    "keys": lambda b, resolve: dict.fromkeys(_members(b, resolve)).keys(),
     "values": lambda b, resolve: dict(enumerate(decode(item, resolve) for item in b)).values(),
-    "items": lambda b, resolve: dict(decode(item, resolve) for item in b).items(),
+    "items": lambda b, resolve: dict(_decoded_pairs([item["tuple"] for item in b], resolve)).items(),
     "date": lambda b, resolve: datetime.date.fromisoformat(b),
     "time": lambda b, resolve: datetime.time.fromisoformat(b),
     "datetime": lambda b, resolve: datetime.datetime.fromisoformat(b),

@@ -8,6 +8,7 @@ import decimal
 import fractions
 import io
 import itertools
+import pathlib
 import re
 import types
 from collections.abc import Callable
@@ -37,7 +38,7 @@ def _as(*arguments: Callable[[Any], Any]) -> Callable[[Any, codec.Export], Any]:
 def _stream(kind: type) -> Callable[[Any, int], Any]:
     def stream(content: Any, position: int) -> Any:
         made = kind(content)
-        made.seek(position)
+        made.seek(max(0, min(position, len(content))))
         return made
 
     return stream
@@ -63,9 +64,11 @@ _TYPES: list[tuple[type, Callable[..., Any], Callable[[Any, codec.Export], Any]]
     (io.StringIO, _stream(io.StringIO), _as(lambda v: v.getvalue(), lambda v: v.tell())),
     (io.BytesIO, _stream(io.BytesIO), _as(lambda v: v.getvalue(), lambda v: v.tell())),
     (datetime.timezone, _zone, _as(lambda v: v.utcoffset(None), lambda v: v.tzname(None))),
-    (type(_ODD.keys()), lambda keys: collections.OrderedDict.fromkeys(keys).keys(), _as(list)),
+    (type(_ODD.keys()), lambda d: collections.OrderedDict(d).keys(), _as(dict.fromkeys)),
     (type(_ODD.values()), lambda vs: collections.OrderedDict(enumerate(vs)).values(), _as(list)),
-    (type(_ODD.items()), lambda pairs: collections.OrderedDict(pairs).items(), _as(list)),
+    (type(_ODD.items()), lambda d: collections.OrderedDict(d).items(), _as(dict)),
+    (pathlib.PosixPath, pathlib.PosixPath, _as(str)),
+    (pathlib.PurePosixPath, pathlib.PurePosixPath, _as(str)),
     (memoryview, memoryview, _as(bytes)),
 ]
 for _kind, _make, _encode in _TYPES:

@@ -16,6 +16,10 @@ class Closed(Exception):
     """The other end is gone, or what it sent is not a frame."""
 
 
+class TooLong(Closed):
+    """The other end began a frame that is longer than any that is taken."""
+
+
 class Channel:
     """Both directions of one socket. Not safe to share between threads."""
 
@@ -27,7 +31,7 @@ class Channel:
     def send(self, message: Any) -> None:
         """Raises Closed when nobody reads, RecursionError or ValueError for a value that JSON cannot carry."""
         payload = _encode(message).encode()
-        data = HEADER.pack(len(payload)) + payload
+        data = memoryview(HEADER.pack(len(payload)) + payload)
         try:
             while data:
                 data = data[os.write(self.fd, data) :]
@@ -38,7 +42,7 @@ class Channel:
         """The next frame. Raises Closed at the end of the stream, or for a frame that is too long or no JSON."""
         (length,) = HEADER.unpack(self._take(HEADER.size))
         if length > self._max_bytes:
-            raise Closed(f"a frame of {length} bytes")
+            raise TooLong(f"a frame of {length} bytes")
         try:
             return json.loads(self._take(length))
         except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ class Role(Protocol):
     """What one kind of warm process does with a request."""
 
     def handled_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
-        """Do it in this process if that is safe; False when it needs a child."""
+        """Do it in this process if that is safe; False when it needs a child. Asked for judgements only."""
 
     def run_child(self, request: dict[str, Any], descriptors: list[int], rlimits: list[ResourceLimit]) -> NoReturn:
         """In the child: take its descriptors and its limits, and do what the request says."""

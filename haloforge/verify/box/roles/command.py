@@ -5,7 +5,6 @@ ends the group when it has too many processes or writes too much: the kernel has
 except for groups that only root may make.
 """
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -13,6 +12,7 @@ import time
 from typing import Any, NoReturn
 
 from ..confinement import filters, landlock, limits, seccomp
+from ..workspace import contents
 from . import connect_streams
 
 MAX_NEW_PROCESSES = 512
@@ -86,7 +86,7 @@ def _watch(folder: str) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     before = _processes()
     while _processes() - before <= MAX_NEW_PROCESSES:
-        files, size = _contents(folder)
+        files, size = contents(folder, MAX_FILES)
         if files > MAX_FILES or size > MAX_BYTES:
             break
         time.sleep(_WATCH_PERIOD_S)
@@ -99,17 +99,3 @@ def _processes() -> int:
     buffer = ctypes.create_string_buffer(256)
     _library.sysinfo(buffer)
     return int.from_bytes(buffer.raw[_PROCS_OFFSET : _PROCS_OFFSET + 2], "little")
-
-
-def _contents(folder: str) -> tuple[int, int]:
-    """Files below a folder, and the bytes they take; counting stops soon after MAX_FILES."""
-    files, size, folders = 0, 0, [folder]
-    while folders and files <= MAX_FILES:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                files += 1
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                else:
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
-    return files, size

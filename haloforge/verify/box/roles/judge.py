@@ -3,11 +3,14 @@
 import contextlib
 import os
 import random
+import signal
+import sys
 from typing import Any, NoReturn
 
 from ..confinement import limits
 from ..protocol.wire import Closed
 from ..testing import judge
+from ..testing.files import ReadAgain
 from ..testing.suite import Suite
 from . import solution
 
@@ -29,25 +32,31 @@ class Role(solution.Role):
         """Judge in this process when the tests are harmless: that saves a fork, which costs more than most tests do."""
         self._compile_suite(request)
         suite = self._suites.get(request.get("suite_key", ""))
-        if not isinstance(suite, Suite) or not suite.harmless or "code" in request or request["forked"]:
+        if not isinstance(suite, Suite) or not suite.harmless or request["forked"]:
             return False
         random.seed(0)
-        with contextlib.suppress(Closed):  # when the engine has hung up already
-            judge.judge(suite, *descriptors, stop=request["stop"])
+        signal.setitimer(signal.ITIMER_PROF, request["limits"]["cpu_s"])  # CPU time; it ends this very process
+        try:
+            with contextlib.suppress(Closed):  # when the engine has hung up already
+                judge.judge(suite, *descriptors, stop=request["stop"])
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         return True
 
     def run_child(
         self, request: dict[str, Any], descriptors: list[int], rlimits: list[limits.ResourceLimit]
     ) -> NoReturn:
         """Confine this child and run tests, or a checker, in it."""
-        if "mode" in request:
+        mode = request.get("mode", "judge")
+        if mode not in ("judge", "joined"):
             super().run_child(request, descriptors, rlimits)
         channels = self.confined(request, descriptors, rlimits)
-        suite = self._suites[request["suite_key"]]
-        if "code" in request:
-            judge.judge_joined(suite, request["code"], channels[0], stop=request["stop"])
+        if mode == "joined":  # compiled here, as the process that all joined samples fork from must know no tests
+            judge.judge_joined(_compiled(request["suite"]), request["code"], channels[0], stop=request["stop"])
         else:
-            judge.judge(suite, channels[0], channels[1], stop=request["stop"])
+            files, suite = ReadAgain(), self._suites[request["suite_key"]]
+            sys.addaudithook(files)
+            judge.judge(suite, channels[0], channels[1], stop=request["stop"], files=files)
         os._exit(0)
 
     def _compile_suite(self, request: dict[str, Any]) -> None:
@@ -56,7 +65,11 @@ class Role(solution.Role):
             return
         while len(self._suites) >= limits.SUITES_KEPT:
             del self._suites[next(iter(self._suites))]
-        try:
-            self._suites[request["suite_key"]] = Suite(request["suite"])
-        except (SyntaxError, ValueError, RecursionError) as error:
-            self._suites[request["suite_key"]] = f"{type(error).__name__}: {error}"
+        self._suites[request["suite_key"]] = _compiled(request["suite"])
+
+
+def _compiled(source: dict[str, Any]) -> Suite | str:
+    try:
+        return Suite(source)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return f"{type(error).__name__}: {error}"

@@ -19,7 +19,8 @@ class Role:
     """See `roles.Role`."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self._filter = seccomp.FilterForChildren(filters.child()) if config["seccomp"] else None
+        program = filters.child(changing=config["own_file_system"]) if config["seccomp"] else None
+        self._filter = seccomp.FilterForChildren(program) if program else None
 
     def handled_here(self, request: dict[str, Any], descriptors: list[int]) -> bool:
         """Never: this code is not ours."""

@@ -28,9 +28,10 @@ def compiled(code: str, report: dict[str, Any]) -> types.CodeType | None:
         try:
             program = compile(code, SOURCE_NAME, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-            report |= {"failure": "syntax", "detail": _describe_syntax(error)}
+            report |= {"failure": "syntax", "detail": _describe_syntax(error)[:MAX_MESSAGE]}
             return None
-    report["warnings"] = [f"line {w.lineno}: {w.category.__name__}: {w.message}" for w in caught[:MAX_WARNINGS]]
+    texts = (f"line {w.lineno}: {w.category.__name__}: {w.message}" for w in caught[:MAX_WARNINGS])
+    report["warnings"] = [text[:MAX_MESSAGE] for text in texts]
     return program
 
 

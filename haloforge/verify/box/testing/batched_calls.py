@@ -1,16 +1,17 @@
 """Calls that tests make whatever the solution answers: they are sent in one message, not one by one.
 
 Every request and answer wakes up a process, which costs more than most answers. By a batch the solution learns the
-arguments of later calls earlier. None of those is what an earlier call should have answered.
+arguments of later calls earlier. So a call is sent ahead only while all that earlier calls may have to answer is known
+from the text of the tests, and nothing of it is among the arguments (see `expectations`).
 """
 
 import ast
 import builtins
-import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..protocol import codec
+from .expectations import Expected, Told, expected_in, told_by
 
 _CONDITIONAL = ast.BoolOp | ast.IfExp | ast.Lambda | ast.comprehension | ast.NamedExpr
 """What is in one of these may be evaluated, or not, or several times."""
@@ -38,21 +39,24 @@ def batched_calls(
         *_imported([*(setup.body if setup else ()), *top, *statements]),
     }
     calls: list[list[Any]] = []
-    given_so_far: list[Any] = []
-    possible_answers: list[Any] = []
-    """What the calls so far may have to answer, without what the solution had been given by then."""
+    given: set[Told] = set()
+    """What the solution had been told by then, of which nothing is given away any more."""
+    answers = Expected()
     for statement in statements:
         try:
             calls_here = list(_calls_of(statement, names, harmless))
-            given = [argument for arguments in calls_here for argument in arguments]
-            if any(argument in possible_answers for argument in given):
+            if not answers.are_known and calls_here:
+                break
+            first, later = (set().union(*map(told_by, part)) for part in (calls_here[:1], calls_here[1:]))
+            here = expected_in(statement, names, len(calls_here))
+            if answers.are_in((first | later) - given) or (later and here.are_in(later - given - first)):
                 break
             calls += [[codec.encode(argument, _no_handle) for argument in arguments] for arguments in calls_here]
         except (_Depends, ValueError, TypeError, RecursionError, MemoryError):
             break
         harmless |= _assigned(statement)
-        given_so_far += given
-        possible_answers += [value for value in _literals_in(statement, names) if value not in given_so_far]
+        given |= first | later
+        answers = answers.with_those_of(here)
     return calls
 
 
@@ -105,18 +109,6 @@ def _calls_in(node: ast.AST, names: set[str]) -> Iterator[list[Any]]:
         raise _Depends
     for child in ast.iter_child_nodes(node):
         yield from _calls_in(child, names)
-
-
-def _literals_in(node: ast.AST, names: set[str]) -> Iterator[Any]:
-    """Values that are written in the test, except as arguments of calls of the solution; each as a whole."""
-    if isinstance(node, ast.Call) and _is_of(node, names):
-        return
-    if isinstance(node, ast.expr):
-        with contextlib.suppress(ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            yield ast.literal_eval(node)
-            return
-    for child in ast.iter_child_nodes(node):
-        yield from _literals_in(child, names)
 
 
 def _is_of(call: ast.Call, names: set[str]) -> bool:

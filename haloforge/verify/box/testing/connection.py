@@ -10,7 +10,7 @@ from typing import Any
 from ..protocol import codec, library_types
 from ..protocol.deep import encode_deep
 from ..protocol.sharing import Shared, replace_contents
-from ..protocol.wire import Channel, Closed
+from ..protocol.wire import Channel, Closed, TooLong
 from . import callbacks
 from .lending import Lending
 from .plain_values import plain_value
@@ -77,7 +77,7 @@ class Connection:
             else:
                 note_failure(self._report, message["failed"])
         except _MALFORMED as error:
-            raise SolutionGone(_reason(error)) from None
+            raise self._refused(error) from None
         return None
 
     def _loaded(self, message: dict[str, Any]) -> dict[str, str]:
@@ -209,7 +209,12 @@ class Connection:
         except _MALFORMED as error:
             if isinstance(error, FromSolution) or self._lending.is_lent(error):
                 raise
-            raise SolutionGone(_reason(error)) from None
+            raise self._refused(error) from None
+
+    def _refused(self, error: Exception) -> SolutionGone:
+        """What ends a session in which the solution sent what is not taken."""
+        self._report["flooded"] = isinstance(error, TooLong | codec.TooLarge)
+        return SolutionGone(_reason(error))
 
     def _result(self, value: Any, given: dict[Any, Any]) -> Any:
         if type(value) is dict and "argument" in value:

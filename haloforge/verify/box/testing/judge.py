@@ -10,6 +10,7 @@ from ..protocol.wire import Channel, Closed
 from ..running import program
 from . import callbacks, unittests
 from .connection import Connection
+from .files import ReadAgain
 from .judging import on_the_whole
 from .proxies import same
 from .solution_errors import FromSolution, SolutionGone, note_failure
@@ -98,12 +99,15 @@ def explain(error: BaseException) -> str:
     return f"{name}: {text}{place}" if text else name + place
 
 
-def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, *, stop: bool) -> None:
+def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, *, stop: bool, files: ReadAgain | None = None) -> None:
     """Run the tests against the solution at the other end, and write one JSON report."""
     report: dict[str, Any] = {"warnings": [], "calls": 0}
     batch = (suite.entry_point, suite.batched_calls, suite.reading) if isinstance(suite, Suite) else (None, [])
     solution = Connection(Channel(channel_fd), report, *batch)
-    Channel(verdict_fd).send(_completed(suite, solution, report, stop))
+    completed = _completed(suite, solution, report, stop)
+    if files and files.happened:
+        completed["forgeable"] = True
+    Channel(verdict_fd).send(completed)
 
 
 def judge_joined(suite: Suite | str, code: str, verdict_fd: int, *, stop: bool) -> None:

@@ -151,5 +151,5 @@ def _asserts(node: ast.AST) -> bool:
 
 
 def _count_test_functions(tree: ast.Module) -> int:
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return sum(node.name.startswith("test") for node in functions)

@@ -1,9 +1,12 @@
 """Tests written for pytest or unittest: collected and run here, with the parts of pytest that they need.
 
-Fixtures are functions that return or yield a value and may use other fixtures; of the marks, `parametrize` counts and
-the others are ignored. Skipped tests count as failed: a solution must not be able to choose them.
+Of the marks count `parametrize`, `usefixtures` and `asyncio`, by which a coroutine is run; the others are ignored.
+Skipped tests count as failed: a solution must not be able to choose them. So do tests that never run: coroutines
+without that mark, and those that yield.
 """
 
+import contextlib
+import decimal
 import functools
 import importlib.util
 import inspect
@@ -12,10 +15,12 @@ import re
 import sys
 import types
 import unittest
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..running.program import MODULE_NAME
+from .fixtures import Fixture, Fixtures, FixturesOfTest, MonkeyPatch
 
 
 class Binder(Protocol):
@@ -52,79 +57,105 @@ def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) 
 
 def collected(module: types.ModuleType) -> Iterator[Callable[[], Any]]:
     """Every test of the module, in the order of definition."""
-    fixtures = {name: value for name, value in vars(module).items() if isinstance(value, _Fixture)}
+    fixtures = Fixtures(module)
     for name, value in list(vars(module).items()):
         if isinstance(value, type) and issubclass(value, unittest.TestCase):
-            yield from (
-                functools.partial(_run_case, case) for case in unittest.defaultTestLoader.loadTestsFromTestCase(value)
-            )
+            yield from _cases(value)
         elif isinstance(value, type) and name.startswith("Test"):
-            for method in [m for m in vars(value) if m.startswith("test")]:
-                yield from _calls(functools.partial(_run_method, value, method), vars(value)[method], fixtures)
+            methods = {m: f for parent in reversed(value.__mro__) for m, f in vars(parent).items()}
+            for method in [m for m in methods if m.startswith("test")]:
+                yield from _calls(methods[method], fixtures, value)
         elif isinstance(value, types.FunctionType) and name.startswith("test"):
-            yield from _calls(value, value, fixtures)
+            yield from _calls(value, fixtures, None)
+    fixtures.close()
 
 
-def _run_case(case: Any) -> None:
+def _cases(kind: Any) -> Iterator[Callable[[], Any]]:
+    """The tests of one class of unittest; what prepares the class is part of the first, what cleans up of the last."""
+    cases = list(unittest.defaultTestLoader.loadTestsFromTestCase(kind))
+    for index, case in enumerate(cases):
+        yield functools.partial(_run_case, case, is_first=index == 0, is_last=index == len(cases) - 1)
+
+
+def _run_case(case: Any, *, is_first: bool, is_last: bool) -> None:
+    function = getattr(type(case), case.id().rpartition(".")[2])
+    runs_coroutines = "IsolatedAsyncioTestCase" in [base.__name__ for base in type(case).__mro__]
+    if not (runs_coroutines and inspect.iscoroutinefunction(function)):
+        _refuse_what_never_runs(function)
+    if is_first:
+        case.setUpClass()
     result = unittest.TestResult()
     case.run(result)
+    if is_last:
+        case.tearDownClass()
+        case.doClassCleanups()
     for _, trace in [*result.failures, *result.errors]:
         last = trace.strip().splitlines()[-1]
         raise AssertionError(last) if result.failures else RuntimeError(last)
-    if result.skipped:
-        raise AssertionError("skipped")
+    if result.skipped or result.unexpectedSuccesses:
+        raise AssertionError("skipped" if result.skipped else "unexpected success")
 
 
-def _run_method(owner: type, name: str, **arguments: Any) -> None:
-    instance = owner()
-    for hook in ("setup_method", "setUp"):
-        if hasattr(instance, hook):
-            getattr(instance, hook)()
-    getattr(instance, name)(**arguments)
+def _refuse_what_never_runs(function: Any) -> None:
+    """Raises AssertionError: calling such a function runs nothing of it, so that it would pass whatever it says."""
+    for kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
+        if kind(function):
+            raise AssertionError(f"{kind.__name__[2:].removesuffix('function')} test: it is not run")
 
 
-def _calls(call: Callable[..., Any], function: Any, fixtures: Mapping[str, "_Fixture"]) -> Iterator[Callable[[], Any]]:
+def _calls(function: Any, fixtures: Fixtures, owner: type | None) -> Iterator[Callable[[], Any]]:
     """One call for each combination of parameters."""
     rows: list[dict[str, Any]] = [{}]
-    for names, values in vars(function).get("parameters", []):
-        rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
-    needed_fixtures = [name for name in inspect.signature(function).parameters if name in fixtures]
-    for row in rows:
-        yield functools.partial(_with_fixtures, call, row, needed_fixtures, fixtures)
+    for of in (owner, function):
+        for names, values in vars(of).get("parameters", []) if of else ():
+            rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
+    used = fixtures.for_test(function, owner)
+    for of_fixtures in used.rows():
+        for row in rows:
+            yield functools.partial(_run_function, function, owner, used, of_fixtures, row)
 
 
-def _with_fixtures(
-    call: Callable[..., Any], row: dict[str, Any], needed_fixtures: Sequence[str], fixtures: Mapping[str, "_Fixture"]
+def _run_function(
+    function: Any, owner: type | None, used: FixturesOfTest, of_fixtures: dict[str, Any], row: dict[str, Any]
 ) -> None:
-    values: dict[str, Any] = {}
-    for name in needed_fixtures:
-        _fixture_value(name, fixtures, values)
-    call(**row, **{name: values[name] for name in needed_fixtures})
+    instance = owner() if owner else None
+    call = getattr(instance, function.__name__) if owner else function
+    for hook in ("setup_method", "setUp"):
+        if hasattr(instance, hook):
+            setup = getattr(instance, hook)
+            setup(*[call][: len(inspect.signature(setup).parameters)])
+    with used.values(of_fixtures, row, instance) as values:
+        _runner(call, function)(**row, **values)
+    if hasattr(instance, "teardown_method"):
+        teardown = instance.teardown_method
+        teardown(*[call][: len(inspect.signature(teardown).parameters)])
 
 
-def _fixture_value(name: str, fixtures: Mapping[str, "_Fixture"], values: dict[str, Any]) -> Any:
-    """What a fixture gives to one test, computed once; `values` are those that this test has so far."""
-    if name not in values:
-        function = fixtures[name].function
-        needed = {need: _fixture_value(need, fixtures, values) for need in inspect.signature(function).parameters}
-        value = function(**needed)
-        values[name] = next(value) if inspect.isgenerator(value) else value
-    return values[name]
+def _runner(call: Callable[..., Any], function: Any) -> Callable[..., None]:
+    """Calls the test, and lets what it returns not pass for a test that has run."""
 
+    def run(**arguments: Any) -> None:
+        if "is_for_asyncio" in vars(function):
+            import asyncio  # which few tests need, and takes long
 
-class _Fixture:
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+            asyncio.run(call(**arguments))
+            return
+        _refuse_what_never_runs(function)
+        if inspect.isawaitable(call(**arguments)):
+            raise AssertionError("coroutine test: it is not run")
+
+    return run
 
 
 def _pytest() -> types.ModuleType:
     module = types.ModuleType("pytest")
     vars(module).update(raises=_Raises, approx=_Approx, fixture=_fixture, mark=_Marks(), fail=_fail, skip=_skip)
+    vars(module).update(param=_Param, warns=_warns, MonkeyPatch=MonkeyPatch)
     return module
 
 
 def _fixture(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    return _Fixture(function) if function else _Fixture
+    return Fixture(function) if function else functools.partial(Fixture, **options)
 
 
 def _fail(reason: str = "", **options: Any) -> None:
@@ -135,10 +166,28 @@ def _skip(reason: str = "", **options: Any) -> None:
     raise AssertionError("skipped")
 
 
+class _Param(tuple[Any, ...]):
+    """One row of parameters, with marks that nothing is made of here."""
+
+    def __new__(cls, *values: Any, **options: Any) -> "_Param":
+        return super().__new__(cls, values)
+
+
+@contextlib.contextmanager
+def _warns(expected: Any = Warning, *, match: str | None = None) -> Iterator[list[warnings.WarningMessage]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+    fitting = [w for w in caught if issubclass(w.category, expected)]
+    if not any(match is None or re.search(match, str(w.message)) for w in fitting):
+        raise AssertionError(f"no such warning as {expected}")
+
+
 class _Raises:
     def __init__(self, expected: Any, *call: Any, match: str | None = None, **keywords: Any) -> None:
         self._expected, self._match = expected, match
         self.value: BaseException | None = None
+        self.type: type[BaseException] | None = None
         if call:
             with self:
                 call[0](*call[1:], **keywords)
@@ -153,12 +202,23 @@ class _Raises:
             return False
         if self._match is not None and not re.search(self._match, str(error)):
             raise AssertionError(f"{error} does not match {self._match!r}")
-        self.value = error
+        self.value, self.type, self.tb = error, kind, trace
+        return True
+
+    def match(self, pattern: str) -> bool:
+        """Raises AssertionError when the exception's text does not match."""
+        if not re.search(pattern, str(self.value)):
+            raise AssertionError(f"{self.value} does not match {pattern!r}")
         return True
 
 
+_NUMBERS: tuple[Any, ...] = (int, float, complex, decimal.Decimal)
+
+
 class _Approx:
-    def __init__(self, expected: Any, rel: float = 1e-6, abs: float = 1e-12, nan_ok: bool = False) -> None:
+    """As pytest has it: an absolute tolerance that is given alone replaces the relative one."""
+
+    def __init__(self, expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> None:
         self._expected, self._rel, self._abs, self._nan_ok = expected, rel, abs, nan_ok
 
     def __eq__(self, actual: object) -> bool:
@@ -173,23 +233,51 @@ class _Approx:
         if isinstance(expected, list | tuple):
             same = isinstance(actual, list | tuple) and len(expected) == len(actual)
             return same and all(map(self._close, expected, actual))
-        if not isinstance(actual, int | float | complex):
+        if isinstance(expected, bool) or not isinstance(actual, _NUMBERS) or not isinstance(expected, _NUMBERS):
+            return bool(expected == actual) and isinstance(actual, bool) >= isinstance(expected, bool)
+        if math.isnan(abs(expected)):
+            return self._nan_ok and math.isnan(abs(actual))
+        if expected == actual or math.isinf(abs(expected)):
             return bool(expected == actual)
-        if isinstance(expected, float) and math.isinf(expected):
-            return bool(expected == actual)
-        if isinstance(expected, float) and math.isnan(expected):
-            return self._nan_ok and isinstance(actual, float) and math.isnan(actual)
-        return bool(abs(expected - actual) <= max(self._rel * abs(expected), self._abs)) or expected == actual
+        return bool(abs(expected - actual) <= self._tolerance(expected))
+
+    def _tolerance(self, expected: Any) -> Any:
+        kind = decimal.Decimal if isinstance(expected, decimal.Decimal) else float
+        absolute = kind("1e-12") if self._abs is None else self._abs
+        if self._rel is None and self._abs is not None:
+            return absolute
+        relative = (kind("1e-6") if self._rel is None else self._rel) * abs(expected)
+        if absolute < 0 or relative < 0 or math.isnan(absolute) or math.isnan(relative):
+            raise ValueError("a tolerance can't be negative or NaN")
+        return max(relative, absolute)
 
 
 class _Marks:
     def parametrize(self, names: str | Sequence[str], values: Sequence[Any], **options: Any) -> Any:
         """Keep the rows beside the function, to be called with each."""
         listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-        rows = [value if len(listed) > 1 else (value,) for value in values]
+        rows = [value if len(listed) > 1 or isinstance(value, _Param) else (value,) for value in values]
 
         def decorate(function: Any) -> Any:
             function.parameters = [*vars(function).get("parameters", []), (listed, rows)]
+            return function
+
+        return decorate
+
+    def asyncio(self, function: Any = None, **options: Any) -> Any:
+        """Have the coroutine run, as pytest does with the plugin of that name."""
+        if function is None:
+            return self.asyncio
+        function.is_for_asyncio = True
+        return function
+
+    anyio = asyncio
+
+    def usefixtures(self, *names: str) -> Any:
+        """Keep their names beside the function or class."""
+
+        def decorate(function: Any) -> Any:
+            function.used_fixtures = [*vars(function).get("used_fixtures", ()), *names]
             return function
 
         return decorate

@@ -1,4 +1,4 @@
-"""Fixtures, as pytest has them: values that tests ask for by the names of their parameters, and what follows the test."""
+"""Fixtures, as pytest has them: values that tests ask for by names of parameters, and what follows the test."""
 
 import contextlib
 import functools

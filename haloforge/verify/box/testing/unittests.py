@@ -118,7 +118,7 @@ def _calls(function: Any, fixtures: Fixtures, owner: type | None) -> Iterator[Ca
 def _run_function(
     function: Any, owner: type | None, used: FixturesOfTest, of_fixtures: dict[str, Any], row: dict[str, Any]
 ) -> None:
-    instance = owner() if owner else None
+    instance: Any = owner() if owner else None
     call = getattr(instance, function.__name__) if owner else function
     for hook in ("setup_method", "setUp"):
         if hasattr(instance, hook):
@@ -126,7 +126,7 @@ def _run_function(
             setup(*[call][: len(inspect.signature(setup).parameters)])
     with used.values(of_fixtures, row, instance) as values:
         _runner(call, function)(**row, **values)
-    if hasattr(instance, "teardown_method"):
+    if instance is not None and hasattr(instance, "teardown_method"):
         teardown = instance.teardown_method
         teardown(*[call][: len(inspect.signature(teardown).parameters)])
 

@@ -64,20 +64,22 @@ Export = Callable[[Any], dict[str, Any]]
 """Exports an object that has no plain form: returns its tagged handle."""
 
 
-MUTABLE = (
-    list,
-    dict,
-    set,
-    bytearray,
-    collections.Counter,
-    collections.OrderedDict,
-    collections.defaultdict,
-    collections.deque,
-    collections.UserDict,
-    collections.UserList,
-    array.array,
-    io.StringIO,
-    io.BytesIO,
+MUTABLE = frozenset(
+    (
+        list,
+        dict,
+        set,
+        bytearray,
+        collections.Counter,
+        collections.OrderedDict,
+        collections.defaultdict,
+        collections.deque,
+        collections.UserDict,
+        collections.UserList,
+        array.array,
+        io.StringIO,
+        io.BytesIO,
+    )
 )
 """Arguments of these types that a call changed in place are changed in the caller's process too."""
 

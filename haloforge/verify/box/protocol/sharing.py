@@ -56,7 +56,7 @@ class Shared:
 
     def changes(self) -> list[list[Any]]:
         """[number, contents] of every container that changed here since the other process heard of it."""
-        changed = []
+        changed: list[list[Any]] = []
         for number, container in self._containers.items():
             contents = self._identify(container)
             if contents != self._known[number] or repr(contents) != repr(self._known[number]):

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from ..protocol import codec
@@ -138,28 +138,31 @@ class _Server:
     ) -> list[Any]:
         """The answer to one request: a value or an error, the arguments that the call changed, shared containers."""
         outcome = "value"
-        given: dict[Any, Any] = {}
+        positional: list[Any] = []
+        named: dict[str, Any] = {}
         try:
-            for n, value in (change for changes in shared for change in changes):
+            for n, value in shared[0] if shared else ():
                 self._shared.take_over(n, codec.decode(value, self._resolve))
-            given = dict(enumerate(codec.decode(a, self._resolve) for a in arguments))
-            positional = list(given.values())
-            named = {name: codec.decode(a, self._resolve) for name, a in keywords.items()}
-            given |= named
-            answer = self._result(self._perform(operation, self._own(target), positional, named), operation, given)
+            positional = [codec.decode(a, self._resolve) for a in arguments]
+            if keywords:
+                named = {name: codec.decode(a, self._resolve) for name, a in keywords.items()}
+            result = self._perform(operation, self._own(target), positional, named)
+            answer = self._result(result, operation, [*enumerate(positional), *named.items()])
         except BaseException as error:  # noqa: BLE001 - whatever the code raises is an answer
             outcome, answer = "error", self._exported_error(error)
         try:
-            changed = self._changed(given, dict(enumerate(arguments)) | keywords)
-            answered = [number, outcome, answer, changed]
-            return [*answered, changes] if (changes := self._shared.changes()) else answered
+            changed = self._changed(enumerate(positional), arguments)
+            if named:
+                changed += self._changed(named.items(), keywords)
+            changes = self._shared.changes()
+            return [number, outcome, answer, changed, changes] if changes else [number, outcome, answer, changed]
         except BaseException as error:  # noqa: BLE001 - what the code left in its arguments cannot be told
             return [number, "error", self._exported_error(error), []]
 
-    def _result(self, result: Any, operation: str, given: dict[Any, Any]) -> Any:
+    def _result(self, result: Any, operation: str, given: list[tuple[Any, Any]]) -> Any:
         """What JSON can carry of a result: an argument that comes back and a shared container keep their identity."""
         if type(result) in codec.MUTABLE:
-            same = next((key for key, argument in given.items() if argument is result), None)
+            same = next((key for key, argument in given if argument is result), None)
             if same is not None:
                 return {"argument": same}
             if (operation in ("get", "global") or self._shares_results) and (
@@ -198,10 +201,13 @@ class _Server:
             return None
         return _OPERATIONS[operation](subject, *args)
 
-    def _changed(self, given: dict[Any, Any], sent: dict[Any, Any]) -> list[list[Any]]:
+    def _changed(self, given: Iterable[tuple[Any, Any]], sent: Any) -> list[list[Any]]:
         """[index or name, new value] of every argument that the call mutated in place."""
-        mutable = [(key, a) for key, a in given.items() if type(a) in codec.MUTABLE]
-        return [[key, codec.encode(a, self._export)] for key, a in mutable if self._differs(a, sent[key])]
+        return [
+            [key, codec.encode(argument, self._export)]
+            for key, argument in given
+            if type(argument) in codec.MUTABLE and self._differs(argument, sent[key])
+        ]
 
     def _differs(self, argument: Any, sent: Any) -> bool:
         """Whether an argument is not what the tests sent; objects are the same where they are the same object."""

@@ -13,7 +13,7 @@ from .program import MODULE_NAME
 
 MAX_FIELD = 1000
 """Items of a field's value up to which the state of a dataclass goes along with an object."""
-_LARGE = (*codec.MUTABLE, tuple, str, bytes)
+_LARGE = codec.MUTABLE | {tuple, str, bytes}
 
 
 def kind_of(value: Any) -> str:

@@ -25,6 +25,7 @@ MAX_REASON = 200
 """Characters that say why a request failed."""
 _ABBREVIATED = {"np": "numpy"}
 """Names that everybody gives to modules."""
+_SCALARS = frozenset([int, str, float, bool, type(None)])
 _MALFORMED = (Closed, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What taking apart a message raises when no honest solution sends that message."""
 
@@ -192,7 +193,7 @@ class Connection:
             if outcome == "last":
                 self._batch.forget()
             value, changed, *shared = body
-            given = dict(enumerate(arguments)) | keywords
+            given = dict(enumerate(arguments)) | keywords if changed or type(value) is dict else {}
             has_changed = False
             for key, contents in changed:
                 has_changed = replace_contents(given[key], self._decoded(contents)) or has_changed
@@ -228,6 +229,8 @@ class Connection:
 
     def _encoded(self, value: Any, *, touches: bool) -> Any:
         """`touches`: what is sent may be changed there, or kept for a later answer."""
+        if type(value) in _SCALARS:
+            return codec.encode(value, self._known_as)
 
         def export(item: Any) -> dict[str, Any]:
             subject = inner_subject(item)

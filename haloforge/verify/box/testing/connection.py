@@ -16,7 +16,15 @@ from .lending import Lending
 from .plain_values import plain_value
 from .proxies import proxy_for
 from .reading import NOTHING_READ, TESTS_FILE, Reading
-from .solution_errors import MAX_TEXT, ExceptionClasses, FromSolution, SolutionGone, class_names, note_failure
+from .solution_errors import (
+    MAX_TEXT,
+    ExceptionClasses,
+    FromSolution,
+    SolutionGone,
+    StoppedIteration,
+    class_names,
+    note_failure,
+)
 from .subject import NOTHING_KNOWN, About, Subject, inner_subject
 
 MAX_WARNINGS = 20
@@ -287,9 +295,10 @@ class Connection:
             self._note_classes(row)
         if operation in ("next", "step") and names[0] in ("StopIteration", "StopAsyncIteration"):
             return vars(builtins)[names[0]]()
-        if "StopIteration" in names:
-            names = ("RuntimeError", "Exception")  # else it would end a loop over the tests' inputs
-        error = self._exceptions.rebuilt(names, [self._decoded(argument) for argument in row["args"]])
+        arguments = [self._decoded(argument) for argument in row["args"]]
+        error: Any = StoppedIteration(*arguments)
+        if "StopIteration" not in names:
+            error = self._exceptions.rebuilt(names, arguments)
         error.solution_message = str(row["message"])
         error.solution_object = self._resolve(row["object"])
         if "filename" in row:

@@ -13,7 +13,7 @@ from .connection import Connection
 from .files import ReadAgain
 from .judging import on_the_whole
 from .proxies import same
-from .solution_errors import FromSolution, SolutionGone, note_failure
+from .solution_errors import FromSolution, SolutionGone, StoppedIteration, note_failure
 from .suite import Suite
 
 MAX_MESSAGE = 300
@@ -183,9 +183,8 @@ def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any
         return "missing"
     module = types.ModuleType(callbacks.TEST_MODULES[suite.kind == "program"])
     sys.modules[module.__name__] = module
-    vars(module).update(
-        __unit__=unit, __same__=same, __whole__=functools.partial(on_the_whole, solution.mark_forgeable)
-    )
+    whole = functools.partial(on_the_whole, solution.mark_forgeable)
+    vars(module).update(__unit__=unit, __same__=same, __whole__=whole, __stopped__=StoppedIteration)
     if suite.kind == "pytest":
         unittests.provide(solution, names, offered=suite.may_take(names))
     try:

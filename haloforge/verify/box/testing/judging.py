@@ -26,7 +26,8 @@ LIBRARY_NAMES = JUDGING_NAMES | {
 def with_our_own_judgements(tree: ast.Module) -> ast.Module:
     """With `__same__(a, b)` for each `a is b` whose sides are no constants: two proxies may be for one object.
 
-    And with `__whole__(f, ...)` for each call of a function that judges all items of an array at once.
+    With `(StopIteration, __stopped__)` where the first is expected, since a call of the solution raises the other. And
+    with `__whole__(f, ...)` for each call of a function that judges all items of an array at once.
     """
 
     class Replace(ast.NodeTransformer):
@@ -40,8 +41,16 @@ def with_our_own_judgements(tree: ast.Module) -> ast.Module:
             same: ast.expr = ast.Call(ast.Name("__same__", ast.Load()), list(sides), [])
             return ast.copy_location(same if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), same), node)
 
+        def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
+            self.generic_visit(node)
+            node.type = _with_stopped_calls(node.type)
+            return node
+
         def visit_Call(self, node: ast.Call) -> ast.expr:
             self.generic_visit(node)
+            if _name_of(node.func) in ("raises", "assertRaises", "assertRaisesRegex", "suppress"):
+                node.args = [_with_stopped_calls(argument) or argument for argument in node.args]
+                return node
             match node.func:
                 case ast.Attribute(attr=name) if name in _OF_ALL_ITEMS:
                     pass
@@ -53,6 +62,20 @@ def with_our_own_judgements(tree: ast.Module) -> ast.Module:
             return ast.copy_location(whole, node)
 
     return ast.fix_missing_locations(Replace().visit(tree))  # type: ignore[no-any-return]
+
+
+def _name_of(function: ast.expr) -> str:
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+
+
+def _with_stopped_calls(expected: ast.expr | None) -> ast.expr | None:
+    """`StopIteration` as the type of an exception that is expected, with what stands for it out of a call."""
+    if not isinstance(expected, ast.Name) or expected.id != "StopIteration":
+        return expected
+    both: list[ast.expr] = [expected, ast.Name("__stopped__", ast.Load())]
+    return ast.copy_location(ast.Tuple(both, ast.Load()), expected)
 
 
 def on_the_whole(mark: Callable[[], None], function: Callable[..., Any], /, *given: Any, **options: Any) -> Any:

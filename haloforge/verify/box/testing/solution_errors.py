@@ -41,6 +41,13 @@ class FromSolution:
         return getattr(self.solution_object, name)
 
 
+class StoppedIteration(FromSolution, RuntimeError):
+    """StopIteration out of a call. As itself it would end a loop over the tests' inputs, and pass what is left."""
+
+
+StoppedIteration.__name__ = StoppedIteration.__qualname__ = "StopIteration"
+
+
 class ExceptionClasses:
     """Local classes for those of the solution, so that the tests' `except` clauses mean what they say."""
 

@@ -68,6 +68,8 @@ class Subject:
         self.class_name = kind
         self.of_tests = False
         """Whether the tests named it or made it; other objects are what a function of the solution returned."""
+        self.is_sum = False
+        """Whether it came of objects that the tests made by their own operators, and may be added to once more."""
         self.touched = False
         """Whether anything was done with it since the tests made it, or were given it."""
         self.method_of: Subject | None = None
@@ -173,6 +175,11 @@ class Subject:
         if others and not self._is_known and inner_subject(others[0]) is None:
             return NotImplemented
         result = self.ask(operation, *others)
+        inner = inner_subject(result)
+        if inner is not None:
+            inner.is_sum = self.of_tests or self.is_sum
+        if self.is_sum and operation in ("add", "radd"):
+            return result
         if not self.of_tests and others:
             self.solution.mark_forgeable()
         elif not self.of_tests:

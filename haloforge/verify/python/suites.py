@@ -63,13 +63,23 @@ def suite_of(problem: Problem) -> Suite:
     }
     key = hashlib.sha256(json.dumps(source).encode()).hexdigest()
     texts = (tests.setup, *tests.code, *tests.hidden)
-    joined = any(_NEEDS_ONE_PROCESS.search(text) for text in texts) or any(map(_derives_from_solution, texts))
+    joined = any(_NEEDS_ONE_PROCESS.search(_OF_SOLUTION.sub("", text)) for text in texts) or any(
+        map(_derives_from_solution, texts)
+    )
     return Suite(key, source, joined)
 
 
+_OF_SOLUTION = re.compile(
+    r"\bcapsys\b|\bmonkeypatch\.(?:setenv|delenv)\(|\bmonkeypatch\.setattr\(\s*(?:solution,|[\"']solution\.)"
+    r"|\b(?:mock\.)?patch\(\s*[\"']solution\.|\b(?:mock\.)?patch\.object\(\s*solution,|\bmonkeypatch(?=\s*[,):])"
+    r"|\bfrom unittest import mock\b|\bunittest\.mock\b|\bmock\.(?:Mock|MagicMock|call|ANY|sentinel)\b"
+)
+"""What tests may do to a solution, or to what they pass to it, from another process."""
 _NEEDS_ONE_PROCESS = re.compile(
-    r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bcapsys\b|\bcapfd\b|\bredirect_std|\binspect\.|\bsys\.(stdout|stdin|modules)\b"
-    r"|\bimportlib\b|\bsetattr\(|\b__(code|globals)__\b|\b(asdict|astuple|is_dataclass)\(|\bget_type_hints\b|\bdataclasses\.\w+\("
+    r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bpatch\.\w+\(|\bcapfd\b|\bredirect_std|\binspect\."
+    r"|\bsys\.(stdout|stdin|modules)\b"
+    r"|\bimportlib\b|\bsetattr\(|\b__(code|globals)__\b|\b(asdict|astuple|is_dataclass)\("
+    r"|\bget_type_hints\b|\bdataclasses\.\w+\("
     r"|(?<![.\w])(eval|exec|compile|__import__)\(|\b(pickle|marshal)\b"
 )
 

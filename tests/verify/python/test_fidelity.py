@@ -12,14 +12,6 @@ import fidelity
 TRIALS = fidelity.all_trials()
 ONE_OF_EACH_STYLE = {trial.style: trial for trial in reversed(TRIALS) if trial.kind == "asserts"}
 SUITES = [trial for trial in TRIALS if trial.style == "suites"]
-MARKED = {
-    "a folder for the test",
-    "a patched function",
-    "patches of the solution",
-    "the environment, for one test",
-    "what was printed",
-}
-"""They patch what is not the solution's, or look into its process, so that they have to run in it."""
 
 
 @pytest.mark.parametrize("style", ONE_OF_EACH_STYLE)
@@ -32,8 +24,7 @@ def test_a_program_of_this_style_passes_unmarked(verifier, style):
 @pytest.mark.parametrize("trial", SUITES, ids=lambda trial: trial.name)
 def test_fixtures_parameters_and_patches_mean_what_they_mean_in_pytest_and_unittest(verifier, trial):
     verdict = verifier.verify(trial.problem(), trial.code)
-    assert verdict.passed, verdict
-    assert not verdict.forgeable or trial.name in MARKED
+    assert verdict.passed and not verdict.forgeable, verdict
 
 
 def test_there_are_at_least_150_programs_in_every_kind_of_test():

@@ -16,6 +16,7 @@ from ..protocol.wire import Channel, Closed
 from . import coroutines
 from .describing import Describer, kind_of, library_name, members_of, state_of
 from .lent import Lent
+from .patches import PATCHES, Patches
 from .program import MODULE_NAME, compile_reporting, describe
 
 
@@ -74,6 +75,7 @@ class _Server:
     def __init__(self, channel: Channel, module: types.ModuleType) -> None:
         self._channel = channel
         self._module = module
+        self._patches = Patches(vars(module))
         self._describer = Describer(module)
         self._objects: dict[int, Any] = {}
         """Objects of the solution that the tests hold proxies for, by number."""
@@ -187,8 +189,8 @@ class _Server:
         return row
 
     def _own(self, target: int | str) -> Any:
-        """One of our objects by its number, or a global by its name."""
-        return vars(self._module)[target] if isinstance(target, str) else self._objects[target]
+        """One of our objects by its number, or a global by its name, as it was before the tests replaced it."""
+        return self._patches.original(target) if isinstance(target, str) else self._objects[target]
 
     def _perform(self, operation: str, subject: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if operation == "call":
@@ -196,6 +198,8 @@ class _Server:
         if operation in ("step", "cancel"):
             self._loop = self._loop or coroutines.Loop()
             return self._loop.step(subject) if operation == "step" else self._loop.cancel(subject)
+        if operation in PATCHES:
+            return self._patches.perform(operation, args)
         if operation == "share":
             self._shares_results = True
             return None

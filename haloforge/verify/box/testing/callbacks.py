@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import re
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +27,8 @@ def use(operation: str, subject: Any, args: list[Any], kwargs: dict[str, Any]) -
         return subject(*args, **kwargs)
     if operation in ("iter", "next") and isinstance(subject, Iterator):
         return _OPERATIONS[operation](subject)
+    if _is_mock(subject):
+        return _use_mock(operation, subject, args)
     if type(subject).__module__ not in TEST_MODULES or operation not in _OPERATIONS:
         raise Refused("this object cannot be used by a solution")
     if operation in ("get", "set", "delete") and (not isinstance(args[0], str) or args[0].startswith("_")):
@@ -47,8 +50,27 @@ _MODULES_OF_CLASSES = (*TEST_MODULES, "builtins", "collections", "decimal", "fra
 _MODULES_OF_FUNCTIONS = ("builtins", "math", "cmath", "_operator", "_functools", "time")
 
 
+_OF_THE_TESTS = re.compile("assert_|call|mock|method_calls|return_value|side_effect|reset_|configure_|attach_|_|called")
+"""Beginnings of names by which tests ask a mock what was done with it, or say what it does."""
+
+
+def _is_mock(subject: Any) -> bool:
+    return any(kind.__module__ == "unittest.mock" for kind in type(subject).__mro__)
+
+
+def _use_mock(operation: str, subject: Any, args: list[Any]) -> Any:
+    """A mock may be called and read; what it has recorded, and what it is to do, is the tests' own."""
+    if operation in ("get", "set") and isinstance(args[0], str) and _OF_THE_TESTS.match(args[0]):
+        raise Refused(f"{args[0]} is for the tests")
+    if operation not in _OPERATIONS:
+        raise Refused("this object cannot be used by a solution")
+    return _OPERATIONS[operation](subject, *args)
+
+
 def _may_be_called(subject: Any) -> bool:
     """Whether calling this does what the tests meant and reaches nothing else."""
+    if _is_mock(subject):
+        return True
     if isinstance(subject, type):
         return subject.__module__ in _MODULES_OF_CLASSES and not issubclass(subject, type)
     if isinstance(subject, types.BuiltinFunctionType) and isinstance(subject.__self__, types.ModuleType):

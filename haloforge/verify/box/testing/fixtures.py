@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _MISSING = object()
+Patch = Callable[..., Any]
+"""Changes something around the solution, where that is in another process."""
 
 
 class Fixture:
@@ -30,9 +32,10 @@ class Fixture:
 class Fixtures:
     """The fixtures of a module, and the values of those that serve all its tests."""
 
-    def __init__(self, module: types.ModuleType) -> None:
+    def __init__(self, module: types.ModuleType, patch: Patch) -> None:
         found = [value for value in vars(module).values() if isinstance(value, Fixture)]
-        self._known = {name: Fixture(make, name=name) for name, make in BUILT_IN.items()}
+        built_in = BUILT_IN | {name: functools.partial(make, patch) for name, make in _PATCHING.items()}
+        self._known = {name: Fixture(make, name=name) for name, make in built_in.items()}
         self._known |= {fixture.name: fixture for fixture in found}
         self._kept: dict[tuple[str, Any], Any] = {}
         self._at_the_end = contextlib.ExitStack()
@@ -127,8 +130,9 @@ class FixturesOfTest:
 class MonkeyPatch:
     """Changes that are undone after the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, patch: Patch = lambda *_: None) -> None:
         self._undo = contextlib.ExitStack()
+        self._patch = patch
 
     def setattr(self, target: Any, name: Any, value: Any = _MISSING, raising: bool = True) -> None:
         """`target` may be the dotted name of an attribute; then `name` is its new value."""
@@ -169,11 +173,16 @@ class MonkeyPatch:
     def setenv(self, name: str, value: Any, prepend: str | None = None) -> None:
         """Set a variable of the environment."""
         old = os.environ.get(name)
-        self.setitem(os.environ, name, f"{value}{prepend}{old}" if prepend and old else str(value))
+        new = f"{value}{prepend}{old}" if prepend and old else str(value)
+        self.setitem(os.environ, name, new)
+        self._undo.callback(self._patch, "environ", name, old)
+        self._patch("environ", name, new)
 
     def delenv(self, name: str, raising: bool = True) -> None:
         """Take a variable of the environment away."""
+        self._undo.callback(self._patch, "environ", name, os.environ.get(name))
         self.delitem(os.environ, name, raising)
+        self._patch("environ", name, None)
 
     def chdir(self, path: Any) -> None:
         """Work in another folder."""
@@ -202,12 +211,14 @@ class MonkeyPatch:
 class Captured:
     """What was printed since this was asked last."""
 
-    def __init__(self) -> None:
+    def __init__(self, patch: Patch) -> None:
         self._streams = io.StringIO(), io.StringIO()
+        self._patch = patch
 
     def readouterr(self) -> Any:
         """The two texts, `out` and `err`."""
-        out, err = (stream.getvalue() for stream in self._streams)
+        printed = self._patch("captured")
+        out, err = (text + stream.getvalue() for text, stream in zip(printed, self._streams, strict=True))
         for stream in self._streams:
             stream.seek(0)
             stream.truncate()
@@ -216,8 +227,10 @@ class Captured:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Take what is printed meanwhile."""
+        self._patch("capture")
         with contextlib.redirect_stdout(self._streams[0]), contextlib.redirect_stderr(self._streams[1]):
             yield
+        self._patch("release")
 
 
 class _Texts(types.SimpleNamespace):
@@ -225,16 +238,16 @@ class _Texts(types.SimpleNamespace):
         return iter((self.out, self.err))
 
 
-def _monkeypatch() -> Iterator[MonkeyPatch]:
-    patch = MonkeyPatch()
+def _monkeypatch(change: Patch) -> Iterator[MonkeyPatch]:
+    patch = MonkeyPatch(change)
     try:
         yield patch
     finally:
         patch.undo()
 
 
-def _capsys() -> Iterator[Captured]:
-    captured = Captured()
+def _capsys(change: Patch) -> Iterator[Captured]:
+    captured = Captured(change)
     with captured.running():
         yield captured
 
@@ -247,10 +260,8 @@ def _tmp_path_factory() -> Any:
     return types.SimpleNamespace(mktemp=lambda name, numbered=True: pathlib.Path(tempfile.mkdtemp(prefix=name)))
 
 
+_PATCHING: dict[str, Callable[..., Any]] = {"monkeypatch": _monkeypatch, "capsys": _capsys, "capfd": _capsys}
 BUILT_IN: dict[str, Callable[..., Any]] = {
-    "monkeypatch": _monkeypatch,
-    "capsys": _capsys,
-    "capfd": _capsys,
     "tmp_path": _tmp_path,
     "tmpdir": _tmp_path,
     "tmp_path_factory": _tmp_path_factory,

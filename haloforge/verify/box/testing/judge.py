@@ -40,6 +40,9 @@ class Solution(Protocol):
     def mark_forgeable(self) -> None:
         """Some judgement of these tests was left to the solution's own objects."""
 
+    def patch(self, operation: str, *arguments: Any) -> Any:
+        """Change something around the solution, where that is in another process."""
+
 
 class StopTesting(BaseException):
     """No later test can change the verdict, or none can run."""
@@ -172,6 +175,10 @@ class InThisProcess:
     def mark_forgeable(self) -> None:
         """It is already."""
 
+    def patch(self, operation: str, *arguments: Any) -> Any:
+        """Not needed: what the tests change is changed here."""
+        return ["", ""]
+
 
 def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any]) -> str:
     """Load, bind, run. Returns how the session ended: syntax, load, missing, done."""
@@ -190,7 +197,7 @@ def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any
     try:
         _bind(vars(module), suite, names, solution)
         report["bound"] = solution.calls
-        _run(suite, module, unit)
+        _run(suite, module, unit, solution)
     except StopTesting:
         pass
     except SolutionGone:
@@ -202,7 +209,7 @@ def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any
     return "done"
 
 
-def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
+def _run(suite: Suite, module: types.ModuleType, unit: Unit, solution: Solution) -> None:
     scope = vars(module)
     candidate = scope.get(str(suite.entry_point))  # now, for the tests may define a `check` where the solution did
     exec(suite.setup, scope)
@@ -215,7 +222,7 @@ def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
     if suite.kind == "check":
         scope["check"](candidate)
     if suite.kind == "pytest":
-        for test in unittests.collected(module):
+        for test in unittests.collected(module, solution):
             with unit:
                 test()
 

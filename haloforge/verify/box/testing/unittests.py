@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ..running.program import MODULE_NAME
 from .fixtures import Fixture, Fixtures, FixturesOfTest, MonkeyPatch
+from .subject import inner_subject
 
 
 class Binder(Protocol):
@@ -28,6 +29,9 @@ class Binder(Protocol):
 
     def bound(self, name: str, kind: str) -> Any:
         """What the tests see under a name of the solution."""
+
+    def patch(self, operation: str, *arguments: Any) -> Any:
+        """Change something around the solution, where that is in another process."""
 
 
 def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) -> None:
@@ -44,8 +48,20 @@ def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) 
                 value = solution.bound(name, names[name])
             except ImportError as error:
                 raise AttributeError(f"module {error} is not loaded") from error
-            setattr(self, name, value)
+            vars(self)[name] = value
             return value
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            subject = inner_subject(value)
+            if subject is not None and subject.target == name:
+                solution.patch("unbind", name)
+            else:
+                solution.patch("rebind", name, value)
+            vars(self)[name] = value
+
+        def __delattr__(self, name: str) -> None:
+            solution.patch("unbind", name)
+            vars(self).pop(name, None)
 
     if MODULE_NAME not in sys.modules:
         module = SolutionModule(MODULE_NAME)
@@ -55,9 +71,9 @@ def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) 
         sys.modules["pytest"] = _pytest()
 
 
-def collected(module: types.ModuleType) -> Iterator[Callable[[], Any]]:
+def collected(module: types.ModuleType, solution: Binder) -> Iterator[Callable[[], Any]]:
     """Every test of the module, in the order of definition."""
-    fixtures = Fixtures(module)
+    fixtures = Fixtures(module, solution.patch)
     for name, value in list(vars(module).items()):
         if isinstance(value, type) and issubclass(value, unittest.TestCase):
             yield from _cases(value)

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 import traceback
@@ -24,6 +23,7 @@ import psutil
 
 from haloforge import config as configs
 from haloforge import stages
+from haloforge.children import own_environment, python_module
 from haloforge.errors import DataError, ForgeError, MachineError, RunError, Stopped
 from haloforge.files import file_errors, refuse_unwritable, write_text
 from haloforge.records import Event, Run
@@ -31,28 +31,6 @@ from haloforge.store import Report, Store
 
 RUNGS = ("cycle", "now", "kill")
 """Ways to stop, from soft to hard: after this cycle; now, with everything saved; at once, losing at most one batch."""
-
-PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""OpenMP threads that wait shall sleep, not spin: on a busy machine spinning costs most of the time."""
-
-
-def python_module(name: str) -> list[str]:
-    """The command that starts a module of this package. -P: a file in the user's folder cannot replace any module."""
-    return [sys.executable, "-P", "-m", name]
-
-
-def own_environment() -> dict[str, str]:
-    """This process's environment for a child process, which finds this package even where it was never installed.
-
-    No Python process below it looks for modules in the folder that it works in: an empty entry of PYTHONPATH (from
-    "$PYTHONPATH:/more", say) would mean that folder, and a relative one would mean another than it means here.
-    """
-    source, installed = str(Path(__file__).parents[1]), {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    paths = [*map(os.path.abspath, named), *([] if source in installed else [source])]
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    python_path = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
-    return PATIENT_THREADS | inherited | {"PYTHONSAFEPATH": "1"} | python_path
 
 
 def submit(store: Store, config: configs.StageConfig, *, parent: str | None = None, name: str = "") -> Run:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import settings
 from places import ROOT
 
+from haloforge.config import LoraSection, RaftTraining
+from haloforge.estimates import Adapting
 from haloforge.store import Store
 from haloforge.verify import Verifier, VerifySettings, open_verifier
 
@@ -33,10 +35,13 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model whose samples of the small world of `worlds` pass now and then; made once."""
+    """A tiny model whose samples of the small world of `worlds` pass now and then; made once, its speed made up."""
+    from known_rates import know_rates
     from worlds import save_taught_model
 
-    return save_taught_model(tmp_path_factory.mktemp("models") / "taught")
+    folder = save_taught_model(tmp_path_factory.mktemp("models") / "taught")
+    know_rates(folder, Adapting(RaftTraining(), LoraSection(r=4)))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-ENOUGH_S = 0.01
+ENOUGH_S = 0.008
 """CPU time from which on a measurement is more than noise."""
 TOO_LONG_S = 3.0
 """CPU time after which work is given up: it grows without end."""
-SMALLEST, LARGEST, STEP = 1 << 8, 1 << 12, 16
-LINEAR = 2.8
+SMALLEST, LARGEST, STEP = 1 << 8, 1 << 11, 16
+LINEAR = 3.2
 """Linear work takes twice the CPU time for twice the input, quadratic work four times; this lies between."""
 
 

@@ -16,6 +16,7 @@ from places import ROOT
 from servers import slow_openai
 
 from haloforge import jobs
+from haloforge.children import own_environment
 from haloforge.config import GenerateConfig, PrepareConfig
 from haloforge.errors import RunError
 from haloforge.store import Store
@@ -280,14 +281,14 @@ def test_what_lies_in_the_users_folder_stands_for_no_module(
 
 def test_processes_of_a_worker_take_no_module_from_the_users_folder_either(hostile_folder: Path) -> None:
     code = [sys.executable, "-c", "import random, json, typing, haloforge"]
-    subprocess.run(code, env=jobs.own_environment(), check=True)
+    subprocess.run(code, env=own_environment(), check=True)
 
 
 def test_a_relative_entry_of_the_module_path_means_the_same_folder_in_every_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}lib{os.pathsep}")
-    assert jobs.own_environment()["PYTHONPATH"].split(os.pathsep)[0] == os.path.abspath("lib")
+    assert own_environment()["PYTHONPATH"].split(os.pathsep)[0] == os.path.abspath("lib")
 
 
 @pytest.mark.parametrize("command", [["halo-forge"], ["python", "-P", "-m", "haloforge.cli"]])

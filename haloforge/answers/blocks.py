@@ -20,10 +20,10 @@ _TOKEN = r"""
             | (?:b|c)?r(?P<hashes>\#{{0,16}})".*?(?:"(?P=hashes)|\Z)
             | "(?:\\.|[^"\\\n])*"? | '(?:\\.[^'\n]{{0,10}}|[^'\\\n])' | `[^`]*`? )
   | (?P<directive> {directive} )
-  | (?P<number> \d(?:[\w']|\.(?!\.))* )
+  | (?P<number> \d[\w']*+(?:\.(?!\.)[\w']*+)*+ )
   | (?P<token> \w+ | \n | <<=|>>=|->|=>|::|:=|<<|>>|<-|[-+*/%&|^<>=!]=|&&|\|\||\+\+|-- | \S )
 """
-_C_DIRECTIVE = r"\#(?:\\\n|[^\n])*"
+_C_DIRECTIVE = r"\#[^\\\n]*+(?:\\\n?[^\\\n]*+)*+"
 _ATTRIBUTE = r"\#!?\[[^\]\n]*\]?"
 _NEVER_COMPILED = re.compile(r"#[ \t]*if[ \t]+(?:0|false)\b")
 _COMPILED_AGAIN = re.compile(r"^[ \t]*#[ \t]*(?:endif|else|elif)\b", re.MULTILINE)

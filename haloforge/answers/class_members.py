@@ -6,10 +6,12 @@ The time is linear in the length of the text.
 import re
 from typing import NamedTuple
 
-_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\\n])'", re.DOTALL)
+# What is opened and not closed goes to the end, so that no reading is done twice.
+_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\])*+\"?|`[^`]*+`?|'(?:\\.|[^'\\\n])'", re.DOTALL)
 _IMPORT = re.compile(r"^[ \t]*(?:import|package)\s[^;\n]*;[ \t]*\n?", re.MULTILINE)
 _CLASS = re.compile(r"\bclass\s+(\w+)[^{;]*\{")
-_MAIN = re.compile(r"^[ \t]*(?:public\s+|static\s+|final\s+)+void\s+main\s*\(", re.MULTILINE)
+_MAIN = re.compile(r"^[ \t]*(?:(?:public|static|final)\s+){1,3}void\s+main\s*\(", re.MULTILINE)
+_BRACE = re.compile(r"[{}]")
 _OPEN = "    static void opened() {\n"
 """A method for the tests to close: the text's own are whole."""
 
@@ -49,7 +51,7 @@ def _parts(text: str, name: str) -> _Parts:
 def _outermost_open(masked: str, position: int) -> int | None:
     """Where the outermost block begins that is open at the position."""
     depth, outermost = 0, None
-    for brace in re.finditer(r"[{}]", masked[:position]):
+    for brace in _BRACE.finditer(masked, 0, position):
         if depth == 0 and brace[0] == "{":
             outermost = brace.start()
         depth = max(0, depth + (1 if brace[0] == "{" else -1))
@@ -58,8 +60,12 @@ def _outermost_open(masked: str, position: int) -> int | None:
 
 def _without_main(members: str) -> str:
     masked = without_texts(members)
+    depth, read = 0, 0
     for main in _MAIN.finditer(masked):
-        if _outermost_open(masked, main.start()) is None:
+        for brace in _BRACE.finditer(masked, read, main.start()):
+            depth = max(0, depth + (1 if brace[0] == "{" else -1))
+        read = main.start()
+        if depth == 0:
             return members[: main.start()] + members[closing_brace(masked, main.end()) :]
     return members
 
@@ -72,7 +78,7 @@ def without_texts(code: str) -> str:
 def closing_brace(code: str, start: int) -> int:
     """Where the block that opens after `start` has ended; the end of the code where it does not."""
     depth = 0
-    for brace in re.compile(r"[{}]").finditer(code, start):
+    for brace in _BRACE.finditer(code, start):
         depth += 1 if brace[0] == "{" else -1
         if brace[0] == "}" and depth == 0:
             return brace.end()

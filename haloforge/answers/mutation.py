@@ -8,7 +8,7 @@ import ast
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -54,17 +54,17 @@ class Mutant:
     change: str
 
 
-def mutants(code: str, language: str, count: int, seed: int = 0) -> list[Mutant] | None:
+def mutants(code: str, language: str, count: int, seed: int = 0, given: Collection[str] = ()) -> list[Mutant] | None:
     """At most `count` different mutants, the same for the same seed, with kinds of change taken in turn.
 
     They are programs that parse, in Python; in other languages some do not compile. None for a language whose programs
-    are not read.
+    are not read. Python functions whose names are `given`, as those of a prompt, are left alone.
     """
     known = language_of(language)
     if known.syntax == "unknown":
         return None
     drawn = random.Random(f"{seed} {code}")
-    changed = _python(code, drawn) if known.syntax == "python" else _by_tokens(code, known, drawn)
+    changed = _python(code, drawn, given) if known.syntax == "python" else _by_tokens(code, known, drawn)
     found: dict[str, Mutant] = {}
     for mutant in changed:
         if len(found) >= count:
@@ -73,8 +73,8 @@ def mutants(code: str, language: str, count: int, seed: int = 0) -> list[Mutant]
     return list(found.values())
 
 
-def _python(code: str, drawn: random.Random) -> Iterator[Mutant]:
-    tree, changes = python_changes(code)
+def _python(code: str, drawn: random.Random, given: Collection[str]) -> Iterator[Mutant]:
+    tree, changes = python_changes(code, given)
     by_kind = defaultdict(list)
     for change in changes:
         by_kind[change.kind].append(change)

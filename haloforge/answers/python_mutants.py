@@ -2,7 +2,7 @@
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,23 +68,28 @@ class Change:
             getattr(self._parent, self._field)[self._index] = node
 
 
-def python_changes(code: str) -> tuple[ast.Module, list[Change]]:
-    """The tree of a program and all small changes that can be made to it; none where it does not parse."""
+def python_changes(code: str, given: Collection[str] = ()) -> tuple[ast.Module, list[Change]]:
+    """The tree of a program and all small changes that can be made to it; none where it does not parse.
+
+    Functions at the top level whose names are `given` are left alone.
+    """
     tree = parse(code) or ast.Module([], [])
     changes = []
-    for parent, field, index, child in _places(tree):
+    for parent, field, index, child in _places(tree, given):
         for kind, new in _replacements(child, field):
             text = f"line {getattr(child, 'lineno', 0)}: {_short(child)} became {_short(new)}"
             changes.append(Change(kind, text, parent, field, index, new))
     return tree, changes
 
 
-def _places(parent: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
+def _places(parent: ast.AST, given: Collection[str] = ()) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
     """Every node that runs, with where it hangs; no docstrings."""
     for field, value in ast.iter_fields(parent):
         if field in _NOT_RUN:
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if isinstance(child, ast.FunctionDef) and child.name in given:
+                continue
             if isinstance(child, ast.AST) and not _is_text_alone(child):
                 yield parent, field, index, child
                 yield from _places(child)

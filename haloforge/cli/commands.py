@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from haloforge import config as configs
 from haloforge import jobs, stages
+from haloforge.children import own_environment, python_module
 from haloforge.cli import watch
 from haloforge.cli.flags import typed
 from haloforge.cli.terminal import harmless
@@ -33,7 +34,7 @@ def stage(args: argparse.Namespace) -> int:
     with Store() as store:
         run = _resumed(store, config) if args.resume else None
         if run is None:
-            stages.plan(config)  # wrong inputs are refused before a run exists
+            stages.plan(config, measures=False)  # wrong inputs are refused before a run exists
             run = jobs.submit(store, config, name=args.name)
         code = watch.execute(store, run, detach=args.detach, out=sys.stderr if args.json else sys.stdout)
         if args.json:
@@ -208,8 +209,8 @@ def _say(line: str) -> None:
 def app(args: argparse.Namespace) -> int:
     """`app`: this process becomes the server, so that command line and GUI never share one."""
     config = configs.AppConfig.load(None, typed(args))
-    command = [*jobs.python_module("haloforge.ui"), json.dumps(config.to_json())]
-    os.execve(sys.executable, command, jobs.own_environment())
+    command = [*python_module("haloforge.ui"), json.dumps(config.to_json())]
+    os.execve(sys.executable, command, own_environment())
 
 
 def doctor(args: argparse.Namespace) -> int:

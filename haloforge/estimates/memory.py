@@ -6,11 +6,12 @@ own peak beside the estimate; for a GPU they are arithmetic alone, not measured.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from haloforge.config import AUTO, LoraSection
 from haloforge.errors import ConfigError
 from haloforge.estimates.shape import ModelShape
-from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit
+from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit, slots_within
 from haloforge.train import TrainingSettings
 from haloforge.train.micro_batches import TOKENS_AT_A_TIME
 
@@ -52,12 +53,23 @@ class Device:
         return cls("this machine", memory_limit(), 4)
 
 
+class Span(NamedTuple):
+    """Tokens of the shortest and of the longest row of a phase. How long a completion gets is a guess."""
+
+    shortest: int
+    longest: int
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes at the peak of a phase, by what holds them, and what would lower them, for people."""
+    """Bytes at the peak of a phase, by what holds them, and what would lower them, for people.
+
+    The parts are for the longest rows; `certain` bytes are needed whatever the rows are.
+    """
 
     phase: str
     parts: tuple[tuple[str, int], ...]
+    certain: int
     remedy: str
 
     @property
@@ -75,7 +87,7 @@ class Need:
 def sampling_need(
     shape: ModelShape,
     device: Device,
-    row_tokens: int,
+    span: Span,
     rows: int,
     *,
     cache_gib: float | None = None,
@@ -87,58 +99,91 @@ def sampling_need(
     """
     weights = _weights(shape, device, in_4bit)
     slots = min(SLOTS["cpu" if device.is_cpu else "cuda"], rows)
-    budget = budget_bytes(device.total, weights, CPU_SHARE if device.is_cpu else GPU_SHARE, cache_gib)
-    cache = min(budget, slots * row_tokens * shape.cache_per_token * device.weight_bytes)
+    budget = _cache_budget(device, weights, cache_gib)
+    of_token = shape.cache_per_token * device.weight_bytes
+    cache = min(budget, slots * span.longest * of_token)
     packed = (shape.parameters - shape.embedding) * device.weight_bytes if device.is_cpu else 0
     loading = packed > cache
+    libraries = LIBRARIES if device.is_cpu else CUDA_CONTEXT
     parts = (
-        ("libraries", LIBRARIES if device.is_cpu else CUDA_CONTEXT),
+        ("libraries", libraries),
         ("weights", weights),
         ("weights once more, while they are packed", packed) if loading else ("keys and values", cache),
     )
     remedy = "take a smaller model" if loading else "lower generation.cache_memory or take a smaller model"
-    return Need("sampling", parts, remedy)
+    return Need("sampling", parts, libraries + weights + max(packed, span.shortest * of_token), remedy)
 
 
-def training_need(
-    shape: ModelShape, device: Device, settings: TrainingSettings, lora: LoraSection, longest: int
-) -> Need:
-    """A training step's peak, for rows of at most `longest` tokens."""
+def slots_for(shape: ModelShape, device: Device, width: int, cache_gib: float | None) -> int:
+    """How many completions are open at once, when the widest may have `width` tokens with its prompt."""
+    most = SLOTS["cpu" if device.is_cpu else "cuda"]
+    of_slot = width * shape.cache_per_token * device.weight_bytes
+    weights = shape.parameters * device.weight_bytes
+    return min(most, slots_within(_cache_budget(device, weights, cache_gib), of_slot))
+
+
+def training_need(shape: ModelShape, device: Device, settings: TrainingSettings, lora: LoraSection, span: Span) -> Need:
+    """A training step's peak."""
     trained = shape.linear_inputs_and_outputs * lora.r
     per_number = OPTIMIZER_BYTES_8BIT if settings.optimizer == "adamw_8bit" else OPTIMIZER_BYTES
-    # auto goes down to one row at once before it gives up; on a CPU a batch is learned from in parts anyway
-    tokens = longest * (1 if settings.batch_size == AUTO else settings.batch_size)
-    if device.is_cpu:
-        tokens = max(longest, min(TOKENS_AT_A_TIME, tokens))
-    saved = shape.saved_per_token * BESIDE_SAVED
-    if settings.gradient_checkpointing and not device.is_cpu:
-        saved = saved / shape.layers + shape.layers * shape.hidden
-    logits = tokens * shape.vocabulary * 4 if device.is_cpu else 0  # on a GPU the head is fused with the loss
-    parts = (
+    always = (
         ("libraries", LIBRARIES if device.is_cpu else CUDA_CONTEXT),
         ("weights", _weights(shape, device, lora.load_in_4bit)),
         ("adapter and optimizer", trained * per_number),
-        ("activations", int(tokens * saved * device.weight_bytes)),
-        ("logits", logits),
     )
+    rows = 1 if settings.batch_size == AUTO else settings.batch_size  # auto goes down to one before it gives up
+    tokens = span.longest * rows
+    if device.is_cpu:  # a batch is learned from in parts anyway
+        tokens = max(span.longest, min(TOKENS_AT_A_TIME, tokens))
+    fewest = span.shortest * (1 if device.is_cpu else rows)
+    certain = sum(size for _, size in (*always, *_of_tokens(shape, device, settings, fewest)))
     on_gpu = "set training.batch_size auto or lora.load_in_4bit true"
-    return Need("training", parts, "leave out the longest rows or take a smaller model" if device.is_cpu else on_gpu)
+    remedy = "leave out the longest rows or take a smaller model" if device.is_cpu else on_gpu
+    return Need("training", (*always, *_of_tokens(shape, device, settings, tokens)), certain, remedy)
 
 
 def check_fits(needs: Iterable[Need], device: Device) -> None:
-    """Raises ConfigError, one sentence, when a phase needs more memory than there is."""
-    most = max(needs, key=lambda need: need.total)
-    if most.total > device.total:
+    """Raises ConfigError, one sentence, when a phase needs more memory than there is, however short the rows are."""
+    most = max(needs, key=lambda need: need.certain)
+    if most.certain > device.total:
         raise ConfigError(
-            f"this plan needs about {most.text()}, and {device.name} has {device.total / _GIB:.1f} GiB: {most.remedy}"
+            f"this plan needs at least {most.certain / _GIB:.1f} GiB, about {most.text()}, and {device.name} has "
+            f"{device.total / _GIB:.1f} GiB: {most.remedy}"
         )
 
 
 def peak_line(needs: Iterable[Need], device: Device) -> str:
     """What the phase that needs most needs, and of how much."""
-    most = max(needs, key=lambda need: need.total)
-    caution = "; that is nearly all of it" if most.total > NEARLY_ALL * device.total else ""
-    return f"at its peak about {most.text()}, of {device.total / _GIB:.1f} GiB of {device.name}{caution}"
+    line = f"at its peak about {highest(needs).text()}, of {device.total / _GIB:.1f} GiB of {device.name}"
+    return "; ".join([line, *filter(None, [caution(needs, device)])])
+
+
+def caution(needs: Iterable[Need], device: Device) -> str:
+    """What to do where the longest rows may need more memory than there is; empty where they need not."""
+    most = highest(needs)
+    if most.total > device.total:
+        return f"if the longest rows need as much as that, it ends without memory: {most.remedy}"
+    return "that is nearly all of it" if most.total > NEARLY_ALL * device.total else ""
+
+
+def highest(needs: Iterable[Need]) -> Need:
+    """The need of the phase with the highest peak."""
+    return max(needs, key=lambda need: need.total)
+
+
+def _of_tokens(
+    shape: ModelShape, device: Device, settings: TrainingSettings, tokens: int
+) -> tuple[tuple[str, int], tuple[str, int]]:
+    """What a training step holds for so many tokens at a time."""
+    saved = shape.saved_per_token * BESIDE_SAVED
+    if settings.gradient_checkpointing and not device.is_cpu:
+        saved = saved / shape.layers + shape.layers * shape.hidden
+    logits = tokens * shape.vocabulary * 4 if device.is_cpu else 0  # on a GPU the head is fused with the loss
+    return ("activations", int(tokens * saved * device.weight_bytes)), ("logits", logits)
+
+
+def _cache_budget(device: Device, weights: int, cache_gib: float | None) -> int:
+    return budget_bytes(device.total, weights, CPU_SHARE if device.is_cpu else GPU_SHARE, cache_gib)
 
 
 def _weights(shape: ModelShape, device: Device, in_4bit: bool) -> int:

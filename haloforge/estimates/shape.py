@@ -2,14 +2,16 @@
 
 import functools
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from haloforge.generate.budget import token_numbers
-from haloforge.models import config_folder, linear_layers, without_weights
+from haloforge.models import config_folder, linear_layers, with_layers, without_weights
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel
 
 _PROBE_TOKENS = 64
 _log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ def shape_of(name: str) -> ModelShape | None:
 def _shape_in(folder: str) -> ModelShape:
     from transformers import AutoConfig
 
+    warnings.simplefilter("ignore", FutureWarning)  # of transformers to PEFT
     config = AutoConfig.from_pretrained(folder)
     model, text = without_weights(config), config.get_text_config()
     two, four = (_saved(config, layers) for layers in (2, 4))
@@ -61,13 +64,18 @@ def _shape_in(folder: str) -> ModelShape:
     return ModelShape(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         embedding=model.get_input_embeddings().weight.numel(),
-        linear_inputs_and_outputs=sum(p.in_features + p.out_features for p in linear_layers(model).values()),
+        linear_inputs_and_outputs=sum(sum(parameter.shape) for parameter in _matrices(model)),
         saved_per_token=int((two + per_layer * (text.num_hidden_layers - 2)) / _PROBE_TOKENS),
         cache_per_token=token_numbers(text),
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
         vocabulary=text.vocab_size,
     )
+
+
+def _matrices(model: "PreTrainedModel") -> "list[torch.nn.Parameter]":
+    """The weights that adapters change, each of two dimensions."""
+    return [layer.get_parameter("weight") for layer in linear_layers(model).values()]
 
 
 def _saved(config: "PretrainedConfig", layers: int) -> int:
@@ -78,10 +86,9 @@ def _saved(config: "PretrainedConfig", layers: int) -> int:
     import torch
     from peft import LoraConfig, get_peft_model
 
-    fewer = type(config).from_dict(config.to_dict() | {"num_hidden_layers": layers, "layer_types": None})
     with torch.device("meta"):
         lora = LoraConfig(r=16, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM")
-        model = get_peft_model(without_weights(fewer), lora)
+        model = get_peft_model(without_weights(with_layers(config, layers)), lora)
     model.train()
     parameters = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     kept: dict[int, Any] = {}

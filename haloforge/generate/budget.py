@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SLOTS = {"cpu": 64, "cuda": 256}
 """Rows at a time, by kind of device: a CPU nears its peak speed at 64, a GPU later; more only need more memory."""
+SLOTS_PER_PROMPT_AHEAD = 8
+"""One prompt is run ahead of its turn for so many slots: its keys and values need less memory than a slot."""
 GPU_SHARE = 0.5
 CPU_SHARE = 0.25
 """Shares of the memory that the model's weights leave; on a CPU the verifier and the records live there too."""
@@ -35,6 +37,11 @@ def cache_bytes(model: "PreTrainedModel", gib: float | None) -> int:
 def budget_bytes(total: int, weights: int, share: float, gib: float | None) -> int:
     """`gib` GiB, by default `share` of what the weights leave of `total` bytes of memory."""
     return max(_SMALLEST, int(share * (total - weights))) if gib is None else int(gib * 2**30)
+
+
+def slots_within(budget: int, slot_bytes: int) -> int:
+    """How many slots of so many bytes the budget holds, with the prompts that are run ahead; at least one."""
+    return max(1, int(budget / (slot_bytes * (1 + 1 / SLOTS_PER_PROMPT_AHEAD))))
 
 
 def token_bytes(model: "PreTrainedModel") -> int:

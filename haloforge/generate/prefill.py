@@ -60,7 +60,7 @@ class Arrivals:
 
 def prefilled(model: "PreTrainedModel", prompts: Sequence[Prompt], at_once: int) -> Iterator[tuple[Prompt, Prefilled]]:
     """Run the prompts in their order, up to `at_once` in one pass, and their common beginning once for all."""
-    prefix = _common_prefix([prompt.ids for prompt in prompts])
+    prefix = common_prefix([prompt.ids for prompt in prompts])
     start = [(keys[:1], values[:1]) for keys, values in _forward(model, [prefix], [])[0]] if prefix else []
     most_tokens = _MOST_TOKENS.get(model.device.type, _MOST_TOKENS["cuda"])
     for group in _groups(prompts, at_once, most_tokens):
@@ -100,7 +100,7 @@ def _groups(prompts: Sequence[Prompt], at_once: int, most_tokens: int) -> Iterat
         yield group
 
 
-def _common_prefix(prompts: Sequence[Sequence[int]]) -> Sequence[int]:
+def common_prefix(prompts: Sequence[Sequence[int]]) -> Sequence[int]:
     """The common beginning of all prompts, without the last token of the shortest; empty when too short to help."""
     first, last = min(prompts, key=list), max(prompts, key=list)
     most = min(map(len, prompts)) - 1

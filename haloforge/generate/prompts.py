@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from haloforge.answers import extract_code
+from haloforge.answers import defines, extract_code
 from haloforge.errors import ConfigError
 from haloforge.generate import mbpp_3shot
 from haloforge.languages import language_of
@@ -124,7 +124,7 @@ def _continues_starter(problem: Problem, code: str) -> bool:
         return False
     if language_of(problem.language).syntax == "python":
         return not _defines(code, name)
-    return f"{name}(" not in code
+    return f"{name}(" not in code and not defines(code, name, problem.language)
 
 
 def _defines(code: str, name: str) -> bool:

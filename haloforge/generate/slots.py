@@ -15,7 +15,7 @@ import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 from haloforge.errors import MachineError
-from haloforge.generate.budget import token_bytes
+from haloforge.generate.budget import SLOTS_PER_PROMPT_AHEAD, slots_within, token_bytes
 from haloforge.generate.decoding import Decoder, Prompt, Row
 from haloforge.generate.prefill import Arrivals, Prefilled
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 FULL_ATTENTION = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "smollm3", "starcoder2"})
 """Architectures of which every layer attends to all positions and keeps plain keys and values."""
-
-_SLOTS_PER_PROMPT_AHEAD = 8
-"""One prompt is run ahead of its turn for so many slots: its keys and values need less memory than a slot."""
 
 
 def fits(model: "PreTrainedModel") -> bool:
@@ -134,7 +131,7 @@ def run_slots(
     width, most = max(prompt.width for prompt in prompts), min(most, sum(len(prompt.indexes) for prompt in prompts))
     count = min(most, affordable(model, width, cache_bytes))
     slots = Slots(model.config.num_hidden_layers, count, width, model.device)
-    arrivals = Arrivals(model, prompts, max(1, count // _SLOTS_PER_PROMPT_AHEAD))
+    arrivals = Arrivals(model, prompts, max(1, count // SLOTS_PER_PROMPT_AHEAD))
     active: list[Row] = []
     while not decoder.should_stop():
         width = max([arrivals.width, *(row.width for row in active)])
@@ -151,8 +148,7 @@ def run_slots(
 
 def affordable(model: "PreTrainedModel", width: int, cache_bytes: int) -> int:
     """How many slots of `width` tokens `cache_bytes` hold, with the prompts that are run ahead; at least one."""
-    slot = width * token_bytes(model)
-    return max(1, int(cache_bytes / (slot * (1 + 1 / _SLOTS_PER_PROMPT_AHEAD))))
+    return slots_within(cache_bytes, width * token_bytes(model))
 
 
 def _fill(slots: Slots, active: list[Row], arrivals: Arrivals, decoder: Decoder) -> list[Row]:

@@ -11,6 +11,7 @@ from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
     LoadedModel,
     fetched,
+    limit_threads,
     load,
     load_tokenizer,
     name_base_commit,
@@ -19,7 +20,7 @@ from haloforge.models.loading import (
 from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.models.release import give_back_memory, letting_go
-from haloforge.models.skeleton import config_folder, linear_layers, without_weights
+from haloforge.models.skeleton import config_folder, linear_layers, with_layers, without_weights
 
 __all__ = [
     "EMBEDDED",
@@ -38,6 +39,7 @@ __all__ = [
     "gguf_file",
     "give_back_memory",
     "letting_go",
+    "limit_threads",
     "linear_layers",
     "load",
     "load_tokenizer",
@@ -48,6 +50,7 @@ __all__ = [
     "read_metadata",
     "refuse_without_bitsandbytes",
     "resolve",
+    "with_layers",
     "without_weights",
     "write_metadata",
 ]

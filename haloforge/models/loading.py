@@ -63,7 +63,7 @@ def load(
     """
     import torch
 
-    _limit_threads()
+    limit_threads()
     name = fetched(name, progress)
     checkpoint = resolve(name)
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -122,7 +122,7 @@ def four_bits(dtype: "torch.dtype") -> "BitsAndBytesConfig":
     )
 
 
-def _limit_threads() -> None:
+def limit_threads() -> None:
     """Use at most the cores that this process may run on; never more threads than PyTorch has been set to.
 
     PyTorch counts the cores of the machine. In a container that is given two of sixty-four it would start sixty-four

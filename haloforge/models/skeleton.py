@@ -1,5 +1,6 @@
 """A model without its weights: what its config alone tells. torch is imported only inside the functions."""
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +29,24 @@ def without_weights(config: "PretrainedConfig") -> "PreTrainedModel":
     return model
 
 
-def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Linear]":
-    """The linear layers by full name, 4-bit ones among them; the output head is left out, as PEFT's all-linear does."""
+def with_layers(config: "PretrainedConfig", count: int) -> "PretrainedConfig":
+    """The same model with another number of layers, of the kinds of its first ones."""
+    other = copy.deepcopy(config)
+    text = other.get_text_config()
+    text.num_hidden_layers = count  # whatever its own name for it is: n_layer, num_layers
+    if kinds := text.to_dict().get("layer_types"):
+        text.layer_types = [kinds[place % len(kinds)] for place in range(count)]
+    return other
+
+
+def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Module]":
+    """The linear layers by full name: 4-bit ones among them, and GPT-2's, which are of a class of their own.
+
+    The output head is left out, as PEFT's all-linear does.
+    """
     import torch
+    from transformers.pytorch_utils import Conv1D
 
     head = model.get_output_embeddings()
     parts = model.named_modules()
-    return {name: part for name, part in parts if isinstance(part, torch.nn.Linear) and part is not head}
+    return {name: part for name, part in parts if isinstance(part, torch.nn.Linear | Conv1D) and part is not head}

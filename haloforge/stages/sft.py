@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haloforge.config import SftConfig
 from haloforge.errors import DataError
-from haloforge.estimates import Need
+from haloforge.estimates import Adapting, PhaseTime, Span
 from haloforge.files import file_errors
 from haloforge.models import EMBEDDED, FINAL_MODEL, load_tokenizer, resolve
 from haloforge.problems import TrainingRow, load_training_rows, read_manifest
-from haloforge.stages.shared.memory import Room, memory_text, tokens_of, watched_memory
+from haloforge.stages.shared.forecast import Plan, memory_and_time, watched
+from haloforge.stages.shared.memory import tokens_of
+from haloforge.stages.shared.pace import Pace
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.pinning import is_from_hub, pinned_model
 from haloforge.stages.shared.provenance import as_problem, contamination_warning
@@ -70,7 +72,7 @@ def run(config: SftConfig, report: Report) -> None:
         target=target,
         stage="sft",
     )
-    with watched_memory(report, start, lambda room: [_memory_need(config, rows, room)]):
+    with watched(report, _plan(config, rows, start)):
         record = once(
             report, 0, "train", lambda: asdict(fit(training, material.examples, material.held_out.examples, report))
         )
@@ -86,7 +88,7 @@ def check_output(config: SftConfig) -> None:
     refuse_taken(Path(config.output_dir) / FINAL_MODEL, "", overwrite=config.overwrite)
 
 
-def dry_run(config: SftConfig) -> list[str]:
+def dry_run(config: SftConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     target = Path(config.output_dir) / FINAL_MODEL
     refuse_unsupported(config.model.name, config.training, config.lora)
@@ -95,6 +97,7 @@ def dry_run(config: SftConfig) -> list[str]:
     is_small = len(rows.train) <= _MAX_COMPARED_IN_DRY_RUN
     steps = optimizer_steps(sum(rows.counts), config.training)
     longest = config.data.max_seq_length
+    memory, time = memory_and_time(_plan(config, rows, config.model.name), measures=measures)
     return [
         f"model    {_start_text(config.model.name)}",
         *_data_lines(rows),
@@ -106,15 +109,31 @@ def dry_run(config: SftConfig) -> list[str]:
         f"lengths  rows of more than {longest} tokens will be left out; they are counted once the tokenizer is loaded",
         f"steps    at most {steps} ({config.training.num_train_epochs:g} epochs)",
         f"output   {target}",
-        f"memory   {memory_text(config.model.name, lambda room: [_memory_need(config, rows, room)])}",
-        "time     not measured; the run shows the time left after its first steps",
+        f"memory   {memory}",
+        f"time     {time}",
     ]
 
 
-def _memory_need(config: SftConfig, rows: "Rows", room: Room) -> Need:
-    texts = (as_problem(row) for row in rows.train)
-    longest = max((tokens_of(p) for p in texts), default=0.0)
-    return room.training(config.training, config.lora, min(longest, config.data.max_seq_length))
+def _plan(config: SftConfig, rows: "Rows", model: str) -> Plan:
+    settings, longest = config.training, config.data.max_seq_length
+    tokens = [min(tokens_of(as_problem(row)), longest) for row in rows.train] or [0.0]
+    span = Span(int(min(tokens)), int(max(tokens)))
+
+    def times(pace: Pace) -> list[PhaseTime]:
+        steps = optimizer_steps(sum(rows.counts), settings)
+        tries = -(-steps // settings.eval_steps) if rows.held_out else 0  # the last step is always evaluated
+        trained = pace.trained(pace.encoded_rows(rows.train, longest), sum(rows.counts), settings)
+        scored = pace.scored(pace.encoded_rows(rows.held_out, longest)) * tries
+        return [PhaseTime("train", 0, {"training": trained, "evaluation": scored})]
+
+    return Plan(
+        model,
+        lambda room: [room.training(settings, config.lora, span)],
+        times,
+        samples=False,
+        adapting=Adapting(settings, config.lora),
+        in_4bit=config.lora.load_in_4bit,
+    )
 
 
 class Rows(NamedTuple):

@@ -88,9 +88,9 @@ def _test_text(test: TestOutcome) -> str:
 
 
 def _reproducible(text: str, limit: int) -> str:
-    """Cut, without addresses, threads' numbers and folders' names, which differ in every run; of Go's stacks places.
+    """Cut, and without what differs in every run: addresses, threads, names of folders, Node's tables of its heap.
 
-    Node's tables of its heap are left out too.
+    Of Go's stacks only the places stay.
     """
     if not text:
         return text

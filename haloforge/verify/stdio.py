@@ -18,6 +18,8 @@ Start = Callable[[bytes, float], Ran]
 
 
 _END_BYTES = 64 << 10
+FREE_WALL_S = 0.5
+"""Of the wall time of each run, what is not counted: on a busy machine starting a program takes as long."""
 _REASON_LIMIT = 400
 """Characters of a program's last words that stand for a test's outcome."""
 _OUT_OF_MEMORY = re.compile(
@@ -57,8 +59,8 @@ def _checked(judge: Zygote, checker: str, case: Case, written: str, limits: Limi
 def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool) -> Outcome:
     """One run per case. The first failure names the verdict; every run has the whole CPU limit.
 
-    Of wall time there is one limit for all runs together, which grows only with the CPU time that they use. It names
-    the verdict when it ends one: a program that sleeps a little in each run is not merely wrong.
+    Of wall time there is one limit for all runs together, which grows only with the CPU time that they use and a
+    little with each run. It names the verdict when it ends one: a program that sleeps in each run is not merely wrong.
     """
     outcomes: list[TestOutcome] = []
     first: tuple[Status, str] | None = None
@@ -68,8 +70,8 @@ def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits,
     diagnostics = ""
     for number, case in enumerate(cases, 1):
         began = time.monotonic()
-        left_s = limits.wall_s + WALL_PER_CPU * cpu_s - used_s
-        ran = start(case.input.encode(), max(0.1, min(limits.wall_s, left_s)))
+        left_s = limits.wall_s + WALL_PER_CPU * cpu_s - used_s + FREE_WALL_S
+        ran = start(case.input.encode(), max(FREE_WALL_S, min(limits.wall_s, left_s)))
         failure, warnings = compile_report(ran)
         failure = failure or failure_of(ran, limits) or _difference(case, ran, agree)
         cpu_s, memory_mb, slept = (
@@ -77,7 +79,7 @@ def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits,
             max(memory_mb, ran.end.memory_mb),
             slept or ran.end.by_wall_clock,
         )
-        used_s += time.monotonic() - began
+        used_s += max(0.0, time.monotonic() - began - FREE_WALL_S)
         if failure and (first is None or failure[0] == "timeout"):
             first = failure[0], f"test {number}: {failure[1]}" if failure[0] != "compile_error" else failure[1]
             diagnostics = text_of(ran.stderr)

@@ -16,7 +16,7 @@ def translated(code: str) -> str:
     def number(match: re.Match[str]) -> str:
         return f"syscall({here.get(names.get(int(match[1]), ''), match[1])}"
 
-    return re.sub(r"syscall\((\d+)", number, code)
+    return re.sub(r"syscall\((\d+)\b", number, code)
 
 
 def main(who: str, levels: list[str]) -> None:

@@ -10,7 +10,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 project=$(cd "$here/../.." && pwd)
-place=$(realpath "${1:-$(mktemp -d)}")
+place=${1:-$(mktemp -d)}
+mkdir -p "$place"
+place=$(realpath "$place")
 python=${PYTHON:-$project/.venv/bin/python}
 mirror=${MIRROR:-http://deb.debian.org/debian}
 cd "$place"
@@ -47,7 +49,7 @@ mkdir -p root/site root/app/tests
 for wheel in wheels/*.whl; do "$python" -m zipfile -e "$wheel" root/site; done
 cp -r "$project/haloforge" root/app/
 cp "$project"/tests/verify/{hostile,cheats}.py "$project"/tests/verify/*.txt "$here/inside.py" root/app/tests/
-cp "$here/init" root/init
+install -m 755 "$here/init" root/init
 cp root/boot/vmlinuz-* vmlinuz
 rm -rf root/boot root/lib/modules root/usr/share/{doc,man,locale}
 "$python" "$here/archive.py" root initrd.gz

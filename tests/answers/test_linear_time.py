@@ -6,6 +6,7 @@ import pytest
 from growth import LINEAR, per_doubling
 
 from haloforge.answers import defines, extract_code, normal_form, substance, whole_program
+from haloforge.answers.class_members import in_class
 from haloforge.generate.mbpp_3shot import extract
 from haloforge.records import Problem, Tests
 
@@ -29,6 +30,13 @@ HOSTILE = {
     "heads of Go": lambda n: "func f(\n" * n,
     "heads of Rust": lambda n: "fn f(\n" * n,
     "calls of itself": lambda n: "int " + "f " * n,
+    "types of Java": lambda n: "static " + "a " * n,
+    "equal signs": lambda n: "const f" + " = f" * n,
+    "arrows": lambda n: "const f = " + "(a " * n,
+    "arguments of arrows": lambda n: "const f = (" + "a, " * n,
+    "functions": lambda n: "function " * n,
+    "functions with spaces": lambda n: "const f = async" + " " * n,
+    "lines of names": lambda n: "f\n" * n,
     "braces": lambda n: "int f() {" * n,
     "closing braces": lambda n: "int f() {}" + "}" * n,
     "signs": lambda n: "a <" * n,
@@ -44,24 +52,36 @@ PROBLEMS = [
     Problem("p", "def f(x):\n", "python", Tests("asserts", code=("assert f(1)",)), entry_point="f", meta=CODE),
     Problem("p", "int f() {\n", "cpp", Tests("program", code=("}\nint main() {}",)), entry_point="f", meta=CODE),
     Problem("p", "fn f() {\n", "rust", Tests("program", code=("}\n",)), meta=CODE),
+    Problem(
+        "p", "class P {\n  static int f() {\n", "java", Tests("program", code=("}\n",)), entry_point="f", meta=CODE
+    ),
+    Problem("p", "function f(){\n", "javascript", Tests("program", code=("}\n",)), entry_point="f", meta=CODE),
     Problem("p", "package p\nfunc f() {\n", "go", Tests("program", code=("}\n",)), entry_point="f", meta=CODE),
 ]
 
 
+PYTHON, CPP, RUST, JAVA, JAVASCRIPT, GO = PROBLEMS
 WORKS = {
-    "found": extract_code,
-    "completed": lambda text, problem: whole_program(problem, text),
-    "measured": lambda text, problem: substance(text, problem.language),
-    "searched": lambda text, problem: defines(text, "f", problem.language),
-    "normalised": lambda text, problem: normal_form(text, problem.language),
+    "found": (extract_code, (SCRIPT, PYTHON, CPP, JAVASCRIPT)),
+    "completed": (lambda text, problem: whole_program(problem, text), PROBLEMS),
+    "measured": (lambda text, problem: substance(text, problem.language), (PYTHON, CPP, RUST, GO)),
+    "searched": (lambda text, problem: defines(text, "f", problem.language), (PYTHON, JAVASCRIPT)),
+    "normalised": (lambda text, problem: normal_form(text, problem.language), (PYTHON, CPP)),
 }
+
+
+@pytest.mark.parametrize("unit", ["\npublic", "\nstatic void main(", "/*", '\\"', '`"', "{", "class "])
+def test_an_answer_is_put_into_a_class_in_linear_time(unit):
+    def hostile(size: int) -> str:
+        return "class A {\n int f() {} int g() { " + unit * size
+
+    assert per_doubling(lambda text: in_class("class P {\n  static int f() {\n", text, "f"), hostile) < LINEAR
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_answer_is_read_in_linear_time(name):
     assert per_doubling(lambda text: extract(text, PROBLEMS[0]), HOSTILE[name]) < LINEAR
-    assert per_doubling(lambda text: extract_code(text, SCRIPT), HOSTILE[name]) < LINEAR
-    for problem in PROBLEMS:
-        for done, work in WORKS.items():
+    for done, (work, problems) in WORKS.items():
+        for problem in problems:
             growth = per_doubling(functools.partial(work, problem=problem), HOSTILE[name])
             assert growth < LINEAR, (done, problem)

@@ -106,3 +106,9 @@ def test_the_kinds_of_change_are_taken_in_turn() -> None:
 def test_code_that_is_not_python_has_no_mutants_and_an_unread_language_is_not_measured() -> None:
     assert mutants("def f(:", "python", 5) == []
     assert mutants("anything", "cobol", 5) is None
+
+
+def test_functions_that_the_prompt_gives_are_left_alone() -> None:
+    code = "def helper(n):\n    return n + 1\n\n\ndef f(n):\n    return helper(n) * 2\n"
+    found = mutants(code, "python", 100, given={"helper"}) or []
+    assert found and all(mutant.change.startswith("line 6: ") for mutant in found)

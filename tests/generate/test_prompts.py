@@ -73,6 +73,14 @@ def test_a_body_is_put_after_its_starter_code_in_the_answer_to_learn() -> None:
     assert completion_text(problem, ADD) == f"```python\n{ADD}```"
 
 
+def test_a_whole_function_of_javascript_is_not_put_after_its_start() -> None:
+    code = "const add = (a, b) => {\n"
+    problem = Problem("j", code, language="javascript", entry_point="add", meta={"prompt_is_code": True})
+    whole = "const add = (a, b) => a + b;\n"
+    assert completion_text(problem, whole) == f"```javascript\n{whole}```"
+    assert completion_text(problem, "  return a + b;\n}") == f"```javascript\n{code}  return a + b;\n}}\n```"
+
+
 def test_evalplus_is_asked_word_for_word() -> None:
     problem = Problem("HumanEval/0", "\ndef f():\n    ...\n")
     assert EVALPLUS.messages(problem)[0]["content"] == (

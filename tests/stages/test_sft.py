@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from known_rates import know_rates
 from tiny import save_tiny_adapter, save_tiny_model
 
-from haloforge.config import SftConfig
+from haloforge.config import LoraSection, SftConfig, SftTraining
 from haloforge.errors import ConfigError, DataError, ModelError, RunError, Stopped
+from haloforge.estimates import Adapting
 from haloforge.files import read_jsonl, sha256_of
 from haloforge.models import load, read_metadata, resolve
 from haloforge.problems import Manifest, write_manifest
@@ -26,7 +28,9 @@ ROWS: list[Mapping[str, Any]] = [
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny_model(tmp_path_factory.mktemp("models") / "tiny"))
+    folder = save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+    know_rates(folder, Adapting(SftTraining(), LoraSection()))
+    return str(folder)
 
 
 @pytest.fixture(autouse=True)

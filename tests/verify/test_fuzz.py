@@ -63,7 +63,10 @@ CLOCK = _Clock()
 CPP = Problem("p", "int f() {\n", "cpp", Tests("program", code=("}",)), entry_point="f", meta={"prompt_is_code": True})
 GO = Problem("p", "func f() {\n", "go", Tests("program", code=("}",)), meta={"prompt_is_code": True})
 RUST = Problem("p", "fn f() {\n", "rust", Tests("program", code=("}",)), meta={"prompt_is_code": True})
+JAVA = Problem("p", "class P {\n  int f() {\n", "java", Tests("program", code=("}",)), meta={"prompt_is_code": True})
+SCRIPT = Problem("p", "function f(){\n", "javascript", Tests("program", code=("}",)), entry_point="f")
 PYTHON = Problem("p", "def f(x):\n", tests=Tests("stdio"), entry_point="f", meta={"prompt_is_code": True})
+POSED = (PYTHON, CPP, GO, RUST, JAVA, SCRIPT)
 ENDED = Exit(code=1, signal=None, cpu_s=0.0, memory_mb=0.0, by_wall_clock=False)
 
 
@@ -84,17 +87,18 @@ READERS = {
     "crates": without_unused_crates,
     "verdict": lambda text: verdict_of(Outcome("runtime_error", text, diagnostics=text), VerifySettings(), "ns"),
     "fenced": lambda text: extract(text, PYTHON),
-    **{f"code in {p.language}": lambda text, p=p: extract_code(text, p) for p in (PYTHON, CPP, GO, RUST)},
-    **{f"whole {p.language}": lambda text, p=p: whole_program(p, text) for p in (PYTHON, CPP, GO, RUST)},
-    **{f"normal {p.language}": lambda text, p=p: normal_form(text, p.language) for p in (PYTHON, CPP, GO, RUST)},
-    **{f"substance of {p.language}": lambda text, p=p: substance(text, p.language) for p in (PYTHON, CPP, GO, RUST)},
-    **{f"names of {p.language}": lambda text, p=p: defines(text, "f", p.language) for p in (PYTHON, CPP, RUST)},
+    **{f"code in {p.language}": lambda text, p=p: extract_code(text, p) for p in POSED},
+    **{f"whole {p.language}": lambda text, p=p: whole_program(p, text) for p in POSED},
+    **{f"normal {p.language}": lambda text, p=p: normal_form(text, p.language) for p in POSED},
+    **{f"substance of {p.language}": lambda text, p=p: substance(text, p.language) for p in POSED},
+    **{f"names of {p.language}": lambda text, p=p: defines(text, "f", p.language) for p in POSED},
 }
 SIGNS = r"""
     \n \t _ \ " ' ` ``` ~~~ # // /* */ /**/ ( ) [ ] { } < > <> ; : , . = == ! & | * + - -> :: 0 9 0x a f f( x\n é \r \f
     use_ use_a; import_ package func_ fn_ def_ class_ int_ return assert_ assertion_ failed error warning:
     solution.go:1:1: solution.cpp:1:1:_warning: panic: goroutine_1_ thread_' panicked _at_0x1 #include <bits/stdc++.h>
-    #if_0 R" r#" template_ let_ pub_ if_ else lambda: for_ in_ not_ and_ @ ''' MemoryError fatal_error: -->
+    #if_0 R" r#" template_ public_ static_ void_main( const_ function_ => 
+    let_ pub_ if_ else lambda: for_ in_ not_ and_ @ ''' MemoryError fatal_error: -->
     /tmp/halo-forge-a/b/
 """
 WRITTEN = {"_": " ", "\\n": "\n", "\\t": "\t", "\\r": "\r", "\\f": "\f"}

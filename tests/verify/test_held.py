@@ -72,15 +72,15 @@ def test_tests_that_do_not_end_on_what_a_solution_answers_are_its_timeout(one_wo
     assert judged_and_alive(one_worker, asserting(test), f"def f(x): return {value}") == "timeout"
 
 
-def test_sleeping_a_little_in_every_case_is_a_timeout_of_the_sample():
+def test_sleeping_in_every_case_is_a_timeout_of_the_sample():
     box = Zygote("solution", chosen_level(allow_unsafe=False))
     try:
-        code, cases = "import time; time.sleep(0.4); print('wrong')", [Case("", "right")] * 9
+        code, cases = "import time; time.sleep(0.9); print('wrong')", [Case("", "right")] * 9
         outcome = run_python(box, code, cases, lambda *_: False, Limits(1, 1.0, 256), stop=False)
     finally:
         box.close()
     assert outcome.status == "timeout"
-    assert [test.status for test in outcome.tests].count("not run") >= 6
+    assert [test.status for test in outcome.tests].count("not run") >= 5
 
 
 def test_a_checker_that_does_not_end_on_what_a_program_wrote_is_a_timeout(one_worker):

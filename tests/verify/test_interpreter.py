@@ -1,6 +1,7 @@
 """`verifier.python`: solutions and tests run in a virtual environment of the user's, and see nothing else of theirs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +19,9 @@ DOUBLE = Problem(
 BY_GADGET = "import gadget\ndef f(n):\n    return gadget.twice(n)\n"
 
 
-def new_environment(folder: Path) -> Path:
-    """A virtual environment with one module of our own, and a file beside it."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    module(folder).write_text("def twice(n):\n    return 2 * n\n")
-    (folder / "data.txt").write_text("beside the packages")
-    return folder
+def copied(environment: Path, folder: Path) -> Path:
+    """The environment in another folder; it works there too."""
+    return shutil.copytree(environment, folder, symlinks=True)
 
 
 def module(environment: Path) -> Path:
@@ -32,7 +30,12 @@ def module(environment: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return new_environment(tmp_path_factory.mktemp("environment") / "venv")
+    """A virtual environment with one module of our own, and a file beside it."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    module(folder).write_text("def twice(n):\n    return 2 * n\n")
+    (folder / "data.txt").write_text("beside the packages")
+    return folder
 
 
 def settings(python: Path | str) -> VerifySettings:
@@ -60,8 +63,10 @@ def test_our_own_python_does_not_import_from_it(verifier: Verifier) -> None:
     assert verifier.verify(DOUBLE, BY_GADGET).detail.startswith("ModuleNotFoundError: No module named 'gadget'")
 
 
-def test_a_home_that_is_an_environment_is_not_shown_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = new_environment(tmp_path / "home")
+def test_a_home_that_is_an_environment_is_not_shown_as_such(
+    environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = copied(environment, tmp_path / "home")
     monkeypatch.setenv("HOME", str(home))
     found = interpreter_of(str(home))
     assert found.readable == found.packages == (str(module(home).parent),)
@@ -71,22 +76,21 @@ def test_a_home_that_is_an_environment_is_not_shown_as_such(tmp_path: Path, monk
         assert verifier.verify(DOUBLE, stolen).status == "runtime_error"
 
 
-def test_packages_that_lie_in_the_home_as_such_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = new_environment(tmp_path / "venv")
+def test_packages_that_hold_a_home_are_refused(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(module(environment).parent / "me"))
     with pytest.raises(VerifierError, match="which holds a home folder"):
         interpreter_of(str(environment))
 
 
-def test_a_change_of_the_environment_is_another_verdict(tmp_path: Path) -> None:
-    environment, cache = new_environment(tmp_path / "venv"), tmp_path / "verdicts.db"
+def test_a_change_of_the_environment_is_another_verdict(environment: Path, tmp_path: Path) -> None:
+    changed, cache = copied(environment, tmp_path / "venv"), tmp_path / "verdicts.db"
 
     def status() -> str:
-        with open_verifier(settings(environment), cache) as verifier:
+        with open_verifier(settings(changed), cache) as verifier:
             return verifier.verify(DOUBLE, BY_GADGET).status
 
     assert status() == "passed"
-    module(environment).write_text("def twice(n):\n    return n\n")
+    module(changed).write_text("def twice(n):\n    return n\n")
     assert status() == "wrong_answer"
 
 

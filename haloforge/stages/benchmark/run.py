@@ -4,16 +4,18 @@ from contextlib import closing
 
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import DataError
-from haloforge.estimates import Need
+from haloforge.estimates import PhaseTime
 from haloforge.generate.prompts import protocol_named
 from haloforge.languages import default_language
 from haloforge.problems import load_problems
 from haloforge.records import Problem
 from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
-from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
+from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text
 from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.memory import Room, longest_prompt, memory_text, watched_memory
+from haloforge.stages.shared.forecast import Plan, memory_and_time, watched
+from haloforge.stages.shared.memory import row_span
+from haloforge.stages.shared.pace import Pace
 from haloforge.stages.shared.phases import Facts, measured, once
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.reproducibility import hold_settings
@@ -42,8 +44,7 @@ def run(config: BenchmarkConfig, report: Report) -> None:
         return to_findings(passes_with_alias(problems, programs, verifier))
 
     model, engines = pinned_model(report, config.model), Engines(report.log, config.protocol)
-    memory = watched_memory(report, model, lambda room: [_memory_need(config, problems, room)])
-    with memory, open_verifier(config.verifier) as verifier, closing(engines):
+    with watched(report, _plan(config, problems, model)), open_verifier(config.verifier) as verifier, closing(engines):
         verifier.check(problems)
         hold_settings(report, config, problems)
         report.store.save_problems(report.run_id, problems, held_out=True)
@@ -57,13 +58,14 @@ def run(config: BenchmarkConfig, report: Report) -> None:
     report.log(summary(result))
 
 
-def dry_run(config: BenchmarkConfig) -> list[str]:
+def dry_run(config: BenchmarkConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     check_output(config)
     problems = _problems(config)
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
     work, untested = _work(config, problems), untested_share(problems, config.verifier)
+    memory, time = memory_and_time(_plan(config, problems, config.model), measures=measures)
     return [
         model_line(config.model),
         f"problems  {problems_text(problems)} from {config.prompts}",
@@ -71,14 +73,20 @@ def dry_run(config: BenchmarkConfig) -> list[str]:
         f"estimate  {', '.join(score_name(untested, k) for k in config.k)}, with 95 % intervals over problems",
         detects_line(problems, config.samples, config.verifier),
         f"output    {config.output} and {samples_path(config)}",
-        f"memory    {memory_text(config.model, lambda room: [_memory_need(config, problems, room)])}",
-        time_line(config.model, work.size, config.generation.max_new_tokens),
+        f"memory    {memory}",
+        f"time      {time}",
     ]
 
 
-def _memory_need(config: BenchmarkConfig, problems: list[Problem], room: Room) -> Need:
-    longest = longest_prompt(problems) + config.generation.max_new_tokens
-    return room.sampling(longest, len(problems) * config.samples, config.generation.cache_memory)
+def _plan(config: BenchmarkConfig, problems: list[Problem], model: str) -> Plan:
+    settings, span = config.generation, row_span(problems, config.generation.max_new_tokens)
+    protocol, count = protocol_named(config.protocol), len(problems) * config.samples
+
+    def times(pace: Pace) -> list[PhaseTime]:
+        parts = pace.sampled(problems, config.samples, settings, config.verifier, protocol=protocol, loads=True)
+        return [PhaseTime("sample", 0, parts)]
+
+    return Plan(model, lambda room: [room.sampling(span, count, settings.cache_memory)], times)
 
 
 def check_output(config: BenchmarkConfig) -> None:

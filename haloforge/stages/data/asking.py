@@ -46,7 +46,7 @@ def engine_of(config: GenerateConfig, progress: Callable[[str], None]) -> Engine
         config.model,
         base_url=config.base_url,
         concurrency=config.concurrency,
-        protocol=_protocol(config.system_prompt),
+        protocol=protocol_of(config.system_prompt),
         progress=progress,
     )
 
@@ -77,7 +77,8 @@ def answer_row(config: GenerateConfig, problem: Problem, sample: Sample) -> dict
     return {"task_id": problem.task_id, "prompt": chat, "response": sample.text if is_whole else ""} | details
 
 
-def _protocol(system_prompt: str | None) -> PromptProtocol:
+def protocol_of(system_prompt: str | None) -> PromptProtocol:
+    """How a prompt is asked, with a system message or without."""
     if not system_prompt:
         return HALO
     system = {"role": "system", "content": system_prompt}

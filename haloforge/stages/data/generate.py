@@ -17,6 +17,7 @@ from haloforge.problems import Manifest, manifest_path, write_manifest
 from haloforge.records import Problem
 from haloforge.stages.data import verified
 from haloforge.stages.data.asking import answer_row, asked_text, engine_of, is_benchmark, read_prompts
+from haloforge.stages.data.plan_estimate import estimate_lines, watched_answers
 from haloforge.stages.shared.phases import Facts, measured
 from haloforge.stages.shared.sampling import sampling_params
 from haloforge.store import Report
@@ -25,10 +26,10 @@ Key = tuple[str, int]
 """Task id and index of an answer."""
 
 
-def dry_run(config: GenerateConfig) -> list[str]:
+def dry_run(config: GenerateConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it; asks no server and loads no model."""
     if config.verify:
-        return verified.dry_run(config)
+        return verified.dry_run(config, measures=measures)
     problems = read_prompts(config.prompts)
     done = answered(config, problems)
     wanted = len(problems) * config.samples
@@ -37,6 +38,7 @@ def dry_run(config: GenerateConfig) -> list[str]:
         asked_text(config),
         f"{len(done):,} of {wanted:,} answers are in {config.output} already; {wanted - len(done):,} to go",
         f"append them to {config.output} and write {manifest_path(config.output)}",
+        *(estimate_lines(config, problems, wanted - len(done), measures=measures) if len(done) < wanted else []),
     ]
 
 
@@ -53,7 +55,8 @@ def run(config: GenerateConfig, report: Report) -> None:
     wanted = len(problems) * config.samples
     report.progress("generate", len(done), wanted, unit="answers")
     if len(done) < wanted:
-        record = measured(report, 0, "generate", lambda: _ask(config, problems, done, report))
+        with watched_answers(report, config, problems, wanted - len(done)):
+            record = measured(report, 0, "generate", lambda: _ask(config, problems, done, report))
         failed = record.findings["failed"]
         if failed:
             report.log(f"{failed:,} requests failed; run the same command again to repeat only those")

@@ -13,6 +13,7 @@ from pathlib import Path
 from haloforge.answers import Mutant, mutants
 from haloforge.config import ValidateConfig
 from haloforge.languages import language_of
+from haloforge.python_source import defined_names
 from haloforge.records import Problem, TestOutcome, Verdict
 from haloforge.verify import Verifier, open_verifier
 
@@ -114,7 +115,8 @@ def _drawn(problem: Problem, reference: Verdict, count: int | None) -> list[Muta
         count = USUAL_MUTANTS if language_of(problem.language).syntax == "python" else 0
     if not reference.passed or problem.solution is None or count == 0:
         return []
-    return mutants(problem.solution, problem.language, count)
+    given = set(defined_names(problem.starter_code)) - {problem.entry_point}
+    return mutants(problem.solution, problem.language, count, given=given)
 
 
 def _limited(problem: Problem, reference: Verdict) -> Problem:

@@ -22,12 +22,14 @@ from haloforge.languages import default_language
 from haloforge.problems import Manifest, manifest_path, write_manifest
 from haloforge.records import Problem, Sample
 from haloforge.stages.data.asking import answer_row, asked_text, engine_of, is_benchmark, read_prompts
+from haloforge.stages.data.plan_estimate import estimate_lines, watched_answers
 from haloforge.stages.shared.forgeable import refuse_forgeable
 from haloforge.stages.shared.phases import Facts, measured, once
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import plan_work, sample_and_verify
 from haloforge.stages.shared.scores import program_digest, untested_warning
+from haloforge.stages.shared.weak_tests import weak_tests_warning
 from haloforge.store import Report, StoredSample
 from haloforge.verify import open_verifier
 
@@ -35,7 +37,7 @@ _WRITE = "write"
 _WHO = "data generate --verify"
 
 
-def dry_run(config: GenerateConfig) -> list[str]:
+def dry_run(config: GenerateConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it; asks no server and loads no model."""
     refuse_taken_answers(config)
     problems = _problems(config)
@@ -48,6 +50,7 @@ def dry_run(config: GenerateConfig) -> list[str]:
         asked_text(config),
         f"verify all {len(problems) * config.samples:,} and write those that pass, each program once, to "
         f"{config.output} and {manifest_path(config.output)}; the others stay in the run's records",
+        *estimate_lines(config, problems, len(problems) * config.samples, measures=measures),
     ]
 
 
@@ -65,7 +68,8 @@ def run(config: GenerateConfig, report: Report) -> None:
         report.log(line)
     hold_settings(report, config, problems)
     report.store.save_problems(report.run_id, problems)
-    once(report, 0, "sample", lambda: _sample(config, problems, report))
+    with watched_answers(report, config, problems, len(problems) * config.samples):
+        once(report, 0, "sample", lambda: _sample(config, problems, report))
     kept = _Kept()
     measured(report, 0, _WRITE, lambda: _write(config, problems, report, kept))
     report.artifact("answers", config.output, rows=kept.written.total())
@@ -111,7 +115,8 @@ def _problems(config: GenerateConfig) -> list[Problem]:
 
 
 def _cautions(config: GenerateConfig, problems: Sequence[Problem]) -> list[str]:
-    lines = untested_warning(problems, config.verifier), contamination_warning(problems)
+    weak = weak_tests_warning(config.prompts)
+    lines = untested_warning(problems, config.verifier), contamination_warning(problems), weak
     return [line for line in lines if line]
 
 

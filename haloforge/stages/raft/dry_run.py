@@ -7,10 +7,10 @@ from typing import Any
 from haloforge.config import RaftConfig
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
-from haloforge.stages.raft.inputs import checked_split, memory_needs, training_warnings
-from haloforge.stages.raft.selection import most_kept
-from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text, time_line
-from haloforge.stages.shared.memory import memory_text
+from haloforge.stages.raft.inputs import checked_split, training_warnings
+from haloforge.stages.raft.plan_estimate import most_of_a_problem, plan_of
+from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text
+from haloforge.stages.shared.forecast import memory_and_time
 
 
 def check_output(config: RaftConfig) -> None:
@@ -19,15 +19,15 @@ def check_output(config: RaftConfig) -> None:
         refuse_taken_output(seed_config, "")
 
 
-def dry_run(config: RaftConfig) -> list[str]:
+def dry_run(config: RaftConfig, *, measures: bool = True) -> list[str]:
     """What `run` would do. Raises ForgeError for what would stop it."""
     split = checked_split(config)
     loop, train, held_out, seeds = config.raft, split.train, split.held_out, len(configs_of(config))
     cycles = range(1, loop.num_cycles + 1)
     sampled = [len(train) * config.of_cycle(cycle).raft.samples_per_prompt for cycle in cycles]
-    kept = [len(train) * _most_kept(config, cycle) for cycle in cycles]
+    kept = [len(train) * most_of_a_problem(config, cycle) for cycle in cycles]
     evaluated = len(held_out) * config.evaluation.samples_per_prompt
-    total = sum(sampled) + (loop.num_cycles + 1) * evaluated
+    memory, time = memory_and_time(plan_of(config, split, config.sft_checkpoint), measures=measures)
     left_out = f"; {split.left_out} left out, as their families are held out" if split.left_out else ""
     return [
         model_line(config.sft_checkpoint),
@@ -41,15 +41,9 @@ def dry_run(config: RaftConfig) -> list[str]:
         *(f"cycle {n:<3} {_entry_text(entry)}" for n, entry in enumerate(config.cycles, start=1) if entry),
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
         *([f"seeds     all of this {seeds} times, into folders seed_N of the output"] if config.seeds else []),
-        f"memory    {memory_text(config.sft_checkpoint, lambda room: memory_needs(config, split, room))}",
-        time_line(config.sft_checkpoint, total * seeds, config.generation.max_new_tokens),
+        f"memory    {memory}",
+        f"time      {time}" + (f", {seeds} times" if config.seeds else ""),
     ]
-
-
-def _most_kept(config: RaftConfig, cycle: int) -> int:
-    """Samples of one problem that the cycle keeps where all are good and distinct; from the second on it may retry."""
-    loop = config.of_cycle(cycle).raft
-    return most_kept(loop.samples_per_prompt * (loop.retry_unsolved if cycle > 1 else 1), loop)
 
 
 def _ends_line(patience: int) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
-from haloforge.estimates import Need
 from haloforge.languages import default_language
 from haloforge.models import refuse_without_bitsandbytes
 from haloforge.records import Problem
@@ -13,7 +12,6 @@ from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.splits import Split, read_split
 from haloforge.stages.raft.training_set import check_replay_file
 from haloforge.stages.shared.forgeable import refuse_forgeable
-from haloforge.stages.shared.memory import Room, longest_prompt
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.scores import untested_warning
@@ -55,17 +53,6 @@ def record_inputs(config: RaftConfig, report: Report, split: Split) -> None:
         report.log(warning)
     report.store.save_problems(report.run_id, split.train)
     report.store.save_problems(report.run_id, split.held_out, held_out=True)
-
-
-def memory_needs(config: RaftConfig, split: Split, room: Room) -> tuple[Need, Need]:
-    """What sampling and training need at their peaks."""
-    sampling, problems = config.generation, [*split.train, *split.held_out]
-    longest = longest_prompt(problems) + sampling.max_new_tokens
-    rows = max(len(split.train) * config.raft.samples_per_prompt, 1)
-    return (
-        room.sampling(longest, rows, sampling.cache_memory, in_4bit=sampling.load_in_4bit),
-        room.training(config.training, config.lora, longest),
-    )
 
 
 def training_warnings(config: RaftConfig, problems: Sequence[Problem]) -> list[str]:

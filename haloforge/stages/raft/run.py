@@ -13,9 +13,10 @@ from haloforge.stages.raft.cycle_plan import plan_cycle
 from haloforge.stages.raft.cycle_report import report_cycle
 from haloforge.stages.raft.cycles import name_best_cycle
 from haloforge.stages.raft.experiments import run_seeds
-from haloforge.stages.raft.inputs import checked_split, memory_needs, record_inputs
+from haloforge.stages.raft.inputs import checked_split, record_inputs
+from haloforge.stages.raft.plan_estimate import plan_of
 from haloforge.stages.raft.steps import Setup, evaluate, has_enough, open_setup, sample, train, try_strengths
-from haloforge.stages.shared.memory import watched_memory
+from haloforge.stages.shared.forecast import watched
 from haloforge.stages.shared.phases import once
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.store import Report
@@ -28,9 +29,9 @@ def run(config: RaftConfig, report: Report) -> None:
         return
     split = checked_split(config, report.run_id)
     pinned = config.model_copy(update={"sft_checkpoint": pinned_model(report, config.sft_checkpoint)})
-    memory = watched_memory(report, pinned.sft_checkpoint, lambda room: memory_needs(pinned, split, room))
+    plan = plan_of(pinned, split, pinned.sft_checkpoint)
     with open_setup(pinned, report, split) as setup:
-        with memory:
+        with watched(report, plan):
             record_inputs(config, report, split)
             run_cycles(setup)
             if config.raft.sweep:

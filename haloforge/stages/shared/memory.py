@@ -1,13 +1,25 @@
 """What the stages ask of the estimate of memory: the needs of their phases, refused or told before anything starts."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from haloforge.config import LoraSection
-from haloforge.estimates import Device, ModelShape, Need, check_fits, peak_line, sampling_need, shape_of, training_need
+from haloforge.estimates import (
+    Device,
+    ModelShape,
+    Need,
+    Span,
+    caution,
+    check_fits,
+    highest,
+    peak_line,
+    sampling_need,
+    shape_of,
+    slots_for,
+    training_need,
+)
 from haloforge.records import Problem
 from haloforge.store import Report
 from haloforge.train import TrainingSettings
@@ -33,17 +45,20 @@ class Room:
         shape = shape_of(model)
         return None if shape is None else cls(shape, Device.here())
 
-    def sampling(self, row_tokens: float, rows: int, cache_gib: float | None, *, in_4bit: bool = False) -> Need:
+    def sampling(self, span: Span, rows: int, cache_gib: float | None, *, in_4bit: bool = False) -> Need:
         """The need of a phase that samples `rows` completions; a row is a prompt and its completion."""
-        tokens = int(row_tokens)
-        return sampling_need(self.shape, self.device, tokens, rows, cache_gib=cache_gib, in_4bit=in_4bit)
+        return sampling_need(self.shape, self.device, span, rows, cache_gib=cache_gib, in_4bit=in_4bit)
 
-    def training(self, settings: TrainingSettings, lora: LoraSection, longest: float) -> Need:
-        """The need of a training on rows of at most `longest` tokens."""
-        return training_need(self.shape, self.device, settings, lora, int(longest))
+    def slots(self, width: int, cache_gib: float | None) -> int:
+        """How many completions of at most `width` tokens, prompts included, are sampled at once."""
+        return slots_for(self.shape, self.device, width, cache_gib)
+
+    def training(self, settings: TrainingSettings, lora: LoraSection, span: Span) -> Need:
+        """The need of a training on rows of so many tokens."""
+        return training_need(self.shape, self.device, settings, lora, span)
 
 
-def _peak(device: Device) -> int:
+def peak(device: Device) -> int:
     """Bytes that this process has held at most."""
     if device.is_cpu:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -53,9 +68,10 @@ def _peak(device: Device) -> int:
     return int(torch.cuda.max_memory_reserved())
 
 
-def longest_prompt(problems: Sequence[Problem]) -> float:
-    """Tokens of the longest prompt, about."""
-    return max((tokens_of(replace(problem, solution=None)) for problem in problems), default=TEMPLATE_TOKENS)
+def row_span(problems: Sequence[Problem], max_new_tokens: int) -> Span:
+    """Tokens of a prompt with its completion, about: of the shortest with one token, of the longest with all."""
+    prompts = [tokens_of(replace(problem, solution=None)) for problem in problems] or [TEMPLATE_TOKENS]
+    return Span(int(min(prompts)) + 1, int(max(prompts)) + max_new_tokens)
 
 
 def tokens_of(problem: Problem) -> float:
@@ -79,15 +95,16 @@ def memory_text(model: str, needs_in: NeedsIn) -> str:
     return peak_line(needs, room.device)
 
 
-@contextmanager
-def watched_memory(report: Report, model: str, needs_in: NeedsIn) -> Iterator[None]:
-    """Refuse what cannot fit, with ConfigError; when the block ended well, log how far off the estimate was."""
-    room = Room.of(model)
-    if room is None:
-        yield
-        return
+def checked_needs(report: Report, room: Room, needs_in: NeedsIn) -> Sequence[Need]:
+    """What a run needs; a caution goes to its log. Raises ConfigError when it is more than there is."""
     needs = needs_in(room)
     check_fits(needs, room.device)
-    yield
-    peak, estimated = _peak(room.device) / 2**30, max(need.total for need in needs) / 2**30
-    report.log(f"memory: {peak:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / peak - 1:+.0%})")
+    if said := caution(needs, room.device):
+        report.log(f"memory: {highest(needs).text()}, of {room.device.total / 2**30:.1f} GiB; {said}")
+    return needs
+
+
+def measured_line(needs: Sequence[Need], device: Device) -> str:
+    """How far off the estimate was, when the work is done."""
+    most, estimated = peak(device) / 2**30, highest(needs).total / 2**30
+    return f"memory: {most:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / most - 1:+.0%})"

@@ -73,7 +73,7 @@ def start(page: Page, form: Form, typed: Sequence[Any]) -> Html:
     """Queue a run with what was typed; returns the sentence to show beneath the form."""
     try:
         config = form.parse(typed)
-        stages.plan(config)  # what a dry run refuses is refused before a run exists
+        stages.plan(config, measures=False)  # what a dry run refuses is refused before a run exists
         with page.store() as store:
             run = jobs.submit(store, config)
     except ForgeError as error:

@@ -71,7 +71,7 @@ function inOneLine(error) {
   return `${error.file.fileName}:${line + 1}:${character + 1}: ${message}`;
 }
 
-if (v8.startupSnapshot.isBuildingSnapshot()) {
+if (v8.startupSnapshot && v8.startupSnapshot.isBuildingSnapshot()) {
   fs.writeFileSync("rehearsal.ts", "const numbers: number[] = [1];\nconsole.log(numbers.map((n) => `${n}`).join());\n");
   if (compile("rehearsal.ts", "rehearsal.js")) process.exit(1);
   v8.startupSnapshot.setDeserializeMainFunction(() => { process.exitCode = compile(...process.argv.slice(1)); });

@@ -27,7 +27,13 @@ LAST_LINE = "last_line.txt"
 _OWN = tuple(Path(__file__).with_name(name) for name in ("Compile.java", "RunTests.java"))
 _MACHINE = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:-CreateCoredumpOnCrash", "-XX:ErrorFile=/dev/null")
 _COMPILING = (*_MACHINE, "-XX:TieredStopAtLevel=1", "-Xmx1024m", "-Xshare:auto", "-Xlog:disable")
-_RUNNING = (*_MACHINE, "-XX:ReservedCodeCacheSize=64m", "-XX:CompressedClassSpaceSize=64m", "-Xlog:disable")
+_RUNNING = (
+    *_MACHINE,
+    "-Djava.io.tmpdir=.",
+    "-XX:ReservedCodeCacheSize=64m",
+    "-XX:CompressedClassSpaceSize=64m",
+    "-Xlog:disable",
+)
 _BUILD_LIMIT_S = 120
 _BUILT_IN = ("java.", "javax.", "jdk.", "org.w3c.dom.", "org.xml.sax.")
 _PACKAGE = re.compile(r"\s*package\s+[\w.]+\s*;")
@@ -109,7 +115,7 @@ class Java:
         """java with the jar; asserts count where there are tests."""
         home = _home(compiler)
         asserts = ("-ea",) if Path(folder, LAST_LINE).exists() else ()
-        argv = (f"{home}/bin/java", *_RUNNING, f"-Xmx{memory_mb}m", *asserts, "-jar", BINARY)
+        argv = (f"{home}/bin/java", *_RUNNING, f"-Xmx{memory_mb}m", *asserts, "-jar", f"{folder}/{BINARY}")
         readable = (*configuration_files(compiler), *libraries(compiler))
         machine = tuple(f"{home}/{part}" for part in ("bin/java", "lib", "conf", "release"))
         return Program(argv, _environment(compiler), executable=machine, readable=readable)

@@ -86,7 +86,7 @@ class JavaScript:
         node = _node(compiler)
         stdin = _kept(_STDIN)
         named_stdin = ("--require", stdin) if stdin else ()
-        argv = (node, f"--max-old-space-size={memory_mb}", *named_stdin, *module, source)
+        argv = (node, f"--max-old-space-size={memory_mb}", *named_stdin, *module, f"{folder}/{source}")
         return Program(argv, _ENVIRONMENT, executable=(node, "/usr/share/nodejs"), readable=named_stdin[1:])
 
 

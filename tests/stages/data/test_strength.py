@@ -50,7 +50,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def examine(tmp_path: Path, *rows: dict[str, Any], **settings: Any) -> Validation:
     path = tmp_path / "x.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return validate(path, ValidateConfig.model_validate(settings))
+    return validate(path, ValidateConfig.model_validate({"verifier": {"workers": 1}, **settings}))
 
 
 def test_weak_tests_are_told_from_strong_ones_and_the_survivors_are_named(tmp_path: Path) -> None:
@@ -97,6 +97,7 @@ def test_what_was_not_measured_says_why(tmp_path: Path) -> None:
     assert examine(tmp_path, WEAK, mutants=0).strengths[0].not_measured.startswith("no mutants were asked for")
 
 
+@pytest.mark.slow
 def test_a_mutant_that_never_ends_costs_a_second(tmp_path: Path) -> None:
     row = {
         "task_id": "loop",

@@ -11,9 +11,9 @@ from haloforge.problems import load_problems
 from haloforge.verify import VerifySettings, open_verifier
 
 SOLUTIONS = Path(__file__).parents[1] / "multipl_e"
-WRITTEN_AS = {"js": "javascript", "ts": "javascript", "java": "java"}
+WRITTEN_AS = {"js": "javascript", "ts": "javascript", "java": "java", "rust": "rust", "go": "go"}
 """The file that holds the solutions for each of MultiPL-E's; TypeScript's are JavaScript's with their types."""
-LANGUAGES = {"js": "javascript", "ts": "typescript", "java": "java"}
+LANGUAGES = {"js": "javascript", "ts": "typescript", "java": "java", "rust": "rust", "go": "go"}
 
 
 def solutions(name):

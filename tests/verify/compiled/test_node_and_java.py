@@ -98,6 +98,24 @@ def test_standard_input_is_read_in_every_way(code, verifier):
     assert verdict.passed, verdict
 
 
+WRITES = {
+    "javascript": 'const fs = require("fs"), os = require("os"), path = require("path");\n'
+    'fs.writeFileSync("x.txt", "3");\nconst f = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "t-")), "y");\n'
+    'fs.writeFileSync(f, "3");\nconsole.log(fs.readFileSync("x.txt", "utf8") + fs.readFileSync(f, "utf8"));\n',
+    "java": "import java.nio.file.*;\npublic class Writes { public static void main(String[] args) throws Exception {\n"
+    'Files.writeString(Path.of("x.txt"), "3");\nPath f = Files.createTempFile("t", "y");\n'
+    'Files.writeString(f, "3");\nSystem.out.println(Files.readString(Path.of("x.txt")) + Files.readString(f)); } }\n',
+}
+
+
+@pytest.mark.parametrize("language", WRITES)
+def test_a_program_may_write_to_a_folder_of_its_own(language, verifier):
+    needs(COMMANDS[language])
+    problem = Problem("write", "", language=language, tests=Tests("stdio", cases=(Case("", "33\n"), Case("", "33\n"))))
+    verdict = verifier.verify(problem, WRITES[language])
+    assert verdict.passed, verdict
+
+
 def test_java_warns_about_what_is_unchecked_and_needs_a_main(verifier):
     needs("javac java")
     untested = Problem("n", "", language="java")

@@ -28,7 +28,7 @@ def test_every_installed_compiler_works_and_is_contained_at_the_level_of_this_ma
     assert compiler_flaw(compiler, isolation().name) is None
 
 
-@pytest.mark.parametrize("name", ["gcc", "rust", "go"])
+@pytest.mark.parametrize("name", ["gcc", "rust", "go", "node", "java"])
 def test_the_canaries_of_programs_bite_without_a_sandbox(name):
     compiler = installed(name)
     with trying(compiler, UNSAFE) as judge:

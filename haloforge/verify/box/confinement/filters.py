@@ -113,6 +113,7 @@ def binary(*, changing: bool) -> bytes:
         *_signals_to(SOME_PID),
         *_reading_limits_only(),
         *_no_signals_by_files(),
+        *_stream_pairs(),
         *_terminal(),
         *(() if changing else _changing_nothing()),
         *allowances(allowed),
@@ -215,7 +216,7 @@ def _no_signals_by_files() -> list[bytes]:
 
 
 def _stream_pairs() -> list[bytes]:
-    """socketpair for streams, which asyncio needs: the two ends are connected to each other and to nothing else."""
+    """socketpair for streams, which asyncio and Java's files need: its two ends are connected to each other alone."""
     body = [
         argument(1),
         step(BIT_AND, 0, 0, 0xF),

@@ -1,0 +1,28 @@
+"""How a module of this package is started as a process of its own."""
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""OpenMP threads that wait shall sleep, not spin: on a busy machine spinning costs most of the time."""
+
+
+def python_module(name: str) -> list[str]:
+    """The command that starts a module of this package. -P: a file in the user's folder cannot replace any module."""
+    return [sys.executable, "-P", "-m", name]
+
+
+def own_environment() -> dict[str, str]:
+    """This process's environment for a child process, which finds this package even where it was never installed.
+
+    No Python process below it looks for modules in the folder that it works in: an empty entry of PYTHONPATH (from
+    "$PYTHONPATH:/more", say) would mean that folder, and a relative one would mean another than it means here.
+    """
+    source, installed = str(Path(__file__).parents[1]), {sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    paths = [*map(os.path.abspath, named), *([] if source in installed else [source])]
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    python_path = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
+    return PATIENT_THREADS | inherited | {"PYTHONSAFEPATH": "1"} | python_path

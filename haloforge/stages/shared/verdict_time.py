@@ -1,0 +1,49 @@
+"""How long a verdict takes: the plan's own problems, with their reference solutions, through the real verifier."""
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+
+from haloforge.config import VerifySettings
+from haloforge.errors import ForgeError
+from haloforge.estimates import cache_file
+from haloforge.files import read_text, write_text
+from haloforge.records import Problem
+from haloforge.verify import open_verifier
+
+_TRIED = 5
+"""Problems whose solutions are tried, evenly spread; one more warms the verifier up."""
+
+
+def verdict_seconds(problems: Sequence[Problem], settings: VerifySettings, *, measures: bool) -> float | None:
+    """The median, on one core. None where no problem has a solution to try, or nothing can be judged here.
+
+    Measured once and then read from the user's cache folder; None where it is not there, unless this `measures`.
+    """
+    solved = [problem for problem in problems if problem.solution]
+    tried = [solved[len(solved) * place // _TRIED] for place in range(min(_TRIED, len(solved)))]
+    if not tried:
+        return None
+    file = cache_file("verdicts", settings.model_dump(mode="json"), [problem.to_json() for problem in tried])
+    if file.is_file():
+        return float(json.loads(read_text(file)))
+    if not measures:
+        return None
+    try:
+        seconds = _measured(tried, settings)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, json.dumps(seconds))
+    except (ForgeError, OSError):
+        return None
+    return seconds
+
+
+def _measured(problems: Sequence[Problem], settings: VerifySettings) -> float:
+    seconds = []
+    with open_verifier(settings) as verifier:
+        for problem in (problems[0], *problems):
+            started = time.perf_counter()
+            verifier.verify(problem, problem.solution)
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])

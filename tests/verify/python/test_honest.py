@@ -138,6 +138,7 @@ def test_it():
         "mailer.configure_mock(send=None)",
         "mailer.send.call_args = mailer.send.called = 1",
         "mailer.send.__class__ = int",
+        "mailer.send = type('Own', (), {'assert_called_once_with': print})()",
         "mailer.assert_called_once_with('hi')",
     ],
 )

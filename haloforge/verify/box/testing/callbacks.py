@@ -54,6 +54,9 @@ _OF_THE_TESTS = re.compile("assert_|call|mock|method_calls|return_value|side_eff
 """Beginnings of names by which tests ask a mock what was done with it, or say what it does."""
 
 
+_PLAIN = (int, float, str, bytes, list, tuple, dict, set, type(None))
+
+
 def _is_mock(subject: Any) -> bool:
     return any(kind.__module__ == "unittest.mock" for kind in type(subject).__mro__)
 
@@ -62,6 +65,8 @@ def _use_mock(operation: str, subject: Any, args: list[Any]) -> Any:
     """A mock may be called and read; what it has recorded, and what it is to do, is the tests' own."""
     if operation in ("get", "set") and isinstance(args[0], str) and _OF_THE_TESTS.match(args[0]):
         raise Refused(f"{args[0]} is for the tests")
+    if operation == "set" and not isinstance(args[1], _PLAIN):
+        raise Refused("only plain data can be put into a mock")  # anything else could say that it was called
     if operation not in _OPERATIONS:
         raise Refused("this object cannot be used by a solution")
     return _OPERATIONS[operation](subject, *args)

@@ -114,7 +114,8 @@ class Connection:
             return _module(kind.removeprefix("module:"))
         if kind == "value":
             return self._of_tests(self.ask("global", name, ()))
-        self.named.add(name)
+        if kind in ("class", "exception"):
+            self.named.add(name)
         if kind == "exception":
             return self._exceptions.made_by_tests(self.ask("mro", name, ()), self._named_subject(name, "class").proxy())
         return self._named_subject(name, kind).proxy()
@@ -219,7 +220,7 @@ class Connection:
             has_changed_more = self._lending.take_changes()
             if (has_changed or has_changed_more) and value is not None:
                 self._report["changed_and_returned"] = True
-            return self._result(value, given)
+            return self._result(value, given, operation)
         except _MALFORMED as error:
             if isinstance(error, FromSolution) or self._lending.is_lent(error):
                 raise
@@ -230,12 +231,14 @@ class Connection:
         self._report["flooded"] = isinstance(error, TooLong | codec.TooLarge)
         return SolutionGone(_reason(error))
 
-    def _result(self, value: Any, given: dict[Any, Any]) -> Any:
+    def _result(self, value: Any, given: dict[Any, Any], operation: str) -> Any:
         if type(value) is dict and "argument" in value:
             return given[value["argument"]]
         if type(value) is dict and "shared" in value:
-            number, contents, is_result = value["shared"]
-            if is_result:
+            number, contents, _ = value["shared"]
+            if operation not in ("get", "global") and not self.asks_identity:
+                raise ValueError("a result that might change later")
+            if operation not in ("get", "global"):
                 self._shared_results.add(int(number))
             return self._shared.adopted(int(number), self._decoded(contents))
         return self._decoded(value)

@@ -42,11 +42,13 @@ def read(trees: Sequence[ast.Module], entry_point: str | None) -> Reading:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     modules = _imported(nodes)
     withs = (node for node in nodes if isinstance(node, ast.With | ast.AsyncWith))
-    lines = (item.context_expr.lineno for node in withs if not _judges(node.body) for item in node.items)
+    lines: dict[bool, set[int]] = {True: set(), False: set()}
+    for node in withs:
+        lines[_judges(node.body)].update({node.lineno, *(item.context_expr.lineno for item in node.items)})
     return Reading(
         asks_truth=any(_is_asked(expression, modules) for node in nodes for expression in _decided_by(node)),
         keeps_arguments=any(_keeps(tree, modules) for tree in trees),
-        harmless_blocks=frozenset(lines),
+        harmless_blocks=frozenset(lines[False] - lines[True]),
         applied=frozenset(_applied(nodes, {entry_point, *_parameters_of_check(trees)})),
         asks_identity=any(map(_asks_identity, nodes)),
         looked_into=frozenset(

@@ -1,10 +1,12 @@
 """What a proxy of the tests stands for, and which of its answers leave a judgement to the solution; see `proxies`."""
 
+import copy
 import dataclasses
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from ..protocol import codec
 from .views import Views
 
 
@@ -108,6 +110,8 @@ class Subject:
             inner.method_of, inner.name = self, name
         elif not self.of_tests:
             self._judge(("get", name), result)
+            if type(result) in codec.MUTABLE:
+                return copy.copy(result)  # the solution may change its own one later, when it knows more
         return inner.live(result) if inner is not None and self.of_tests else result
 
     def _adopt(self, result: Any) -> "Subject | None":

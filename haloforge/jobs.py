@@ -347,7 +347,8 @@ def _as_forge_error(e: Exception) -> ForgeError:
         return MachineError(
             f"no space left while writing {e.filename or 'a file'}; free space there and resume the run"
         )
-    if isinstance(e, MemoryError) or type(e).__name__ == "OutOfMemoryError":
+    is_cpu_memory = isinstance(e, RuntimeError) and "can't allocate memory" in str(e)  # as PyTorch says it
+    if is_cpu_memory or isinstance(e, MemoryError) or type(e).__name__ == "OutOfMemoryError":
         return MachineError("out of memory; lower the batch size or the sequence length, or take a smaller model")
     return MachineError(f"{type(e).__name__}: {e} (a bug, or a broken installation: the run's log has the traceback)")
 

@@ -76,7 +76,7 @@ class OneOf:
 
     def _checked(self, value: Any) -> Any:
         *others, last = map(repr, self.names())
-        if value not in self.names():
+        if not isinstance(value, str) or value not in self.names():
             raise PydanticKnownError("literal_error", {"expected": f"{', '.join(others)} or {last}"})
         return value
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -84,6 +85,20 @@ def test_bad_input_fails_with_one_sentence_and_exit_code_two(store: Store, tmp_p
     error = store.last_event(run.id, "error")
     assert error is not None and "none" in error.data["message"]
     assert "Traceback" not in jobs.log_tail(store, run.id)
+
+
+def test_memory_that_pytorch_does_not_get_on_a_cpu_is_no_bug(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(config: object, report: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory")
+
+    submitted = jobs.submit(store, quick_config(tmp_path))
+    monkeypatch.setattr("haloforge.stages.load", lambda stage: SimpleNamespace(run=run))
+    monkeypatch.setattr("signal.signal", lambda *about: None)
+    assert jobs.work(store.root, submitted.id) == 1
+    error = store.last_event(submitted.id, "error")
+    assert error and error.data["message"].startswith("out of memory; lower the batch size")
 
 
 def test_stop_now_saves_and_resume_finishes_with_every_answer_once(store: Store, slow_config: GenerateConfig) -> None:

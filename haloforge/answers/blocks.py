@@ -25,6 +25,9 @@ _TOKEN = r"""
 """
 _C_DIRECTIVE = r"\#[^\\\n]*+(?:\\\n?[^\\\n]*+)*+"
 _ATTRIBUTE = r"\#!?\[[^\]\n]*\]?"
+_FOR_TESTS_ONLY = re.compile(r"#\[\s*(?:test|cfg\s*\(\s*test\s*\))\s*\]")
+_UNCOMPILED = "#[test]"
+"""Stands for such an attribute, and for the function of what is behind it: no program contains that."""
 _NEVER_COMPILED = re.compile(r"#[ \t]*if[ \t]+(?:0|false)\b")
 _COMPILED_AGAIN = re.compile(r"^[ \t]*#[ \t]*(?:endif|else|elif)\b", re.MULTILINE)
 _TYPES_OF_ALL = (
@@ -51,10 +54,11 @@ class Statement(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What was read: the statements in bodies, and the names of the functions and types that have one."""
+    """What was read: the statements in bodies, the names of the functions that have one, and of the types beside."""
 
     statements: list[Statement]
-    names: set[str]
+    functions: set[str]
+    types: set[str]
 
 
 class _Block(NamedTuple):
@@ -67,16 +71,19 @@ class _Block(NamedTuple):
 
 def read_blocks(code: str, language: Language) -> Reading:
     """The statements and names of a program. What `struct`, `namespace` and the like open holds declarations."""
-    found, depth = Reading([], set()), 0
+    found, depth = Reading([], set(), set()), 0
     outside = OUTSIDE if language.runs_top_level else None
     function: str | None = outside
     tokens: list[str] = []
+    old_style: list[str] = []
     outer: list[_Block] = []
     for token in _tokens_of(code, language):
         ends = token == "\n" and depth == 0 and _line_ends(tokens, language)
         if token == "\n" and not ends:
             continue
         if token == "{":
+            if function is None:
+                tokens = tokens or old_style
             if (function is None and (depth > 0 or _goes_on(tokens, language))) or (
                 function == OUTSIDE and is_part_of_head(tokens, depth)
             ):
@@ -90,13 +97,14 @@ def read_blocks(code: str, language: Language) -> Reading:
             else:
                 _end(found, tokens, function, is_last=False)
                 outer.append(_Block(function, [], depth))
-                function = _opened(tokens, language, found.names) if function is None else function
-            tokens, depth = [], 0
+                function = _opened(tokens, language, found) if function is None else function
+            tokens, depth, old_style = [], 0, []
         elif token == "}":
             _end(found, tokens, function, is_last=True)
             function, tokens, depth = outer.pop() if outer else _Block(outside, [], 0)
         elif ends or (token == ";" and depth == 0):
             _end(found, tokens, function, is_last=False)
+            old_style = tokens if _goes_on_below(tokens) else old_style
             tokens = []
         else:
             depth = max(0, depth + (token in "([") - (token in ")]"))
@@ -106,7 +114,8 @@ def read_blocks(code: str, language: Language) -> Reading:
 
 
 def _end(found: Reading, tokens: Sequence[str], function: str | None, *, is_last: bool) -> None:
-    if function is not None and tokens:
+    if function not in (None, _UNCOMPILED) and tokens:
+        assert function is not None
         found.statements.append(Statement(tokens, function, is_last))
 
 
@@ -126,14 +135,29 @@ def _goes_on(head: Sequence[str], language: Language) -> bool:
     return last != [] and last[0].isidentifier() and ":" in beginning and ")" in beginning
 
 
-def _opened(head: Sequence[str], language: Language, names: set[str]) -> str | None:
+def _goes_on_below(head: Sequence[str]) -> bool:
+    """Whether it is the head of a function of old C, before the types of its parameters: `int f(a) int a; {`."""
+    depth = 0
+    for place, token in enumerate(head[:_HEAD_REACH]):
+        depth += (token == "(") - (token == ")")
+        if depth == 0 and token == ")":
+            return head[place + 1 : place + 2] != [] and head[place + 1].isidentifier()
+    return False
+
+
+def _opened(head: Sequence[str], language: Language, found: Reading) -> str | None:
     """The name of the function whose body begins behind this head; None where something else begins."""
+    if _UNCOMPILED in head:
+        return _UNCOMPILED
     if language.function_keyword:
         keyword = next((place for place, token in enumerate(head) if token in ("fn", "func")), None)
         name = None if keyword is None else _first_name(head[keyword + 1 :])
     else:
         name = _name_before_parameters(head) if _is_function(head) else None
-    names.update([token for token in head if token.isidentifier()] if name is None else [name])
+    if name is None:
+        found.types.update(token for token in head if token.isidentifier())
+    else:
+        found.functions.add(name)
     return name
 
 
@@ -156,7 +180,12 @@ def _name_before_parameters(head: Sequence[str]) -> str:
 
 
 def _is_function(head: Sequence[str]) -> bool:
-    """Whether a head of C or C++ is that of a function: it has parameters, and begins or ends unlike a type's."""
+    """Whether a head of C or C++ is that of a function: it has parameters, and begins or ends unlike a type's.
+
+    So is a single word that is no keyword: a macro that holds the head.
+    """
+    if len(head) == 1:
+        return head[0].isidentifier() and head not in _HOLDERS
     if ")" not in head or head[-1] in ("=", ","):
         return False
     start = _behind_template(head)
@@ -177,7 +206,7 @@ def _behind_template(head: Sequence[str]) -> int:
 
 
 def _tokens_of(code: str, language: Language) -> Iterator[str]:
-    """Without comments, preprocessor lines and attributes. Line ends are tokens too."""
+    """Without comments, preprocessor lines and attributes, other than those of tests. Line ends are tokens too."""
     pattern, position = _pattern(language), 0
     opening, closing = language.block_comment
     while found := pattern.search(code, position):
@@ -188,6 +217,8 @@ def _tokens_of(code: str, language: Language) -> Iterator[str]:
         elif kind == "directive" and _NEVER_COMPILED.match(found[0]):
             again = _COMPILED_AGAIN.search(code, position)
             position = again.start() if again else len(code)
+        elif kind == "directive" and _FOR_TESTS_ONLY.match(found[0]):
+            yield _UNCOMPILED
         elif kind == "text":
             yield TEXT
         elif kind == "number":

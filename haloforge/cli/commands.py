@@ -118,6 +118,9 @@ def verify(args: argparse.Namespace) -> int:
     else:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items(), key=lambda item: -item[1]))
         print(f"{summary.passed} of {summary.scored} samples passed ({counts}; isolation: {summary.isolation})")
+        if summary.joined:
+            named = ", ".join(summary.joined)
+            print(f"{len(summary.joined)} problems were judged in one process with their tests: {named}")
         if summary.unknown:
             print(f"left out: {summary.unknown:,} samples whose task id no problem has")
         print(f"verdicts: {output}")

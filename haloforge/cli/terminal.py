@@ -1,7 +1,8 @@
 """Text for a terminal: the events and costs of runs as lines, and text of others with nothing in it but text."""
 
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from haloforge.records import Event
@@ -47,7 +48,7 @@ class Lines:
         elif event.kind == "log":
             self.note(data["text"])
         elif event.kind == "metric":
-            numbers = ", ".join(f"{k} {_number(v)}" for k, v in data["values"].items() if v is not None)
+            numbers = ", ".join(f"{k} {_number(v)}" for k, v in _named(data["values"]).items() if v is not None)
             self.note(f"{data['name']} {_number(data['step'])}: {numbers}")
         elif event.kind == "artifact":
             self.note(f"{data['name']}: {data['path']}")
@@ -75,6 +76,15 @@ class Lines:
         elif tenth != self._tenth:
             print(text, file=self.out, flush=True)
         self._tenth = tenth
+
+
+def _named(values: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """Numbers under the names they are shown by: without tests a score is no pass@k."""
+    if values.get("untested_share") != 1:
+        return values
+    from haloforge.stages.shared.scores import score_name
+
+    return {re.sub(r"pass@(\d+)", lambda found: score_name(1.0, int(found[1])), k): v for k, v in values.items()}
 
 
 def duration(seconds: float) -> str:

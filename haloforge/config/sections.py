@@ -88,7 +88,7 @@ class TrainingSection(Section):
     """Train in bfloat16 on a GPU that has it, on an older one in float16 with a loss scaler; false: in float32."""
     gradient_checkpointing: bool = setting(True)
     """Trade time for memory on a GPU; off on a CPU."""
-    max_grad_norm: float = setting(1.0, gt=0, advanced=True)
+    max_grad_norm: float = setting(1.0, gt=0, allow_inf_nan=False, advanced=True)
     """Gradients are clipped to this norm."""
     optimizer: Literal["adamw", "adamw_8bit"] = setting("adamw", advanced=True)
     """adamw_8bit keeps the optimizer's state in a quarter of the memory, with a CUDA GPU and bitsandbytes."""

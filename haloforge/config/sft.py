@@ -1,6 +1,5 @@
 """Settings of supervised fine-tuning."""
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -10,6 +9,8 @@ from pydantic import BeforeValidator
 from haloforge.config.sections import DEFAULT_ROWS, LoraSection, ModelSection, RowsAtOnce, TrainingSection
 from haloforge.settings import Section, StageConfig, setting
 
+MOST_TIMES = 10_000
+"""How many times the smallest weight of a file the largest may be: an epoch is as long as that."""
 _SEVERAL = "[{file: a.jsonl, weight: 2}, {file: b.jsonl, weight: 1}]"
 
 
@@ -33,14 +34,24 @@ def _read_files(value: Any) -> Any:
     entries = [_read_entry(number, entry) for number, entry in enumerate(listed, start=1)]
     if len({entry["file"] for entry in entries}) < len(entries):
         raise ValueError("a file stands in the list twice; give it once, with a larger weight")
+    least, most = (choose(entries, key=_weight) for choose in (min, max))
+    if _weight(most) / _weight(least) > MOST_TIMES:
+        raise ValueError(
+            f"{most['file']} counts {_weight(most) / _weight(least):.3g} times as much as {least['file']}; give "
+            f"weights that differ by at most {MOST_TIMES:,} times"
+        )
     return entries
+
+
+def _weight(entry: Mapping[str, Any]) -> float:
+    return float(entry["weight"])
 
 
 def _read_entry(number: int, entry: Mapping[Any, Any]) -> dict[str, Any]:
     file, weight = entry.get("file"), entry.get("weight", 1)
     if entry.keys() - {"file", "weight"} or not isinstance(file, str) or not file.strip():
         raise ValueError(f"entry {number} should have a file and a weight and nothing else, as in {_SEVERAL}")
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < 1e300:
         raise ValueError(f"the weight of {file} should be a number above 0, not {weight!r}")
     return {"file": file.strip(), "weight": weight}
 

@@ -27,6 +27,9 @@ class VerifySettings(Section):
     """Memory of the judged program, where the problem names none."""
     workers: int | None = setting(None, ge=1, le=256, advanced=True)
     """Parallel verifications; by default one per usable core."""
+    mode: Literal["split", "joined", "auto_joined"] = setting("split", advanced=True)
+    """Python tests: split, apart from the solution; joined, in its process, and every verdict is marked forgeable;
+    auto_joined, joined only for problems whose reference passes in no other way."""
     command: Words = setting((), flag="verifier-command", advanced=True)
     """custom only: the program and its arguments, quoted as for a shell; {file} stands for the code's file."""
     readable: Words = setting((), flag="verifier-readable", advanced=True)

@@ -86,9 +86,12 @@ def _saved(config: "PretrainedConfig", layers: int) -> int:
     import torch
     from peft import LoraConfig, get_peft_model
 
-    with torch.device("meta"):
+    fewer = with_layers(config, layers)
+    fewer.get_text_config().pad_token_id = None  # else GPT-2 asks which tokens are padding, and these have no values
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT's words about layers, which are for who trains
         lora = LoraConfig(r=16, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM")
-        model = get_peft_model(without_weights(with_layers(config, layers)), lora)
+        model = get_peft_model(without_weights(fewer), lora)
     model.train()
     parameters = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     kept: dict[int, Any] = {}

@@ -9,11 +9,30 @@ import platform
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
 
+from haloforge.generate.slots import FULL_ATTENTION
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+READ_BY_LAYERS_ALONE = FULL_ATTENTION | {
+    "bloom",
+    "codegen",
+    "falcon",
+    "gemma2",
+    "gemma3_text",
+    "gpt2",
+    "gpt_bigcode",
+    "gpt_neox",
+    "opt",
+    "phi3",
+    "qwen2_moe",
+}
+"""Architectures of which no module reads the weight of a linear layer beside it, as Mamba's do."""
 _ROWS = 64
 """The number of rows that the layout is best for; no number of rows from 1 to 200 was slower than without it."""
 
@@ -37,13 +56,15 @@ def pack_linears(model: torch.nn.Module) -> Callable[[], None]:
     return undo
 
 
-def pack_for_good(model: torch.nn.Module) -> None:
+def pack_for_good(model: "PreTrainedModel") -> None:
     """Pack every fp32 linear layer of a CPU model and give its plain weights up, one layer after the other.
+
+    A model of an architecture that is not known to do without them stays as it is.
 
     What is left is copied out of the file that it was read from, so that the file's pages leave the memory. A weight
     that another module needs too (a tied embedding) stays. The model can neither be trained nor saved any more.
     """
-    layers = _packable(model)
+    layers = _packable(model) if model.config.model_type in READ_BY_LAYERS_ALONE else []
     users = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
     for layer in layers:
         _pack(layer)

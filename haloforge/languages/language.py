@@ -71,8 +71,8 @@ _JS_FIRST_LINE = (
     r"|['\"]use strict['\"]|(module\.)?exports\b|require\(|console\.\w+\(|process\.\w+)"
 )
 _JS_DEFINITION = (
-    r"^[ \t]*(?:export\s+)?(?:default\s+)?(?:(?:async\s+)?function\b\s*\*?\s*|class\s+|(?:const|let|var)\s+)"
-    r"({name})(?=\s*[(<:={{]|\s+extends\b)"
+    r"^[ \t]*+(?:export\s++)?+(?:default\s++)?+(?:(?:async\s++)?+function\b\s*+\*?+\s*+|class\s++"
+    r"|(?:const|let|var)\s++)({name})(?=\s*+[(<:={{]|\s++extends\b)"
 )
 
 LANGUAGES: dict[str, Language] = {
@@ -163,8 +163,8 @@ LANGUAGES: dict[str, Language] = {
             syntax="braces",
             first_line=(
                 r"\s*(import\s+(static\s+)?[\w.]+(\.\*)?;|package\s+[\w.]+;|@\w+"
-                r"|((public|private|protected|static|final|abstract|sealed)\s+)*(class|interface|enum|record)\s+\w+"
-                r"|((public|private|protected|static|final)\s+)+[\w<>\[\], ]+\()"
+                r"|((public|private|protected|static|final|abstract|sealed)\s++)*+(class|interface|enum|record)\s+\w+"
+                r"|((public|private|protected|static|final)\s++)++[\w<>\[\], ]++\()"
             ),
             functions_in_classes=True,
             editor="cpp",

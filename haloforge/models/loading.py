@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -184,16 +185,22 @@ def _full_model(link: Link, dtype: "torch.dtype", in_4bit: bool, progress: Progr
 
     quiet_transformers()
     folder = _folder(link, progress, weights=True)
+    read = partial(
+        AutoModelForCausalLM.from_pretrained,
+        folder,
+        dtype=dtype,
+        quantization_config=four_bits(dtype) if in_4bit else None,
+        trust_remote_code=False,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            quantization_config=four_bits(dtype) if in_4bit else None,
-            attn_implementation="sdpa",
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
+        try:
+            model, report = read(attn_implementation="sdpa")
+        except ValueError as error:
+            if "scaled_dot_product_attention" not in str(error):
+                raise
+            model, report = read(attn_implementation="eager")  # CodeGen, Bloom, Gemma 2
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"The model {link.name} cannot be loaded: {_first_line(error)}") from error
     if report["missing_keys"]:  # transformers would go on with random numbers in their place

@@ -27,6 +27,8 @@ class Summary:
     passed: int
     statuses: Mapping[str, int]
     isolation: str
+    joined: tuple[str, ...] = ()
+    """Problems that `verifier.mode: auto_joined` judged in one process with their tests."""
     unknown: int = 0
     """Samples that were skipped, as no problem has their task id."""
 
@@ -75,7 +77,10 @@ def run(
                 yield item.row | result_row(verdict)
 
         write_jsonl(output, rows())
-    return Summary(len(items), statuses["passed"], dict(statuses), verifier.isolation, len(rows_read) - len(items))
+    unknown = len(rows_read) - len(items)
+    return Summary(
+        len(items), statuses["passed"], dict(statuses), verifier.isolation, unknown=unknown, joined=verifier.joined
+    )
 
 
 def result_row(verdict: Verdict) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Run records: the only room that speaks SQL."""
 
 from haloforge.store.connection import home
+from haloforge.store.recording import RECORDING
 from haloforge.store.report import Report
 from haloforge.store.sample_tables import SampleFilter
 from haloforge.store.store import Store
 from haloforge.store.stored import SampleSummary, StoredProgram, StoredSample, StoredTokens, VerdictSummary
 
 __all__ = [
+    "RECORDING",
     "Report",
     "SampleFilter",
     "SampleSummary",

@@ -1,6 +1,7 @@
 """The store: everything that can be asked of the run records or written to them, as a table of contents."""
 
 import haloforge.store.event_table as event_table
+import haloforge.store.recording as recording
 import haloforge.store.run_table as run_table
 import haloforge.store.sample_pages as sample_pages
 import haloforge.store.sample_tables as sample_tables
@@ -53,3 +54,6 @@ class Store(Connection):
     tokens = sample_pages.tokens
     unverified_ids = sample_pages.unverified_ids
     sample_keys = sample_pages.sample_keys
+
+    save_recording = recording.save_recording
+    load_recording = recording.load_recording

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haloforge.config import ALL_LINEAR, LoraSection
-from haloforge.errors import ConfigError
+from haloforge.errors import ConfigError, ModelError
 from haloforge.models import (
     EMBEDDED,
     config_folder,
@@ -46,9 +46,17 @@ def refuse_unsupported(start: str, settings: TrainingSettings, lora: LoraSection
     if settings.optimizer == "adamw_8bit":
         refuse_without_bitsandbytes("training.optimizer adamw_8bit", "use adamw")
     if lora.target_modules != ALL_LINEAR and (folder := _folder_of_full_model(start)):
-        from transformers import AutoConfig
+        refuse_unknown_targets(lora, _skeleton(folder))
 
-        refuse_unknown_targets(lora, without_weights(AutoConfig.from_pretrained(folder)))
+
+def _skeleton(folder: Path) -> "PreTrainedModel":
+    from transformers import AutoConfig
+
+    try:
+        return without_weights(AutoConfig.from_pretrained(folder))
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"The config of the model in {folder} cannot be read: {reason}") from error
 
 
 def refuse_unknown_targets(lora: LoraSection, model: "PreTrainedModel") -> None:

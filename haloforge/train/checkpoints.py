@@ -53,17 +53,19 @@ def state_of(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
-def claim(folder: Path, fingerprint: Mapping[str, Any]) -> bool:
+def claim(folder: Path, fingerprint: Mapping[str, Any], *, are_samples: bool) -> bool:
     """Record what the checkpoints of `folder` are trained on. Raises RunError when that was something else.
 
     Settings with other names were written by another version, which trained by other rules perhaps: its checkpoints
-    are removed, and False is returned.
+    are removed, and False is returned. Samples of the run's own (`are_samples`) may then be others, too: which of them
+    are kept, and in which order, is such a rule.
     """
     path = folder / _FINGERPRINT
     before = json.loads(read_text(path)) if path.exists() else fingerprint
     is_other_version = before["settings"].keys() != fingerprint["settings"].keys()
     changed = [name for name in fingerprint if before.get(name) != fingerprint[name]]
-    if is_other_version and changed == ["settings"]:
+    may_change = {"settings", "training data"} if are_samples else {"settings"}
+    if is_other_version and may_change.issuperset(changed):
         discard(folder)
     elif changed:
         raise RunError(

@@ -52,7 +52,7 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
     if result is None:
         began = time.monotonic()
         training.work.mkdir(parents=True, exist_ok=True)
-        if not checkpoints.claim(training.work, _fingerprint(training, data)):
+        if not checkpoints.claim(training.work, _fingerprint(training, data), are_samples=training.cycle is not None):
             report.log("another version of halo-forge began this training; it starts again")
         checkpoints.remove_incomplete(training.work)
         last = checkpoints.last_checkpoint(training.work)

@@ -13,7 +13,7 @@ from haloforge import jobs
 from haloforge.config import AppConfig
 from haloforge.errors import ConfigError
 from haloforge.store import Store
-from haloforge.ui import space, theme
+from haloforge.ui import recorded, space, theme
 from haloforge.ui.page import Page
 from haloforge.ui.tabs import comparison, data, playground, runs, stage
 from haloforge.ui.view import TABS
@@ -51,6 +51,7 @@ def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
     check_address(config)
     with Store() as store:
         root = store.root
+        recorded.bring(store)
     hide_from_debuggers()  # else model-written code of the same user could read our environment in /proc
     Thread(target=isolation, name="probe of the sandbox", daemon=True).start()
     trainer = None if space.is_space() else jobs.Trainer(root)

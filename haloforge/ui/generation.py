@@ -1,27 +1,25 @@
 """Answers of one or two models at once, as they grow, with their verdicts at the end.
 
-Generation happens in this process; the two models that were used last stay loaded.
+Generation happens in this process, with the models of `loaded_models`.
 """
 
 import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal
 
 from haloforge.errors import ForgeError
-from haloforge.generate import Engine, SamplingParams, open_engine
+from haloforge.generate import SamplingParams
 from haloforge.records import Problem, Verdict
 from haloforge.stages.answer import AnswerEvent, Completed, Piece, Question, Verified, answer, verifier_of
+from haloforge.ui.loaded_models import borrowed
 from haloforge.ui.playground_request import Request
 
 State = Literal["waiting", "loading", "writing", "verifying", "done", "stopped", "failed"]
 
 UPDATES_PER_S = 10
-_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -103,21 +101,3 @@ def verify(problem: Problem, code: str | None) -> Verdict:
     """The verdict that training would give. Raises VerifierError."""
     with verifier_of(problem) as verify_code:
         return verify_code(code)
-
-
-@contextmanager
-def borrowed(model: str) -> Iterator[Engine]:
-    """The loaded engine of a model, for one thread at a time."""
-    engine, in_use = _engine(model)
-    with in_use:
-        yield engine
-
-
-def _engine(model: str) -> tuple[Engine, threading.Lock]:
-    with _loading:
-        return _open(model)
-
-
-@lru_cache(maxsize=2)
-def _open(model: str) -> tuple[Engine, threading.Lock]:
-    return open_engine("local", model), threading.Lock()

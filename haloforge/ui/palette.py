@@ -27,7 +27,7 @@ VERDICTS: dict[Status, Look] = {
     "output_limit": Look("output limit", "#3f6212", "#bef264", "#8fae35"),
     "violation": Look("violation", "#a21caf", "#f0abfc", "#c450d4"),
     "exited_early": Look("exited early", "#9d174d", "#f9a8d4", "#d9679f"),
-    "no_code": Look("no code", "#475569", "#cbd5e1", "#7c8aa0"),
+    "no_code": Look("no program", "#475569", "#cbd5e1", "#7c8aa0"),
     "unscored": Look("unscored", "#57657a", "#94a3b8", "#b4bfcc"),
 }
 

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, SftConfig
+from haloforge.models import EMBEDDED
 from haloforge.problems import SOURCES
 from haloforge.settings import StageConfig
 from haloforge.ui.form import nested
 
+_FEW = 24
+"""Problems of a first try."""
 Flat = Mapping[str, Any]
 """Dotted path -> value, for one stage."""
 
@@ -64,3 +67,18 @@ def chain(dataset: str, language: str, model: str, folder: str, typed: Mapping[s
         (BenchmarkConfig, {"model": str(output / "raft"), "prompts": test, "output": after}),
     )
     return [cls.parse(nested({**typed.get(cls.stage, {}), **linked})) for cls, linked in parts]
+
+
+def first_try(folder: str) -> list[StageConfig]:
+    """Two dozen problems and one RAFT cycle of the embedded model: the whole loop in about two minutes of two cores."""
+    problems = f"{folder}/problems.jsonl"
+    data = {"dataset": "starter-easy", "language": "python", "output": problems, "split": "train", "limit": _FEW}
+    raft = {
+        "sft_checkpoint": EMBEDDED,
+        "prompts": problems,
+        "output_dir": f"{folder}/raft",
+        "raft": {"num_cycles": 1, "samples_per_prompt": 4, "keep_top_percent": 1.0},
+        "generation": {"max_new_tokens": 96},
+        "training": {"epochs": 2, "batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 5e-4},
+    }
+    return [PrepareConfig.parse(data), RaftConfig.parse(raft)]

@@ -18,6 +18,8 @@ TABS = {
 """Name in the address -> label in the strip of tabs. The first is shown when no tab is named."""
 HOME = "runs"
 
+CYCLE = "cycle:"
+"""Before the run and the number of a cycle, where a result file could be named too."""
 _PAGE_NAMES = ("samples", "sample")
 """Page of the list of samples, and the sample chosen there. `page` is a name of Gradio's own, for other pages."""
 
@@ -42,6 +44,11 @@ def query(view: View, **changes: str | int | None) -> str:
 def open_run(run_id: str) -> str:
     """The address that shows a run, with no filters of an earlier view."""
     return query({"tab": "runs", "run": run_id})
+
+
+def cycle_key(run_id: str, cycle: int) -> str:
+    """How an address names a cycle of a RAFT run; 0 is the model it started from."""
+    return f"{CYCLE}{run_id}:{cycle}"
 
 
 def number(view: View, name: str, default: int = 0) -> int:

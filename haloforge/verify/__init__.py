@@ -15,6 +15,7 @@
 How the verdict on one sample comes about:
 
     verifier.py   looks the sample up in cache.py, else queues it for a worker; tries again when our machinery fails
+    joining.py    whether tests in Python run in one process with the solution, where a user wants that
     worker.py     one per core: owns warm sandboxed processes, and chooses how to judge by language and kind of tests
     python/       tests in Python: the solution in one process, its tests in another, which makes the verdict
     compiled/     other languages: compile, then run

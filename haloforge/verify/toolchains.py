@@ -26,8 +26,9 @@ _STORES = ("/nix/store", "/gnu/store", "/home/linuxbrew/.linuxbrew")
 _PARTS = """
     lib/gcc lib/gcc-cross lib/clang lib/rustlib lib/time libexec/gcc include/c++ pkg src VERSION go.env
     *-linux-gnu* *-w64-mingw32 lib/*-linux-gnu* lib/*.so* lib/*.a lib/*.o lib64/*.so* lib64/*.a lib64/*.o
-    bin/as bin/ld bin/ld.* bin/*-as bin/*-ld bin/*-ld.* bin/lld* bin/node lib/node_modules
-    lib/ct.sym lib/jvm.cfg lib/modules lib/security lib/server lib/tzdb.dat conf/*.properties conf/security release
+    bin/as bin/ld bin/ld.* bin/*-as bin/*-ld bin/*-ld.* bin/lld* lib/node_modules
+    lib/ct.sym lib/jvm.cfg lib/modules lib/security lib/server lib/tzdb.dat lib/*.jar
+    conf/*.properties conf/security release
 """
 """What a toolchain consists of, in the folder above its `bin`: of GCC, Clang, Rust, Go, Node and Java."""
 _OF_GO = frozenset({"pkg", "src", "lib/time"})
@@ -89,8 +90,9 @@ def toolchain_links() -> tuple[str, ...]:
 
 
 def _outside() -> list[str]:
-    """Compilers that are not found under /usr, or are links to what is not there."""
+    """Compilers, and what runs their programs, that are not found under /usr, or are links to what is not there."""
     paths = [compiler_path(compiler) for compiler in COMPILERS.values()]
+    paths += [runner_path(compiler) for compiler in COMPILERS.values() if compiler.runner]
     return [path for path in paths if path and not all(map(_is_under_usr, (path, os.path.realpath(path))))]
 
 

@@ -22,6 +22,7 @@ from haloforge.verify.cache import OutcomeCache, PerProblem, key_of
 from haloforge.verify.comparison import comparison
 from haloforge.verify.compiled import Binaries, compiler_flaw, missing_imports
 from haloforge.verify.custom import check_command, command_level
+from haloforge.verify.joining import Joining
 from haloforge.verify.outcome import Outcome, verdict_of
 from haloforge.verify.sandbox.interpreter import OWN, Interpreter, interpreter_of
 from haloforge.verify.sandbox.levels import UNSAFE
@@ -87,6 +88,7 @@ class Verifier:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._references: dict[str, Outcome] = {}
+        self._joining = Joining(settings)
 
     def __enter__(self) -> "Verifier":
         return self
@@ -221,6 +223,7 @@ class Verifier:
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         """Judge the sample; again with more time or memory where the first limits may have been unfair."""
         limits = limits_for(problem, self._settings)
+        self._joining.decide(problem, lambda code, joined: self._tried(worker, problem, code, limits, joined=joined))
         outcome = self._tried(worker, problem, code, limits)
         if outcome.slept and _may_have_starved(outcome, limits):
             limits = dataclasses.replace(limits, wall_s=limits.wall_s * 2)
@@ -251,12 +254,20 @@ class Verifier:
             self._references[problem.task_id] = outcome if outcome.status == "passed" else _NO_REFERENCE
         return self._references[problem.task_id]
 
-    def _tried(self, worker: Worker, problem: Problem, code: str, limits: Limits) -> Outcome:
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Ids of the problems that `auto_joined` has judged in one process with their tests so far."""
+        return self._joining.chosen
+
+    def _tried(
+        self, worker: Worker, problem: Problem, code: str, limits: Limits, *, joined: bool | None = None
+    ) -> Outcome:
         """Judge under these limits. The one place where a failure of our own machinery becomes `unscored`."""
         reason = ""
+        joined = self._joining.applies_to(problem) if joined is None else joined
         for _ in range(MAX_TRIES):
             try:
-                return worker.judge(problem, code, limits)
+                return worker.judge(problem, code, limits, joined=joined)
             except BoxFailed as error:
                 reason = str(error)
             except Exception as error:  # noqa: BLE001 - the boundary: what fails here is never the sample's fault

@@ -42,8 +42,8 @@ class Worker:
         self._workspace: Workspace | None = None
         self._workspaces = 0
 
-    def judge(self, problem: Problem, code: str, limits: Limits) -> Outcome:
-        """Judge one solution once. Raises BoxFailed when our own machinery failed."""
+    def judge(self, problem: Problem, code: str, limits: Limits, *, joined: bool = False) -> Outcome:
+        """Judge one solution once, with `joined` in the process of its tests. Raises BoxFailed when our own failed."""
         settings, tests = self._settings, problem.tests
         if settings.type == "custom":
             scratch = self._scratch.folder
@@ -55,10 +55,10 @@ class Worker:
             workshop = Workshop(self._zygote("launcher"), self._scratch.folder, self._binaries)
             submission = Submission(problem, code, limits, agree, settings.run_after_compile, stop)
             return verify_compiled(workshop, compiler, submission)
-        outcome = self._judge_python(problem, code, limits, agree)
+        outcome = self._judge_python(problem, code, limits, agree, joined=joined)
         return explained(outcome, problem, code) if self._level == "noopen" else outcome
 
-    def _judge_python(self, problem: Problem, code: str, limits: Limits, agree: Agree) -> Outcome:
+    def _judge_python(self, problem: Problem, code: str, limits: Limits, agree: Agree, *, joined: bool) -> Outcome:
         tests, stop = problem.tests, self._settings.stop_at_first_failure
         heavy = any(name in text for name in PACKAGES for text in (code, tests.setup, *tests.code, *tests.hidden))
         solution = self._zygote("solution", packages_too=heavy)
@@ -67,7 +67,7 @@ class Worker:
         if tests.kind == "stdio":
             return run_python(solution, code, tests.cases, agree, limits, stop=stop)
         trial = Trial(self._suites.of(problem), code, limits, stop)
-        if trial.suite.joined:
+        if joined or trial.suite.joined:
             return run_joined(self._zygote("judge", packages_too=heavy, apart=True), trial)
         return run_split(solution, self._zygote("judge", packages_too=heavy), trial)
 

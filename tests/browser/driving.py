@@ -10,6 +10,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from haloforge.files import write_text
+from haloforge.ui.recorded import SHOWN
+
 NOISE = ("AbortError", "Connection errored out", "net::ERR_ABORTED")
 """What a page that is left or reloaded logs."""
 WAIT_MS = 30_000
@@ -25,6 +28,7 @@ class App:
             self.port = free.getsockname()[1]
         self.folder, self.environment = folder, environment
         self.runs = folder / "runs"
+        write_text(self.runs / SHOWN, "")  # no recorded runs beside those of the test
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.raft = ""

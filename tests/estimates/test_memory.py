@@ -102,6 +102,14 @@ def test_a_config_that_cannot_be_read_has_no_shape(tmp_path: Path, config: str) 
     assert shape_of(str(tmp_path)) is None
 
 
+def test_gpt_2_whose_layers_are_of_another_class_has_a_shape(tmp_path: Path) -> None:
+    sizes = {"vocab_size": 64, "n_embd": 16, "n_layer": 3, "n_head": 2, "pad_token_id": 0}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2", **sizes}))
+    shape = shape_of(str(tmp_path))
+    assert shape is not None
+    assert shape.linear_inputs_and_outputs == 3 * (16 + 48 + 16 + 16 + 16 + 64 + 64 + 16)
+
+
 def test_a_model_whose_config_counts_layers_by_another_name_keeps_activations_of_every_layer(tmp_path: Path) -> None:
     """GPT-2 calls them n_layer, and its linear layers are of a class of their own."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import save_tiny_model, tiny_model, tiny_tokenizer
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, MambaConfig
 
 from haloforge.generate.packing import pack_for_good, pack_linears
 
@@ -63,3 +63,13 @@ def test_packed_for_good_a_model_lets_go_of_the_file_that_it_was_read_from(tmp_p
     assert str(tmp_path) in Path("/proc/self/maps").read_text(), "the weights are read from the file's own pages"
     pack_for_good(model)
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+
+
+def test_a_model_that_reads_weights_of_its_layers_itself_keeps_them() -> None:
+    config = MambaConfig(vocab_size=64, hidden_size=16, state_size=4, num_hidden_layers=1)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    ids = torch.tensor([[5, 9, 33]])
+    with torch.inference_mode():
+        expected = model(input_ids=ids).logits
+        pack_for_good(model)
+        assert torch.equal(model(input_ids=ids).logits, expected)

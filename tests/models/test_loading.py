@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import PeftModel
 from tiny import save_tiny_adapter, save_tiny_model, tiny_tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, CodeGenConfig
 
 from haloforge.errors import MachineError, ModelError
 from haloforge.models import FALLBACK_CHAT_TEMPLATE, load, load_tokenizer
@@ -36,6 +36,14 @@ def test_a_folder_loads_in_fp32_on_the_cpu(base: Path) -> None:
     assert loaded.device.type == "cpu"
     assert loaded.model.config._attn_implementation == "sdpa"
     assert not loaded.model.training
+
+
+def test_an_architecture_without_pytorchs_own_attention_loads_too(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    config = CodeGenConfig(vocab_size=len(tokenizer), n_embd=32, n_layer=1, n_head=4, n_positions=64, rotary_dim=4)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert logits(load(str(tmp_path), device="cpu").model).isfinite().all()
 
 
 def test_a_load_leaves_no_more_threads_than_the_container_grants_cores(

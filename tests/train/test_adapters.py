@@ -7,9 +7,10 @@ import pytest
 import training_samples
 from peft import PeftConfig
 from tiny import save_tiny_adapter, tiny_model, tiny_tokenizer
+from transformers import GPT2Config
 
 from haloforge.config import LoraSection, SftConfig, SftTraining
-from haloforge.errors import ConfigError
+from haloforge.errors import ConfigError, ModelError
 from haloforge.store import Report
 from haloforge.train import refuse_unsupported
 from haloforge.train.adapters import new_adapter
@@ -24,6 +25,17 @@ def test_a_layer_that_is_not_there_is_refused_and_those_that_are_there_are_named
         new_adapter(LoraSection(target_modules=("lm_head",)), tiny_model(tiny_tokenizer()))
     adapter = save_tiny_adapter(tmp_path / "adapter", model)
     refuse_unsupported(str(adapter), SftTraining(), unknown)  # an adapter is trained further as it is
+
+
+def test_the_layers_of_gpt_2_which_are_of_another_class_can_be_named(tmp_path: Path) -> None:
+    GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2).save_pretrained(tmp_path)
+    refuse_unsupported(str(tmp_path), SftTraining(), LoraSection(target_modules=("c_attn", "c_proj")))
+
+
+def test_a_model_that_cannot_be_asked_about_its_layers_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "never-heard-of"}')
+    with pytest.raises(ModelError, match="cannot be read"):
+        refuse_unsupported(str(tmp_path), SftTraining(), LoraSection(target_modules=("c_attn",)))
 
 
 @pytest.mark.parametrize("written", ["q_proj,v_proj", "q_proj v_proj", ["q_proj", "v_proj"]])

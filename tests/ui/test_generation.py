@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
+from live_models import counted
 from tiny import save_tiny_model
 
 from haloforge.records import Problem, Tests
-from haloforge.ui import generation
+from haloforge.ui import generation, loaded_models
 from haloforge.ui.generation import Answer
 from haloforge.ui.playground_request import Request
 from haloforge.ui.widgets import answers
@@ -52,7 +53,7 @@ def test_leaving_early_stops_the_model(models: tuple[str, str]) -> None:
         return first
 
     asyncio.run(leave())  # returns: the loop waits for its threads, which ended long before 900 tokens
-    with generation.borrowed(models[0]):
+    with loaded_models.borrowed(models[0]):
         pass
 
 
@@ -76,3 +77,26 @@ def test_what_models_write_never_becomes_markup() -> None:
     answer = Answer("<b>", "writing", text="<script>alert(1)</script>", pieces=3, seconds=1.0)
     shown = answers.render([answer], ADD)
     assert "<script>" not in shown and "<b>" not in shown and "3 tokens/s" in shown
+
+
+def test_a_model_that_nobody_uses_leaves_the_memory(models: tuple[str, str]) -> None:
+    loaded_models.let_go()
+    with counted() as alive:
+        with loaded_models.borrowed(models[0]):
+            loaded_models.let_go()
+            assert loaded_models.held() == models[:1], "it is in use"
+        loaded_models.let_go(idle_s=60)
+        assert loaded_models.held() == models[:1], "it was used just now"
+        loaded_models.let_go()
+        assert loaded_models.held() == () and alive.count == 0
+
+
+def test_a_third_model_takes_the_place_of_the_one_used_longest_ago(
+    models: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    third = str(save_tiny_model(tmp_path_factory.mktemp("third") / "three", seed=3))
+    loaded_models.let_go()
+    for model in (*models, models[0], third):
+        with loaded_models.borrowed(model):
+            pass
+    assert set(loaded_models.held()) == {models[0], third}

@@ -136,13 +136,217 @@ def check(candidate):
 """
 
 
+TRUTH = """
+class Purse:
+    def __init__(self, coins):
+        self.coins = coins
+    def __add__(self, other):
+        return Purse(self.coins + other.coins)
+    def is_empty(self):
+        return not self.coins
+    @property
+    def full(self):
+        return self.coins == 5
+
+def check(candidate):
+    purse = candidate(Purse(2), Purse(3))
+    assert not purse.is_empty()
+    assert purse.full
+"""
+NEITHER = """
+class Purse:
+    def __init__(self, coins):
+        self.coins = coins
+    def __add__(self, other):
+        return Purse(self.coins + other.coins)
+    def is_empty(self):
+        return not self.coins
+
+def check(candidate):
+    assert not candidate(Purse(2), Purse(3)).is_empty()
+    assert bool(candidate(Purse(2), Purse(3))) and candidate(Purse(2), Purse(3))
+"""
+TWICE = """
+class Purse:
+    def __init__(self, coins):
+        self.coins = coins
+    def __add__(self, other):
+        return Purse(self.coins + other.coins)
+    def total(self):
+        return self.coins
+
+def check(candidate):
+    purse = candidate(Purse(2), Purse(3))
+    assert purse.coins >= 5
+    assert purse.coins <= 5
+    assert purse.total() >= 5
+    assert purse.total() <= 5
+"""
+LOOKS = """
+import copy
+
+def check(candidate):
+    got = candidate([1, 2], [3])
+    assert sorted(got) == [1, 2, 3]
+    again = copy.copy(got)
+    assert all(a < b for a, b in zip(again, again[1:]))
+"""
+MAPPED = """
+def check(candidate):
+    left, right = [[1], [2, 3]], [[4], [5]]
+    got = list(map(candidate, left, right))
+    assert got == [a + b for a, b in zip(left, right)]
+"""
+KEYWORDS = """
+import functools
+
+def check(candidate):
+    items, more = [1, 2], [3]
+    assert candidate(x=items, y=more) == items + more
+    pair = [1], [2]
+    assert candidate(*pair) == pair[0] + pair[1]
+    data = [7]
+    assert functools.partial(candidate, data)([8]) == data + [8]
+"""
+MODULE = """
+import solution
+
+def test_add():
+    items = [1, 2]
+    assert solution.add(items, [3]) == items + [3]
+"""
+METHOD = """
+from solution import Solution
+
+def test_add():
+    items = [1, 2]
+    assert Solution().add(items, [3]) == items + [3]
+"""
+FIXTURE = """
+import unittest
+from solution import add
+
+class AddTest(unittest.TestCase):
+    def setUp(self):
+        self.items = [1, 2]
+    def test_add(self):
+        self.assertEqual(add(self.items, [3]), self.items + [3])
+"""
+LENT = """
+class Purse:
+    def __init__(self, coins):
+        self.coins = coins
+    def __add__(self, other):
+        return Purse(self.coins + other.coins)
+    def spend(self):
+        self.coins = 0
+
+def check(candidate):
+    one, two = Purse(2), Purse(3)
+    assert candidate(one, two).coins == one.coins + two.coins
+"""
+FREE_MODULE = """
+def check(candidate):
+    assert math.isclose(candidate(0.5, 0.25), 0.75)
+"""
+FREE_FUNCTION = """
+def check(candidate):
+    assert isclose(candidate(0.5, 0.25), 0.75)
+"""
+FREE_COPY = """
+def check(candidate):
+    assert reduce(candidate, [1, 2, 3]) == 6
+    assert deepcopy(candidate(2, 3)) == 5
+"""
+CLASSES = """
+class Maker:
+    def __add__(self, other):
+        return Pair
+
+class Pair:
+    def __init__(self, one, two):
+        self.one, self.two = one, two
+    def holds(self, item):
+        return item in (self.one, self.two)
+
+def check(candidate):
+    made = candidate(Maker(), Maker())(3, 4)
+    assert made.holds(3)
+    assert not made.holds(5)
+"""
+EMPTY_CLOSE = """
+import numpy as np
+
+def check(candidate):
+    assert np.allclose(candidate(np.array([1.0]), np.array([2.0])), [3.0])
+    assert np.isclose(candidate(np.array([1.0]), np.array([2.0])), [3.0]).all()
+"""
+TOLIST = """
+import numpy as np
+
+def check(candidate):
+    got = candidate(np.array([3, 1]), np.array([1, 1]))
+    assert sorted(got.tolist()) == [2, 4]
+    assert got.tolist() == sorted(got.tolist(), reverse=True)
+"""
+RAISED = """
+class Odd(ValueError):
+    def __init__(self, missing):
+        super().__init__("odd")
+        self.missing = missing
+
+class Purse:
+    def __add__(self, other):
+        raise Odd(3)
+
+def check(candidate):
+    try:
+        candidate(Purse(), Purse())
+    except ValueError as error:
+        assert error.missing >= 3
+        assert error.missing <= 3
+        return
+    assert False
+"""
+SUPPRESSED = """
+class Purse:
+    def __init__(self):
+        self.entered = 0
+    def __add__(self, other):
+        return self
+    def __enter__(self):
+        self.entered += 1
+        return self
+    def __exit__(self, *error):
+        return False
+
+def check(candidate):
+    with candidate(Purse(), Purse()) as purse:
+        assert purse.entered == 1
+"""
+
+
 def problem(suite: str) -> Problem:
     """One of the suites, as a problem."""
+    if "def check(" not in suite:
+        return Problem("add", "", tests=Tests("pytest", code=(suite,)))
     return Problem("add", "", tests=Tests("check", code=(suite,)), entry_point="add")
 
 
 SUITES = {name: suite for name, suite in list(globals().items()) if name.isupper() and isinstance(suite, str)}
-HONEST = "def add(x, y):\n    return x + y\n"
+HONEST = """
+import copy, functools, math
+from copy import deepcopy
+from functools import reduce
+from math import isclose
+
+def add(x, y):
+    return x + y
+
+class Solution:
+    def add(self, x, y):
+        return x + y
+"""
 
 _FRAMES = """
 import json, os, struct

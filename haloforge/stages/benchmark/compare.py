@@ -60,12 +60,16 @@ class Comparison:
 
 def compare(paths: Sequence[Path]) -> Comparison:
     """Compare result files with the first. Raises DataError where they do not measure the same thing."""
-    results = [read_result(path) for path in paths]
-    for path, result in zip(paths[1:], results[1:], strict=True):
-        _check_comparable(paths[0], results[0], path, result)
-    names = _names(paths, results)
-    others = zip(names[1:], paths[1:], results[1:], strict=True)
-    pairs = [_pair(name, paths[0], results[0], path, result) for name, path, result in others]
+    return compare_results([str(path) for path in paths], [read_result(path) for path in paths])
+
+
+def compare_results(labels: Sequence[str], results: Sequence[Result]) -> Comparison:
+    """The same of results that were read already; `labels` name them in what is said about them."""
+    for label, result in zip(labels[1:], results[1:], strict=True):
+        _check_comparable(labels[0], results[0], label, result)
+    names = _names(labels, results)
+    others = zip(names[1:], labels[1:], results[1:], strict=True)
+    pairs = [_pair(name, labels[0], results[0], label, result) for name, label, result in others]
     corrected = holm([pair.paired.p_value for pair in pairs])
     pairs = [replace(pair, paired=replace(pair.paired, p_value=p)) for pair, p in zip(pairs, corrected, strict=True)]
     return Comparison(names[0], pairs)
@@ -101,7 +105,7 @@ def tallies_of(result: Result) -> list[Tally]:
     return [Tally(row["task_id"], row["family"], row["n"], row["c"]) for row in result["problems"]]
 
 
-def _check_comparable(first_path: Path, first: Result, path: Path, result: Result) -> None:
+def _check_comparable(first_path: str, first: Result, path: str, result: Result) -> None:
     if first["protocol"] != result["protocol"]:
         raise DataError(
             f"{first_path} and {path} cannot be compared: one was made with the protocol {first['protocol']!r}, the "
@@ -123,7 +127,7 @@ def _has_same_problems(first: Result, other: Result) -> bool:
     return bool({first[name] for name in digests if name in first} & {other.get(name) for name in digests})
 
 
-def _pair(name: str, first_path: Path, first: Result, path: Path, result: Result) -> Pair:
+def _pair(name: str, first_path: str, first: Result, path: str, result: Result) -> Pair:
     before, after = tallies_of(first), tallies_of(result)
     comparison = paired(before, after)
     if comparison is None:
@@ -143,7 +147,7 @@ def untested_share_of(result: Result) -> float:
     return float(result.get("untested_share", 0.0))
 
 
-def _names(paths: Sequence[Path], results: Sequence[Result]) -> list[str]:
+def _names(paths: Sequence[str], results: Sequence[Result]) -> list[str]:
     """Model names where they tell the results apart, else the files."""
     models = [str(result["model"]["name"]) for result in results]
-    return models if len(set(models)) == len(models) else [str(path) for path in paths]
+    return models if len(set(models)) == len(models) else list(paths)

@@ -40,9 +40,9 @@ _LIBRARIES = ("torch", "transformers", "peft")
 def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Report) -> dict[str, Any]:
     """The content of the result file, from what is stored of the run."""
     samples = list(report.store.summaries(report.run_id, purpose="benchmark"))
-    tallies, shares = tally(problems, samples), _shares(samples)
+    tallies, shares = tally(problems, samples), shares_of(samples)
     origin = provenance(report.store, config.model, problems)
-    doubts = [*([origin.doubt] if origin.doubt else []), *_doubts(shares)]
+    doubts = [*([origin.doubt] if origin.doubt else []), *doubts_about(shares)]
     seconds = sampling_seconds(report, 0, "benchmark")
     return {
         "schema": SCHEMA,
@@ -186,7 +186,8 @@ def _environment(samples: Sequence[SampleSummary]) -> dict[str, Any]:
     }
 
 
-def _shares(samples: Sequence[SampleSummary]) -> dict[str, dict[str, float]]:
+def shares_of(samples: Sequence[SampleSummary]) -> dict[str, dict[str, float]]:
+    """How many samples say little about the model, by the reason."""
     counts = {
         "no_code": sum(s.verdict is not None and s.verdict.status == "no_code" for s in samples),
         "truncated": sum(s.finish_reason == "length" for s in samples),
@@ -195,10 +196,11 @@ def _shares(samples: Sequence[SampleSummary]) -> dict[str, dict[str, float]]:
     return {name: {"count": n, "share": n / max(1, len(samples))} for name, n in counts.items()}
 
 
-def _doubts(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
+def doubts_about(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Why a score is doubtful, a sentence for each reason that is frequent."""
     advice = {
         "truncated": "of the answers were cut off: give --max-new-tokens a larger value",
-        "no_code": "of the answers hold no code: look at some of them in the samples file",
+        "no_code": "of the answers hold no program: look at some of them in the samples file",
         "unscored": "of the samples could not be judged on this machine and are left out: run the benchmark again",
     }
     return [

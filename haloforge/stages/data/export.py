@@ -228,11 +228,12 @@ def _write_parquet(path: Path, rows: Iterator[Mapping[str, Any]]) -> int:
         descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         os.close(descriptor)
         try:
-            first = [dict(row) for row in itertools.islice(rows, ROWS_PER_GROUP)]
+            encodable = map(_encodable, rows)
+            first = list(itertools.islice(encodable, ROWS_PER_GROUP))
             count, schema = len(first), _schema(first)
             with parquet.ParquetWriter(partial, schema) as writer:
                 writer.write_table(pyarrow.Table.from_pylist(first, schema=schema))
-                while group := [dict(row) for row in itertools.islice(rows, ROWS_PER_GROUP)]:
+                while group := list(itertools.islice(encodable, ROWS_PER_GROUP)):
                     writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
                     count += len(group)
             os.chmod(partial, 0o644)
@@ -242,7 +243,16 @@ def _write_parquet(path: Path, rows: Iterator[Mapping[str, Any]]) -> int:
             Path(partial).unlink(missing_ok=True)
 
 
-def _schema(rows: Sequence[Mapping[str, Any]]) -> Any:
+def _encodable(value: Any) -> Any:
+    """The same with a question mark for half a character, which JSON can hold and parquet cannot."""
+    if isinstance(value, Mapping):
+        return {name: _encodable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_encodable(part) for part in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def _schema(rows: Sequence[dict[str, Any]]) -> Any:
     """The types of the columns. One that is empty in these rows may not be in later ones, so its type is given."""
     import pyarrow
 
@@ -253,7 +263,7 @@ def _schema(rows: Sequence[Mapping[str, Any]]) -> Any:
         "forgeable": pyarrow.bool_(),
         "kept": pyarrow.bool_(),
     }
-    fields = pyarrow.Table.from_pylist([dict(row) for row in rows]).schema
+    fields = pyarrow.Table.from_pylist(rows).schema
     types = {f.name: given.get(f.name, pyarrow.string()) if pyarrow.types.is_null(f.type) else f.type for f in fields}
     return pyarrow.schema(list(types.items()))
 

@@ -1,6 +1,6 @@
 """What is said of a cycle at its end: its numbers for charts and tables, what it gained and lost, and alarms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from haloforge.config import RaftConfig
@@ -12,9 +12,9 @@ from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share,
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.phases import recorded
 from haloforge.stages.shared.sampling import sampling_seconds
-from haloforge.stages.shared.scores import count_distinct, pass_at, sample_metrics, tally, untested_share
+from haloforge.stages.shared.scores import count_distinct, digests_of, pass_at, sample_metrics, tally, untested_share
 from haloforge.statistics import Estimate
-from haloforge.store import Report, SampleSummary, StoredProgram
+from haloforge.store import Report, SampleSummary
 
 Values = dict[str, float | None]
 
@@ -68,14 +68,11 @@ def _sample_metrics(
 ) -> Values:
     store, run_id, problems = report.store, report.run_id, {p.task_id: p for p in [*split.train, *split.held_out]}
     nats = store.nats(run_id, cycle=cycle, purpose=purpose)
-
-    def programs(**which: Any) -> Iterable[StoredProgram]:
-        return store.programs(run_id, cycle=cycle, purpose=purpose, **which)
-
+    passing = digests_of(store.programs(run_id, cycle=cycle, purpose=purpose, status="passed"), problems)
     return {
-        **sample_metrics(samples, count_distinct(programs(status="passed"), problems), nats),
-        **substance_metrics(programs(), problems),
-        "one_answer_share": one_answer_share(programs(status="passed"), problems),
+        **sample_metrics(samples, count_distinct(passing), nats),
+        **substance_metrics(store.programs(run_id, cycle=cycle, purpose=purpose), problems),
+        "one_answer_share": one_answer_share(passing, problems),
     }
 
 

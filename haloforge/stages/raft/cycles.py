@@ -13,6 +13,7 @@ from haloforge.models import FINAL_MODEL, Metadata, resolve, write_metadata
 from haloforge.stages.raft.cycle_plan import last_trained, trained, untrained
 from haloforge.stages.raft.evaluation import Evaluation, best_of, claim_text, evaluations
 from haloforge.stages.raft.splits import Split
+from haloforge.stages.shared.scores import COMPILE_RATE, untested_share
 from haloforge.store import Report
 from haloforge.train import refuse_taken
 
@@ -48,8 +49,9 @@ def name_best_cycle(report: Report, config: RaftConfig, split: Split) -> None:
     report.artifact("best", path, cycle=cycle)
     if evaluated:
         scores = {"pass@1": best_of(evaluated).score.value, "base_pass@1": evaluated[0].score.value}
-        report.metric("best", cycle, scores)
-    report.log(_conclusion(cycle, claim["sentence"], trained(report), untrained(report)))
+        report.metric("best", cycle, {**scores, "untested_share": untested_share(split.held_out, config.verifier)})
+    named = _best_text(cycle, evaluated)
+    report.log(_conclusion(named, claim["sentence"], trained(report), untrained(report)))
 
 
 def _cycles_run(report: Report, config: RaftConfig) -> dict[str, Any]:
@@ -62,14 +64,21 @@ def _cycles_run(report: Report, config: RaftConfig) -> dict[str, Any]:
     }
 
 
-def _conclusion(best: int, claim: str, done: Sequence[int], without: Sequence[int]) -> str:
+def _best_text(cycle: int, evaluated: Sequence[Evaluation]) -> str:
+    """A program that compiles more often makes no model better, so of a compile rate nothing of the kind is said."""
+    if evaluated and evaluated[0].score_name == COMPILE_RATE:
+        return f"cycle {cycle} has the highest {COMPILE_RATE}" if cycle else f"no cycle has a higher {COMPILE_RATE}"
+    return f"best is cycle {cycle}" if cycle else "no cycle is better"
+
+
+def _conclusion(best: str, claim: str, done: Sequence[int], without: Sequence[int]) -> str:
     """The last line of a run: nobody should look in vain for the model of a cycle that trained nothing."""
     names = ", ".join(map(str, without))
     cycles, folders = ("cycle", f"no cycle_{names}") if len(without) == 1 else ("cycles", "no models of them")
     gap = f"{cycles} {names} kept too little to train on, so there is {folders}" if without else ""
     if not done:
         return f"nothing was trained: {gap}; {claim}" if gap else f"nothing was trained; {claim}"
-    named = f"best is cycle {best}; {claim}" if best else f"no cycle is better; {claim}"
+    named = f"{best}; {claim}"
     return f"{named}; {gap}" if gap else named
 
 
@@ -94,11 +103,11 @@ def _claim(evaluated: Sequence[Evaluation]) -> dict[str, Any]:
     if not evaluated:
         return {"verdict": None, "sentence": "nothing was held out to judge by"}
     winner, base = best_of(evaluated), evaluated[0]
-    gain = winner.gain
+    gain, key = winner.gain, "compile_rate" if base.score_name == COMPILE_RATE else "pass@1"
     return {
         "score_name": base.score_name,
-        "pass@1": asdict(winner.score),
-        "base_pass@1": asdict(base.score),
+        key: asdict(winner.score),
+        f"base_{key}": asdict(base.score),
         "gain": asdict(gain.difference) if gain else None,
         "p_value": gain.p_value if gain else None,
         "smallest_detectable_gain": gain.detectable if gain else None,

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,7 @@ def configs_of(config: RaftConfig) -> list[RaftConfig]:
 
 def summary(outcomes: list[dict[str, Any]]) -> str:
     """The gains of all seeds and their mean, and how often each verdict was given, in one sentence."""
-    judged = [outcome for outcome in outcomes if "pass@1" in outcome]
-    gains = [outcome["pass@1"]["value"] - outcome["base_pass@1"]["value"] for outcome in judged]
+    gains = [best - base for outcome in outcomes for best, base in _scores(outcome)]
     verdicts = Counter(outcome["verdict"] or "not judged" for outcome in outcomes)
     counted = ", ".join(f"{verdict} {count}" for verdict, count in verdicts.most_common())
     if not gains:
@@ -107,7 +106,14 @@ def _outcome(report: Report, config: RaftConfig) -> dict[str, Any]:
     """What the run of a seed claims; it is put into the parent's log too."""
     best: dict[str, Any] = json.loads(read_text(Path(config.output_dir, BEST_FILE)))
     report.log(f"seed {config.seed}: {best['sentence']}")
-    if "pass@1" in best:
-        values = {"pass@1": best["pass@1"]["value"], "base_pass@1": best["base_pass@1"]["value"]}
+    for score, base_score in _scores(best):
+        values = {"pass@1": score, "base_pass@1": base_score, "untested_share": float("compile_rate" in best)}
         report.metric("seed", config.seed, values)
     return {"seed": config.seed, **best}
+
+
+def _scores(outcome: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
+    """The scores of the best cycle and of the starting model; none where nothing was held out."""
+    for key in ("pass@1", "compile_rate"):
+        if key in outcome:
+            yield outcome[key]["value"], outcome[f"base_{key}"]["value"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from haloforge.answers import substance
 from haloforge.records import Problem
-from haloforge.stages.shared.scores import program_digest
+from haloforge.stages.shared.scores import ProgramOfTask
 from haloforge.store import SampleSummary, StoredProgram
 
 MIN_FAMILIES = 10
@@ -46,14 +46,13 @@ def substance_metrics(programs: Iterable[StoredProgram], problems: Mapping[str, 
     return {"substance": 100 * done / max(1, tokens), "near_empty_share": hollow / answers} if answers else {}
 
 
-def one_answer_share(passing: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> float | None:
+def one_answer_share(passing: Iterable[ProgramOfTask], problems: Mapping[str, Problem]) -> float | None:
     """Share of the solved problem families that the commonest program passes on; None for less than MIN_FAMILIES.
 
     Variants of one problem are one family, so that an answer to all of them is none of this.
     """
     families: dict[bytes, set[str]] = defaultdict(set)
-    for sample, code in ((program.sample, program.code) for program in passing):
-        problem = problems[sample.task_id]
-        families[program_digest(code, problem.language)].add(problem.family)
+    for task_id, digest in passing:
+        families[digest].add(problems[task_id].family)
     solved = set().union(*families.values())
     return max(map(len, families.values())) / len(solved) if len(solved) >= MIN_FAMILIES else None

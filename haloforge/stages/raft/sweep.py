@@ -53,7 +53,9 @@ def sweep(
         tallies = tally(problems, report.store.summaries(report.run_id, cycle=percent, purpose="benchmark"))
         at_1, at_n = pass_at(tallies, 1, seed=config.seed), pass_at(tallies, n, seed=config.seed)
         if at_1 and at_n:
-            report.metric("strength", percent, {"pass@1": at_1.value, f"pass@{n}": at_n.value})
+            report.metric(
+                "strength", percent, {"pass@1": at_1.value, f"pass@{n}": at_n.value, "untested_share": untested}
+            )
             report.artifact(f"strength {percent} %", folder, cycle=winner.cycle)
             report.log(
                 f"cycle {winner.cycle} at {percent} % of its strength: held-out {winner.score_name} {at_1} "

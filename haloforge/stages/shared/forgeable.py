@@ -20,11 +20,14 @@ def refuse_forgeable(section: VerifySettings, problems: Sequence[Problem], who: 
         )
     if section.type != "custom" and problems and all(_runs_beside_its_tests(section, problem) for problem in problems):
         raise VerifierError(
-            f"{who} leaves out verdicts that a solution could forge, and all of these problems have tests of kind "
-            "'program', which run in the solution's own process; give problems with tests of another kind, or set "
-            "verifier.accept_forgeable: true to train on them all the same"
+            f"{who} leaves out verdicts that a solution could forge, and the tests of all of these problems run in the "
+            "solution's own process, as compiled tests of kind 'program' and verifier.mode: joined do; give problems "
+            "with other tests, set verifier.mode: split, or set verifier.accept_forgeable: true to train on them all "
+            "the same"
         )
 
 
 def _runs_beside_its_tests(section: VerifySettings, problem: Problem) -> bool:
-    return problem.tests.kind == "program" and compiler_for(section.type, problem.language) is not None
+    if compiler_for(section.type, problem.language) is not None:
+        return problem.tests.kind == "program"
+    return section.mode == "joined" and problem.tests.kind in ("asserts", "check", "pytest", "program")

@@ -39,7 +39,7 @@ class Work:
 
     @property
     def size(self) -> int:
-        """How many samples that makes."""
+        """How many samples that makes; every problem is looked at."""
         return self.request.size
 
 
@@ -91,14 +91,14 @@ def sample_and_verify(report: Report, work: Work, engine: Callable[[], Engine], 
     pending.save_done()
     pool = _Pool(report, work, pending)
     pool.progress()
-    if pool.done < work.size:
+    if pool.done < pool.size:
         _stop_if_asked(report)
         pool.run(engine())
     while left := pending.save_done():
-        report.progress("verify", work.size - left, work.size, cycle=work.cycle)
+        report.progress("verify", pool.size - left, pool.size, cycle=work.cycle)
         _stop_if_asked(report)
         pending.wait()
-    report.progress("verify", work.size, work.size, cycle=work.cycle)
+    report.progress("verify", pool.size, pool.size, cycle=work.cycle)
     refuse_many_unscored(report, work)
 
 
@@ -131,7 +131,7 @@ class _Pool:
 
     def __init__(self, report: Report, work: Work, pending: PendingVerdicts) -> None:
         self.report, self.work, self.pending = report, work, pending
-        self.done = len(pending.stored_before)
+        self.done, self.size = len(pending.stored_before), work.size
         self.unsaved: list[Sample] = []
         self.saved_at = time.monotonic()
 
@@ -144,13 +144,13 @@ class _Pool:
                 self._take(sample)
         finally:
             self._save()
-        if self.done < self.work.size:
+        if self.done < self.size:
             _stop_if_asked(self.report)
-            raise RuntimeError(f"the engine gave {self.done} of {self.work.size} samples")
+            raise RuntimeError(f"the engine gave {self.done} of {self.size} samples")
 
     def progress(self) -> None:
         """Say how much is sampled."""
-        self.report.progress(_PHASES[self.work.purpose], self.done, self.work.size, cycle=self.work.cycle)
+        self.report.progress(_PHASES[self.work.purpose], self.done, self.size, cycle=self.work.cycle)
 
     def _take(self, sample: Sample) -> None:
         self.pending.submit(sample)

@@ -11,6 +11,11 @@ from haloforge.records import Problem
 from haloforge.statistics import Comparison, Estimate, compare, mean_estimate, pass_at_k
 from haloforge.store import SampleSummary, StoredProgram
 
+COMPILE_RATE = "compile rate"
+"""What pass@1 is called where no problem has a test."""
+ProgramOfTask = tuple[str, bytes]
+"""A problem's id, and the digest of a program for it."""
+
 _DOES_NOT_COMPILE = frozenset({"compile_error", "no_code"})
 
 
@@ -69,7 +74,7 @@ def untested_share(problems: Sequence[Problem], verifier: VerifySettings) -> flo
 def score_name(untested: float, k: int = 1) -> str:
     """What a share of passing samples is called: pass@k needs tests, and without them it is a compile rate."""
     if untested == 1:
-        return "compile rate" if k == 1 else f"compile rate of the best of {k}"
+        return COMPILE_RATE if k == 1 else f"compile rate of the best of {k}"
     return f"pass@{k} (for {untested:.0%} of the problems only a compile rate)" if untested else f"pass@{k}"
 
 
@@ -101,10 +106,15 @@ def digest_of(form: str) -> bytes:
     return hashlib.sha256(form.encode(errors="surrogatepass")).digest()[:16]
 
 
-def count_distinct(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> int:
-    """How many different programs these are, counted per problem."""
+def digests_of(programs: Iterable[StoredProgram], problems: Mapping[str, Problem]) -> list[ProgramOfTask]:
+    """Each program as the id of its problem and its digest."""
     task_ids_and_programs = ((p.sample.task_id, p.code) for p in programs)
-    return len({(task_id, program_digest(code, problems[task_id].language)) for task_id, code in task_ids_and_programs})
+    return [(task_id, program_digest(code, problems[task_id].language)) for task_id, code in task_ids_and_programs]
+
+
+def count_distinct(programs: Iterable[ProgramOfTask]) -> int:
+    """How many different programs these are, counted per problem."""
+    return len(set(programs))
 
 
 def sample_metrics(samples: Sequence[SampleSummary], distinct: int, nats: float) -> dict[str, float]:

@@ -1,6 +1,6 @@
-"""Compare: benchmark results on the same problems, with a headline, four lists and two answers; RAFT runs by cycle."""
+"""Compare: benchmark results, or cycles of a RAFT run, on the same problems: a headline, four lists and two answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -8,13 +8,14 @@ from pathlib import Path
 from haloforge.config import output_of
 from haloforge.errors import ForgeError
 from haloforge.records import Problem, Run
-from haloforge.stages.benchmark.compare import Comparison, Pair, Result, compare, read_result, tallies_of
+from haloforge.stages.benchmark.compare import Comparison, Pair, Result, compare_results, read_result, tallies_of
+from haloforge.stages.benchmark.held_out import held_out_result
 from haloforge.store import Store, StoredSample
 from haloforge.ui import charts, metrics
 from haloforge.ui.formatting import count, percent, points, title
 from haloforge.ui.markup import Html, empty, h, join, link, note, table
 from haloforge.ui.page import Page
-from haloforge.ui.view import View, query
+from haloforge.ui.view import CYCLE, View, cycle_key, query
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import code, plain
 from haloforge.ui.widgets.lists import option, picker, row
@@ -36,12 +37,25 @@ _MAX_CHIPS = 16
 """Verdicts of samples in a row."""
 
 
+_ALONE = (
+    "The two cycles are compared alone. What a run says of its best cycle is corrected for having tried several, and so "
+    "claims less."
+)
+_MAX_RUNS = 20
+"""RAFT runs whose cycles are offered, the newest."""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A result file and its label in a list."""
+    """What can be compared, and its label in a list. `key` is a result file, or "cycle:RUN:NUMBER"."""
 
-    path: str
+    key: str
     label: str
+
+    @property
+    def run(self) -> str:
+        """The RAFT run of a cycle; empty for a result file."""
+        return self.key.split(":")[1] if self.key.startswith(CYCLE) else ""
 
 
 def build(page: Page) -> None:
@@ -55,7 +69,8 @@ def render(store: Store, view: View) -> Html:
     known = entries(store)
     if len(known) < 2:
         return empty(
-            "Comparing needs two benchmark results on the same problems, for example before and after training.",
+            "Comparing needs two benchmark results on the same problems, for example before and after training, or a "
+            "RAFT run that has evaluated a cycle.",
             link("Benchmark a model", query({"tab": "benchmark"}), cls="act primary"),
         )
     chosen = choice(view, known)
@@ -64,7 +79,7 @@ def render(store: Store, view: View) -> Html:
     if chosen[0] == chosen[1]:
         return h("section", pickers, note("A and B are the same result. Choose another one for either."), cls="stack")
     try:
-        comparison, results = measured(chosen)
+        comparison, results = measured(store, chosen)
     except ForgeError as error:
         return h("section", pickers, note(str(error), "error"), cls="stack")
     groups = grouped(results[0], results[1])
@@ -76,6 +91,7 @@ def render(store: Store, view: View) -> Html:
             headline(comparison.base, pair, results[0], result, [_lettered(doubt, chosen) for doubt in pair.doubts])
             for pair, result in pairs
         ],
+        h("p", _ALONE, cls="muted") if any(key.startswith(CYCLE) for key in chosen) else None,
         h("div", _lists(groups, view), _both(store, view, groups, results[:2]), cls="split thin"),
         cls="stack",
         aria_label="Comparison",
@@ -83,33 +99,62 @@ def render(store: Store, view: View) -> Html:
 
 
 def entries(store: Store) -> list[Entry]:
-    """The result file of every benchmark run in the store that still has one, newest first."""
+    """The result file of every benchmark run that still has one, newest first; then the cycles of the RAFT runs."""
     by_path: dict[str, Entry] = {}
     for run in store.runs(stage="benchmark", status="done", limit=500):
         path = output_of(run)
         if path and str(path) not in by_path and path.is_file():
             by_path[str(path)] = Entry(str(path), f"{_name(run)}, {path.name}")
-    return list(by_path.values())
+    return [*by_path.values(), *_cycles(store)]
+
+
+def _cycles(store: Store) -> Iterator[Entry]:
+    """The evaluated cycles of the newest RAFT runs, the last one first, as the newest result file comes first."""
+    for run in store.runs(stage="raft", limit=_MAX_RUNS):
+        for cycle in reversed(metrics.held_out(store, run)):
+            name = f"cycle {cycle.number}" if cycle.number else "the starting model"
+            yield Entry(cycle_key(run.id, cycle.number), f"{title(run)}, {name}, held out")
 
 
 def choice(view: View, known: Sequence[Entry]) -> list[str]:
-    """The results to compare: those in the address, else the oldest against the newest."""
-    paths = [entry.path for entry in known]
+    """The results to compare: those in the address, else the oldest against the newest that it may compare with."""
+    keys = [entry.key for entry in known]
     named = [view.get("a", ""), view.get("b", ""), *view.get("more", "").split(",")]
-    first = named[0] if named[0] in paths else paths[-1]
-    second = named[1] if named[1] in paths else next(path for path in paths if path != first)
-    more = [path for path in dict.fromkeys(named[2:]) if path in paths and path not in (first, second)]
+    alike = [entry for entry in known if not entry.run]
+    if len(alike) < 2:
+        newest = next(entry.run for entry in known if entry.run)
+        alike = [entry for entry in known if entry.run == newest]
+    first = named[0] if named[0] in keys else alike[-1].key
+    second = named[1] if named[1] in keys else next(e.key for e in (*alike, *known) if e.key != first)
+    more = [key for key in dict.fromkeys(named[2:]) if key in keys and key not in (first, second)]
     return [first, second, *more][:_MAX_COMPARED]
 
 
-def measured(paths: Sequence[str]) -> tuple[Comparison, list[Result]]:
-    """The comparison with the first result, kept until a file changes. Raises DataError when they do not compare."""
-    return _measured(tuple(paths), tuple(Path(path).stat().st_mtime_ns for path in paths))
+def measured(store: Store, keys: Sequence[str]) -> tuple[Comparison, list[Result]]:
+    """The comparison with the first result, kept until one changes. Raises ForgeError when they do not compare."""
+    return _measured(tuple(keys), tuple(_stamp(store, key) for key in keys), store.root)
+
+
+def _stamp(store: Store, key: str) -> int:
+    """What changes when the result does: the time of a file, the number of a cycle's verdicts."""
+    if key.startswith(CYCLE):
+        _, run, cycle = key.split(":")
+        return store.count_samples(run, cycle=int(cycle), purpose="eval", verified=True)
+    return Path(key).stat().st_mtime_ns
 
 
 @lru_cache(maxsize=16)
-def _measured(paths: tuple[str, ...], _changed_ns: tuple[int, ...]) -> tuple[Comparison, list[Result]]:
-    return compare([Path(p) for p in paths]), [read_result(Path(p)) for p in paths]
+def _measured(keys: tuple[str, ...], _stamps: tuple[int, ...], root: Path) -> tuple[Comparison, list[Result]]:
+    with Store(root) as store:
+        results = [_result(store, key) for key in keys]
+    return compare_results(keys, results), results
+
+
+def _result(store: Store, key: str) -> Result:
+    if key.startswith(CYCLE):
+        _, run, cycle = key.split(":")
+        return held_out_result(store, store.run(run), int(cycle))
+    return read_result(Path(key))
 
 
 def headline(base: str, pair: Pair, before: Result, after: Result, doubts: Sequence[str]) -> Html:
@@ -154,18 +199,17 @@ def grouped(before: Result, after: Result) -> dict[str, list[str]]:
 
 def overlay(store: Store, view: View) -> Html:
     """Held-out pass rates of several RAFT runs over their cycles, in one chart."""
-    curves = {}
+    curves, scores = {}, []
     for run in store.runs(stage="raft", limit=_MAX_COMPARED):
         events = store.events(run.id, kind="metric")
         if rates := metrics.held_out_rates(events):
-            score = metrics.held_out_score(events)
-            curves[title(run) + ("" if score == _PASS_AT_1 else f", {score}")] = rates
+            scores.append(metrics.held_out_score(events))
+            curves[title(run) + ("" if scores[-1] == _PASS_AT_1 else f", {scores[-1]}")] = rates
     if len(curves) < 2:
         return Html("")
+    what = scores[0] if len(set(scores)) == 1 else "held-out score"
     figure = charts.rates(curves, x="cycle", key="overlay")
-    return charts.chart(
-        "overlay", figure, f"RAFT runs, {_PASS_AT_1} by cycle", "cycle 0 is the model they started from"
-    )
+    return charts.chart("overlay", figure, f"RAFT runs, {what} by cycle", "cycle 0 is the model they started from")
 
 
 def _lettered(text: str, chosen: Sequence[str]) -> str:
@@ -177,7 +221,7 @@ def _lettered(text: str, chosen: Sequence[str]) -> str:
 
 def _pick(letter: str, name: str, view: View, known: Sequence[Entry]) -> Html:
     options = [
-        option(entry.label, query({**view, name: entry.path}, task=None), is_chosen=view[name] == entry.path)
+        option(entry.label, query({**view, name: entry.key}, task=None), is_chosen=view[name] == entry.key)
         for entry in known
     ]
     return picker(letter, name, options, style="max-width:340px")
@@ -185,12 +229,12 @@ def _pick(letter: str, name: str, view: View, known: Sequence[Entry]) -> Html:
 
 def _add(view: View, known: Sequence[Entry], chosen: Sequence[str]) -> Html | None:
     """A choice of one more result to compare with A."""
-    rest = [entry for entry in known if entry.path not in chosen]
+    rest = [entry for entry in known if entry.key not in chosen]
     if not rest or len(chosen) >= _MAX_COMPARED:
         return None
     options = [option("add another", query(view), is_chosen=True)]
     for entry in rest:
-        more = ",".join([*chosen[2:], entry.path])
+        more = ",".join([*chosen[2:], entry.key])
         options.append(option(entry.label, query({**view, "more": more}), is_chosen=False))
     return picker("and", "more", options)
 
@@ -245,7 +289,8 @@ def _both(store: Store, view: View, groups: dict[str, list[str]], results: Seque
 
 def _side(store: Store, letter: str, result: Result, task: str) -> Html:
     tally = next(t for t in tallies_of(result) if t.task_id == task)
-    samples = store.samples(result["run"], purpose="benchmark", task_id=task)
+    purpose, cycle = result.get("purpose", "benchmark"), result.get("cycle")
+    samples = store.samples(result["run"], purpose=purpose, cycle=cycle, task_id=task)
     head = [
         h("h3", f"{letter}: {tally.passed} of {tally.scored} passed"),
         h("p", result["model"]["name"], cls="mono muted"),

@@ -1,6 +1,7 @@
 """Runs, the first tab: every run of the store, one of them in full, and a whole pipeline with one click."""
 
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from haloforge.ui.page import Page
 from haloforge.ui.palette import STAGES
 from haloforge.ui.panes import new_pane
 from haloforge.ui.view import View, open_run, query
-from haloforge.ui.widgets import run_detail, run_list
+from haloforge.ui.widgets import run_detail, run_list, welcome
 
 SMALL, TYPED = "small: the embedded model on a CPU", "as the SFT, RAFT and Benchmark tabs say"
 _STAGES = ("sft", "raft", "benchmark")
@@ -25,13 +26,18 @@ _STAGES = ("sft", "raft", "benchmark")
 
 def build(page: Page) -> None:
     """The list, the detail, and what their buttons do."""
-    page.pane("runs", run_list.render, "runs-list")
-    if not page.read_only:
-        _pipeline(page)
-    page.pane("runs", run_detail.render, "run-detail")
+    page.pane("runs", partial(welcome.render, read_only=page.read_only), "welcome")
+    with gr.Row(elem_classes="sides"):
+        with gr.Column(scale=4, min_width=320):
+            page.pane("runs", run_list.render, "runs-list")
+            if not page.read_only:
+                _pipeline(page)
+        with gr.Column(scale=8, min_width=320):
+            page.pane("runs", run_detail.render, "run-detail")
     page.action("stop", stop)
     page.action("resume", resume)
     page.action("delete", delete)
+    page.action("try", first_try)
 
 
 def stop(store: Store, view: View, value: str) -> None:
@@ -51,6 +57,12 @@ def delete(store: Store, view: View, value: str) -> str:
         raise RunError(f"there is no run {value!r}")
     jobs.delete(store, value)
     return query({"tab": "runs"})
+
+
+def first_try(store: Store, view: View, value: str) -> str:
+    """Queue a small pipeline with the embedded model, and look at its RAFT run."""
+    folder = f"models/first-try-{time.strftime('%Y%m%d-%H%M%S')}"
+    return open_run(jobs.submit_chain(store, pipeline.first_try(folder), name="first try")[-1].id)
 
 
 def _pipeline(page: Page) -> None:

@@ -12,14 +12,9 @@ from haloforge.ui.widgets.lists import PAGE_ROWS, pager, row
 
 _HEADS = (
     h("th", "Run", scope="col"),
-    h("th", "Stage", scope="col", cls="wide"),
     h("th", "Status", scope="col"),
-    h("th", "Progress", scope="col", cls="wide"),
-    h("th", "Left of phase", scope="col", cls="num wide"),
     h("th", "Result", scope="col", cls="num"),
-    h("th", "Took", scope="col", cls="num wide"),
     h("th", "Started", scope="col", cls="num wide"),
-    h("th", "After", scope="col", cls="wide"),
 )
 
 
@@ -48,21 +43,22 @@ def chosen_run(store: Store, view: View) -> Run | None:
 
 def _row(store: Store, run: Run, *, is_chosen: bool) -> Html:
     phase = progress.current(store, run) if run.status != "queued" else None
-    before = store.find_run(run.parent) if run.parent else None
-    parent = run.parent and link(title(before) if before else run.parent, open_run(run.parent))
     name = link(title(run), open_run(run.id), aria_current="true" if is_chosen else None, title=run.id)
     cells = [
-        h("td", name, cls="main"),
-        h("td", STAGES.get(run.stage, run.stage), cls="wide"),
-        h("td", chips.run_status(run)),
-        h("td", _progress(run, phase), cls="wide"),
-        h("td", duration(phase.left_s) if phase and phase.left_s and run.status == "running" else "", cls="num wide"),
+        h("td", name, h("div", _about(store, run), cls="muted"), cls="main"),
+        h("td", chips.run_status(run), _progress(run, phase)),
         h("td", metrics.key_figure(store, run), cls="num"),
-        h("td", took(run), cls="num wide"),
         h("td", chips.ago(run.started or run.created), cls="num wide"),
-        h("td", parent, cls="wide"),
     ]
     return row(cells, is_chosen=is_chosen)
+
+
+def _about(store: Store, run: Run) -> Html:
+    """RAFT, 32 min, after: first tuning."""
+    before = store.find_run(run.parent) if run.parent else None
+    after = [", after ", link(title(before) if before else run.parent, open_run(run.parent))] if run.parent else []
+    time = took(run)
+    return join([STAGES.get(run.stage, run.stage), *([", ", time] if time else []), *after])
 
 
 def took(run: Run) -> Html | str:
@@ -75,6 +71,6 @@ def took(run: Run) -> Html | str:
 def _progress(run: Run, phase: progress.Phase | None) -> Html | str:
     if phase is None or run.status == "done":
         return ""
-    return h(
-        "div", h("span", chips.phase_text(phase), cls="muted"), chips.bar(phase.share, moving=run.status == "running")
-    )
+    is_running = run.status == "running"
+    left = f", {duration(phase.left_s)} left of it" if is_running and phase.left_s else ""
+    return h("div", h("span", chips.phase_text(phase), left, cls="muted"), chips.bar(phase.share, moving=is_running))

@@ -7,8 +7,8 @@ from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
 from haloforge.store import Store
 from haloforge.ui import charts, metrics
 from haloforge.ui.formatting import number, percent
-from haloforge.ui.markup import Child, Html, h, join, note, table
-from haloforge.ui.view import View
+from haloforge.ui.markup import Child, Html, h, join, link, note, table
+from haloforge.ui.view import View, cycle_key, query
 from haloforge.ui.widgets import result
 from haloforge.ui.widgets.chips import ago
 
@@ -43,7 +43,18 @@ def figures(store: Store, run: Run) -> Html | None:
     if run.stage == "data-prepare":
         rows = metrics.rows_written(store, run)
         shown = [] if rows is None else [_figure(number(rows), "problems written")]
-    return h("div", shown, cls="figures") if shown else None
+    return join([h("div", shown, cls="figures"), compare_link(store, run)]) if shown else None
+
+
+def compare_link(store: Store, run: Run) -> Html | None:
+    """To the comparison of the starting model with the best cycle, or with the last one where none is better."""
+    cycles = metrics.held_out(store, run) if run.stage == "raft" else []
+    if len(cycles) < 2 or cycles[0].number:
+        return None
+    top = metrics.best(cycles[1:])
+    assert top is not None
+    address = query({"tab": "compare"}, a=cycle_key(run.id, 0), b=cycle_key(run.id, top.number))
+    return link(f"Compare cycle {top.number} with the starting model", address, cls="act")
 
 
 def raft_figures(store: Store, run: Run) -> list[Html]:

@@ -85,7 +85,7 @@ _UNTESTED = (
 _WORTHLESS = {
     "unscored": "our own machinery failed; excluded from every score",
     "compile_error": "does not compile",
-    "no_code": "there is no code to judge",
+    "no_code": "there is no complete program to judge",
     "violation": "breaks a rule of the sandbox",
     "exited_early": "ends before its tests do",
 }

@@ -1,5 +1,7 @@
 """Test suites in Python: one process runs the solution, another the tests, and the verdict comes from the second."""
 
+import ast
+import builtins
 import dataclasses
 import hashlib
 import json
@@ -60,16 +62,42 @@ def suite_of(problem: Problem) -> Suite:
         "code": [*tests.code, *tests.hidden],
     }
     key = hashlib.sha256(json.dumps(source).encode()).hexdigest()
-    return Suite(
-        key, source, any(_NEEDS_ONE_PROCESS.search(text) for text in (tests.setup, *tests.code, *tests.hidden))
+    texts = (tests.setup, *tests.code, *tests.hidden)
+    joined = any(_NEEDS_ONE_PROCESS.search(_OF_SOLUTION.sub("", text)) for text in texts) or any(
+        map(_derives_from_solution, texts)
     )
+    return Suite(key, source, joined)
 
 
+_OF_SOLUTION = re.compile(
+    r"\bcapsys\b|\bmonkeypatch\.(?:setenv|delenv)\(|\bmonkeypatch\.setattr\(\s*(?:solution,|[\"']solution\.)"
+    r"|\b(?:mock\.)?patch\(\s*[\"']solution\.|\b(?:mock\.)?patch\.object\(\s*solution,|\bmonkeypatch(?=\s*[,):])"
+    r"|\bfrom unittest import mock\b|\bunittest\.mock\b|\bmock\.(?:Mock|MagicMock|call|ANY|sentinel)\b"
+)
+"""What tests may do to a solution, or to what they pass to it, from another process."""
 _NEEDS_ONE_PROCESS = re.compile(
-    r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bcapsys\b|\bcapfd\b|\bredirect_std|\binspect\.|\bsys\.(stdout|stdin|modules)\b"
-    r"|\bimportlib\b|\bsetattr\(|\b__(code|globals|dict|doc|annotations)__\b|\bget_type_hints\b|\bdataclasses\.\w+\("
+    r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bpatch\.\w+\(|\bcapfd\b|\bredirect_std|\binspect\."
+    r"|\bsys\.(stdout|stdin|modules)\b"
+    r"|\bimportlib\b|\bsetattr\(|\b__(code|globals)__\b|\b(asdict|astuple|is_dataclass)\("
+    r"|\bget_type_hints\b|\bdataclasses\.\w+\("
     r"|(?<![.\w])(eval|exec|compile|__import__)\(|\b(pickle|marshal)\b"
 )
+
+
+def _derives_from_solution(text: str) -> bool:
+    """Whether tests define a class below one that they do not define or import from anywhere but the solution."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    bases = {base.id for n in nodes if isinstance(n, ast.ClassDef) for base in n.bases if isinstance(base, ast.Name)}
+    imports = [
+        n for n in nodes if isinstance(n, ast.ImportFrom) and n.module != "solution" or isinstance(n, ast.Import)
+    ]
+    known = {(alias.asname or alias.name).partition(".")[0] for n in imports for alias in n.names}
+    known |= {n.name for n in nodes if isinstance(n, ast.ClassDef)}
+    known |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return bool(bases - known - vars(builtins).keys())
 
 
 def _names_to_define(problem: Problem) -> list[str]:

@@ -76,6 +76,17 @@ def test_everything_is_exported_with_its_verdict_to_parquet_too(store: Store, ru
     assert [row["status"] for row in table].count("passed") == 4
 
 
+def test_half_a_character_is_exported_to_parquet_as_a_question_mark(store: Store, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    run = store.create_run("raft", {})
+    store.save_problems(run.id, [replace(PROBLEM, prompt="half \ud83d")])
+    store.save_samples(run.id, 1, "train", [Sample("add", 0, "half \ud83d", "x")])
+    assert export(store, run, "all", tmp_path / "all.parquet", "parquet") == 1
+    (row,) = parquet.read_table(tmp_path / "all.parquet").to_pylist()
+    assert row["prompt"][0]["content"].startswith("half ?")
+
+
 def test_a_run_without_kept_samples_says_so_and_writes_nothing(store: Store, tmp_path: Path) -> None:
     empty = store.create_run("raft", {})
     store.save_problems(empty.id, [PROBLEM])

@@ -1,14 +1,18 @@
 """When a run is over, what it says of its cycles, and which one it names as the best."""
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from recorded_cycles import SPLIT, config, record
 
+from haloforge.cli.terminal import Lines
 from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError, Stopped
+from haloforge.records import Tests
 from haloforge.stages.raft.cycles import name_best_cycle
 from haloforge.stages.raft.evaluation import evaluations
 from haloforge.stages.raft.run import decide
@@ -104,6 +108,19 @@ def test_where_no_cycle_is_better_the_starting_model_is_named(store: Store, tmp_
     best = concluded(report, tmp_path)
     assert (best["cycle"], best["path"], best["verdict"]) == (0, "smollm2-135m", "no detectable change")
     assert said(report)[-1].startswith("no cycle is better; held-out pass@1 of the starting model: 0.750")
+
+
+def test_without_tests_no_cycle_is_called_better_and_no_score_pass_at_1(store: Store, tmp_path: Path) -> None:
+    untested = SPLIT._replace(held_out=[replace(problem, tests=Tests()) for problem in SPLIT.held_out])
+    report = run_of(store, 0.25, 0.75)
+    best = concluded(report, tmp_path, untested)
+    assert said(report)[-1].startswith("cycle 1 has the highest compile rate; held-out compile rate of cycle 1: 0.750")
+    assert (best["compile_rate"]["value"], best["base_compile_rate"]["value"]) == (0.75, 0.25)
+    assert "pass@1" not in json.dumps(best)
+    out = io.StringIO()
+    for event in store.events(report.run_id):
+        Lines(out).show(event)
+    assert "compile rate 0.75" in out.getvalue() and "pass@" not in out.getvalue()
 
 
 def test_many_cycles_make_a_claim_harder(store: Store, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from stored_samples import judged, program
 
 from haloforge.records import Problem
 from haloforge.stages.raft.hollowing import kept_length_ratio, one_answer_share, substance_metrics
+from haloforge.stages.shared.scores import digests_of
 from haloforge.store import StoredProgram
 
 PROBLEMS = {f"p{i}": Problem(f"p{i}", "Do it.", meta={"family": f"family {i // 2}"}) for i in range(40)}
@@ -23,22 +24,24 @@ def test_the_substance_of_answers_is_counted_per_token() -> None:
 
 def test_one_program_that_passes_on_many_problems_is_counted_once_a_family() -> None:
     different = [f"print({i})" for i in range(12)]
-    assert one_answer_share(passing(*different), PROBLEMS) == pytest.approx(1 / 12)
-    assert one_answer_share(passing(*different[:9], *["x = 1"] * 3), PROBLEMS) == pytest.approx(3 / 12)
+    assert one_answer_share(digests_of(passing(*different), PROBLEMS), PROBLEMS) == pytest.approx(1 / 12)
+    assert one_answer_share(digests_of(passing(*different[:9], *["x = 1"] * 3), PROBLEMS), PROBLEMS) == pytest.approx(
+        3 / 12
+    )
 
 
 def test_layout_and_comments_do_not_make_another_program() -> None:
     codes = [f"x = 1  # number {i}\n" for i in range(12)]
-    assert one_answer_share(passing(*codes), PROBLEMS) == 1
+    assert one_answer_share(digests_of(passing(*codes), PROBLEMS), PROBLEMS) == 1
 
 
 def test_variants_of_one_problem_may_have_one_answer() -> None:
     variants = [program(i, PROBLEMS[f"p{i}"], f"print({i // 2})") for i in range(24)]
-    assert one_answer_share(variants, PROBLEMS) == pytest.approx(1 / 12)
+    assert one_answer_share(digests_of(variants, PROBLEMS), PROBLEMS) == pytest.approx(1 / 12)
 
 
 def test_of_a_few_problems_nothing_is_said() -> None:
-    assert one_answer_share(passing("x = 1", "x = 1"), PROBLEMS) is None
+    assert one_answer_share(digests_of(passing("x = 1", "x = 1"), PROBLEMS), PROBLEMS) is None
 
 
 def test_kept_answers_are_compared_with_passing_ones_of_the_same_problem() -> None:

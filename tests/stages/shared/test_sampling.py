@@ -94,6 +94,24 @@ def test_the_engine_is_asked_once_for_everything_however_often_samples_are_saved
     assert report.store.count_samples(report.run_id) == len(engine.asked) == 16
 
 
+class Counted(list[Problem]):
+    """Problems that count how often all of them are gone through."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[Problem]:
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_a_sample_costs_the_same_however_many_problems_there_are(report: Report) -> None:
+    few, many = Counted(problems()), Counted(problems())
+    for number, (counted, n) in enumerate(((few, 1), (many, 8)), start=1):
+        planned = plan_work(counted, n, SETTINGS, cycle=number, purpose="train", seed=5)
+        finish(report, planned, ScriptedEngine())
+    assert few.passes == many.passes
+
+
 def test_all_samples_are_stored_and_judged(report: Report) -> None:
     finish(report, work(), ScriptedEngine())
     found = report.store.samples(report.run_id)

@@ -4,7 +4,16 @@ import pytest
 from stored_samples import TESTED, UNTESTED, judged, program
 
 from haloforge.records import Problem
-from haloforge.stages.shared.scores import Tally, count_distinct, paired, pass_at, sample_metrics, solved, tally
+from haloforge.stages.shared.scores import (
+    Tally,
+    count_distinct,
+    digests_of,
+    paired,
+    pass_at,
+    sample_metrics,
+    solved,
+    tally,
+)
 
 
 def test_unscored_samples_are_in_no_count() -> None:
@@ -51,7 +60,7 @@ def test_what_samples_look_like() -> None:
         judged(3, status="compile_error", reward=0, finish="length", tokens=10),
         judged(4, status="timeout", reward=0.5, tokens=20),
     ]
-    found = sample_metrics(samples, count_distinct(copies, {"tested": TESTED}), nats=20.0)
+    found = sample_metrics(samples, count_distinct(digests_of(copies, {"tested": TESTED})), nats=20.0)
     assert (found["compile_rate"], found["timeout_share"], found["truncated_share"]) == (0.75, 0.25, 0.25)
     assert (found["distinct_solutions"], found["duplicates_share"], found["mean_tokens"]) == (1, 0.5, 10)
     assert sample_metrics([], 0, 0.0) == {}

@@ -12,7 +12,8 @@ from haloforge.records import Run, Sample, Verdict
 from haloforge.settings import values
 from haloforge.store import Store
 from haloforge.ui.tabs import comparison
-from haloforge.ui.widgets import result
+from haloforge.ui.view import cycle_key
+from haloforge.ui.widgets import result, run_overview
 
 VIEW = {"tab": "compare"}
 CUT_OFF = "10.0% of the answers were cut off"
@@ -99,14 +100,14 @@ def test_the_oldest_is_compared_with_the_newest_unless_the_address_says_otherwis
     known = comparison.entries(store)
     names = [Path(path).stem for path in comparison.choice(VIEW, known)]
     assert len(known) == 3 and names[0] != names[1]
-    chosen = comparison.choice({**VIEW, "a": known[1].path, "b": known[2].path}, known)
-    assert chosen == [known[1].path, known[2].path]
+    chosen = comparison.choice({**VIEW, "a": known[1].key, "b": known[2].key}, known)
+    assert chosen == [known[1].key, known[2].key]
 
 
 def test_more_than_two_results_are_each_compared_with_the_first(store: Store) -> None:
     for name, n in (("first", 5), ("second", 10), ("third", 30)):
         benchmarked(store, name, set(TASKS[:n]))
-    paths = {Path(entry.path).stem: entry.path for entry in comparison.entries(store)}
+    paths = {Path(entry.key).stem: entry.key for entry in comparison.entries(store)}
     shown = comparison.render(store, {**VIEW, "a": paths["first"], "b": paths["second"], "more": paths["third"]})
     assert shown.count('class="headline"') == 2
 
@@ -127,7 +128,7 @@ def test_a_doubtful_gain_is_not_called_better(store: Store) -> None:
 def test_a_result_is_not_compared_with_itself(store: Store) -> None:
     benchmarked(store, "base", set())
     benchmarked(store, "best", set(TASKS))
-    path = comparison.entries(store)[0].path
+    path = comparison.entries(store)[0].key
     shown = comparison.render(store, {**VIEW, "a": path, "b": path})
     assert "A and B are the same result" in shown and "headline" not in shown
 
@@ -143,3 +144,46 @@ def test_raft_runs_are_laid_over_each_other(store: Store) -> None:
         add_cycles(store, make_run(store, status="done", name=name), [0.3, 0.4])
     shown = comparison.overlay(store, VIEW)
     assert "one" in shown and "two" in shown and comparison.overlay(store, VIEW) == shown
+
+
+def raft_run(store: Store, solved: dict[int, int], name: str = "tonight") -> Run:
+    """A RAFT run whose cycle C solved the first `solved[C]` of twenty held-out problems."""
+    run = make_run(store, status="done", name=name)
+    tasks = TASKS[:20]
+    store.save_problems(run.id, [problem(t) for t in tasks], held_out=True)
+    for cycle, passed in solved.items():
+        store.save_samples(run.id, cycle, "eval", [Sample(t, 0, "x", f"# in cycle {cycle}") for t in tasks])
+        for judged in store.samples(run.id, cycle=cycle):
+            ok = judged.sample.task_id in tasks[:passed]
+            store.save_verdicts([(judged.id, Verdict("passed" if ok else "wrong_answer", float(ok)))])
+    add_cycles(store, run, [passed / len(tasks) for _, passed in sorted(solved.items())])
+    return run
+
+
+def test_the_cycles_of_one_run_are_compared_from_their_stored_samples(store: Store) -> None:
+    run = raft_run(store, {0: 2, 1: 8, 2: 19})
+    shown = comparison.render(store, {**VIEW, "a": cycle_key(run.id, 0), "b": cycle_key(run.id, 2)})
+    assert "A 10.0 % → B 95.0 %" in shown and '<span class="good">better</span>' in shown
+    assert "# in cycle 0" in shown and "# in cycle 2" in shown and "Fixed 17<" in shown
+
+
+def test_without_results_the_newest_raft_run_is_compared_from_start_to_end(store: Store) -> None:
+    run = raft_run(store, {0: 2, 1: 8})
+    chosen = comparison.choice(VIEW, comparison.entries(store))
+    assert chosen == [cycle_key(run.id, 0), cycle_key(run.id, 1)]
+
+
+def test_cycles_that_answered_other_problems_are_refused_in_a_sentence(store: Store) -> None:
+    run = raft_run(store, {0: 2})
+    other = make_run(store, status="done", name="other")
+    store.save_problems(other.id, [problem("another")], held_out=True)
+    store.save_samples(other.id, 0, "eval", [Sample("another", 0, "x", "y")])
+    add_cycles(store, other, [0.5])
+    shown = comparison.render(store, {**VIEW, "a": cycle_key(run.id, 0), "b": cycle_key(other.id, 0)})
+    assert "their problem files differ" in shown
+
+
+def test_a_raft_run_leads_to_the_comparison_of_its_best_cycle(store: Store) -> None:
+    run = raft_run(store, {0: 2, 1: 19, 2: 8})
+    shown = run_overview.render(store, run, VIEW)
+    assert "Compare cycle 1 with the starting model" in shown and f"{run.id}%3A1" in shown

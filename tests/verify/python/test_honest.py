@@ -93,12 +93,61 @@ def test_it():
 """
 
 
-def test_tests_that_reach_into_the_solution_run_beside_it_and_say_so(verifier):
+def test_tests_may_replace_a_function_of_the_solution_from_their_own_process(verifier):
     problem = Problem("m", "", tests=Tests("pytest", code=(MOCKING,)))
     verdict = verifier.verify(problem, "def now(): return 1\ndef later(): return now() + 1")
-    assert verdict.passed and verdict.forgeable
+    assert verdict.passed and not verdict.forgeable
     assert verifier.verify(problem, "def now(): return 1\ndef later(): return 2").status == "wrong_answer"
     assert verifier.verify(problem, "import os; os._exit(0)").status == "exited_early"
+
+
+PATCHING = """
+from unittest import mock
+import solution
+
+def test_it():
+    with mock.patch("time.time", lambda: 5):
+        assert solution.later() == 6
+"""
+
+
+def test_tests_that_change_another_module_run_beside_the_solution_and_say_so(verifier):
+    problem = Problem("m", "", tests=Tests("pytest", code=(PATCHING,)))
+    verdict = verifier.verify(problem, "import time\ndef later(): return time.time() + 1")
+    assert verdict.passed and verdict.forgeable
+    assert verifier.verify(problem, "def later(): return 2").status == "wrong_answer"
+    assert verifier.verify(problem, "import os; os._exit(0)").status == "exited_early"
+
+
+PRETENDING = """
+from unittest.mock import Mock
+from solution import notify
+
+def test_it():
+    mailer = Mock()
+    notify(mailer)
+    mailer.send.assert_called_once_with("hi")
+"""
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        "mailer.send.assert_called_once_with = lambda *a: None",
+        "mailer.send = mailer",
+        "mailer.configure_mock(send=None)",
+        "mailer.send.call_args = mailer.send.called = 1",
+        "mailer.send.__class__ = int",
+        "mailer.send = type('Own', (), {'assert_called_once_with': print})()",
+        "mailer.assert_called_once_with('hi')",
+    ],
+)
+def test_a_solution_cannot_change_what_a_mock_has_recorded(verifier, cheat):
+    problem = Problem("m", "", tests=Tests("pytest", code=(PRETENDING,)))
+    code = f"def notify(mailer):\n    try:\n        {cheat}\n    except Exception:\n        pass"
+    assert not verifier.verify(problem, code).passed
+    honest = verifier.verify(problem, "def notify(mailer): mailer.send('hi')")
+    assert honest.passed and not honest.forgeable
 
 
 MAIN = """
@@ -142,6 +191,6 @@ class Only:
 def test_two_looks_at_one_object_are_the_same_object(verifier):
     tests = ("assert Only() is Only()", "a = [1]\nassert a is a and a is not [1] and (None is None) is True")
     verdict = verifier.verify(Problem("s", "", tests=Tests("asserts", code=tests)), SINGLETON)
-    assert verdict.passed and verdict.forgeable, verdict
+    assert verdict.passed and not verdict.forgeable, verdict
     other = SINGLETON.replace("cls.one or ", "")
     assert verifier.verify(Problem("s", "", tests=Tests("asserts", code=tests)), other).tests_passed == 1

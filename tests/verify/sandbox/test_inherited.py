@@ -116,11 +116,15 @@ SAMPLES = {
     "cpp": '#include <cstdio>\nint main() {{ char s[99]; if (scanf("%s", s)) printf("qzMark:S %s", s); {} }}\n',
     "rust": 'fn main() {{ println!("qzMark:S"); {} }}\n',
     "go": 'package main\nimport "fmt"\nfunc main() {{ fmt.Println("qzMark:S"); {} }}\n',
+    "javascript": "console.log('qzMark:S'); require('fs').writeFileSync('qzMark:S', 'qzMark:S'); {}",
+    "java": 'class Main {{ public static void main(String[] a) {{ System.out.println("qzMark:S"); {} }} }}',
 }
 LAST_ACTS = {
     "cpp": ("", "for (;;);", "__builtin_trap();"),
     "rust": ("", "loop {}", "std::process::abort();"),
     "go": ("", "for {}", "panic(1)"),
+    "javascript": ("", "for (;;);", "process.abort()"),
+    "java": ("", "while (true);", "throw new Error();"),
 }
 
 
@@ -144,5 +148,5 @@ def test_a_compiled_solution_finds_nothing_of_others(monkeypatch):
 @pytest.mark.parametrize("level", ["ns", "landlock"])
 @pytest.mark.parametrize("language", SAMPLES)
 def test_no_compiled_solution_does_at_any_level(language, level, monkeypatch):
-    needs(COMMANDS[language])
+    needs(*COMMANDS[language].split())
     check_compiled(language, available(level), monkeypatch)

@@ -201,12 +201,22 @@ package main
 import ("fmt"; "os")
 func main() { if os.WriteFile("x", nil, 0600) == nil { fmt.Println("ok") } }
 """,
+    "javascript": "require('fs').writeFileSync('x', '1'); console.log('ok')",
+    "java": """
+import java.nio.file.*;
+public class Main {
+    public static void main(String[] a) throws Exception {
+        Files.writeString(Path.of("x"), "1");
+        System.out.println("ok");
+    }
+}
+""",
 }
 
 
 @pytest.mark.parametrize("language", PROGRAMS)
 def test_compiled_programs_have_it_too(language):
-    needs(COMMANDS[language])
+    needs(*COMMANDS[language].split())
     worker = Worker(VerifySettings(type="auto"), available("landlock") if language != "cpp" else isolation().name)
     try:
         outcome = judged(worker, PROGRAMS[language], "stdio", language, cases=(Case("", "ok"), Case("", "ok")))

@@ -1,7 +1,7 @@
 """System calls by name, with their numbers on x86-64 and on aarch64 (`-` where an architecture has none).
 
-From Linux's asm/unistd_64.h and asm-generic/unistd.h; numbers never change once given. Filters were run on x86-64, on
-aarch64 never: its numbers are only compared with the header.
+From Linux's asm/unistd_64.h and asm-generic/unistd.h; numbers never change once given. On aarch64, filters
+were run on an emulated machine only (tests/aarch64/run.sh), those for Python, not those for compilers.
 """
 
 import functools

@@ -5,10 +5,12 @@ with one key, its tag. What has no plain form crosses as a handle: a number that
 process. So no `__eq__`, `__hash__` or other method of a hostile class is ever called where the verdict is made.
 """
 
+import array
 import collections
 import datetime
 import decimal
 import fractions
+import io
 import operator
 import re
 import sys
@@ -62,15 +64,22 @@ Export = Callable[[Any], dict[str, Any]]
 """Exports an object that has no plain form: returns its tagged handle."""
 
 
-MUTABLE = (
-    list,
-    dict,
-    set,
-    bytearray,
-    collections.Counter,
-    collections.OrderedDict,
-    collections.defaultdict,
-    collections.deque,
+MUTABLE = frozenset(
+    (
+        list,
+        dict,
+        set,
+        bytearray,
+        collections.Counter,
+        collections.OrderedDict,
+        collections.defaultdict,
+        collections.deque,
+        collections.UserDict,
+        collections.UserList,
+        array.array,
+        io.StringIO,
+        io.BytesIO,
+    )
 )
 """Arguments of these types that a call changed in place are changed in the caller's process too."""
 
@@ -95,6 +104,14 @@ def encode(value: Any, export: Export) -> Any:
         if isinstance(value, base):
             return export(value) | {"plain": encode(_as_base(value, base), export)}
     return export(value)
+
+
+def content_of(value: Any) -> Any:
+    """The plain value inside an instance of a subclass of a plain type. Raises TypeError for any other object."""
+    for base in PLAIN_BASES:
+        if isinstance(value, base):
+            return _as_base(value, base)
+    raise TypeError("no plain value")
 
 
 def _as_base(value: Any, base: type) -> Any:
@@ -185,7 +202,7 @@ def decode(value: Any, resolve: Resolve) -> Any:
         return [decode(item, resolve) for item in value]
     if type(value) is not dict:
         return value
-    if "handle" in value or "home" in value:
+    if "handle" in value or "home" in value or "exception" in value:
         return resolve(value)
     ((tag, body),) = value.items()
     return _DECODERS[tag](body, resolve)
@@ -284,3 +301,16 @@ _DECODERS: dict[str, Callable[[Any, Resolve], Any]] = {
     "ndarray": _decode_array,
     "scalar": _decode_scalar,
 }
+
+
+def register(tag: str, decoder: Callable[[Any, Resolve], Any], kind: type | None = None, encoder: Any = None) -> None:
+    """Let values of one more type cross, under a tag of their own."""
+    _DECODERS[tag] = decoder
+    if kind is not None:
+        _ENCODERS[kind] = lambda value, export: {tag: encoder(value, export)}
+
+
+def register_type(kind: type) -> None:
+    """Let a class itself cross, by its name."""
+    NAMED_TYPES.setdefault(kind.__name__, kind)
+    _NAMES_OF_TYPES.setdefault(kind, kind.__name__)

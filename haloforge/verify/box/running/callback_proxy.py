@@ -1,13 +1,21 @@
 """Proxies, in the solution's process, for the functions and objects that tests pass to it: calls go back there."""
 
-from collections.abc import Iterator
+import functools
+import types
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+
+from ..protocol.specials import methods_of
+
+MAX_CLASSES = 256
 
 
 class TestsSide(Protocol):
     """The way to the process of the tests."""
 
-    def use_test_object(self, operation: str, number: int, arguments: tuple[Any, ...]) -> Any:
+    def use_test_object(
+        self, operation: str, number: int, arguments: Sequence[Any], keywords: dict[str, Any] | None = None
+    ) -> Any:
         """One operation with an object of the tests' process."""
 
 
@@ -21,9 +29,6 @@ class CallbackProxy:
     def _ask(self, operation: str, *arguments: Any) -> Any:
         return self._tests.use_test_object(operation, self._number, arguments)
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self._ask("call", *arguments)
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -32,22 +37,14 @@ class CallbackProxy:
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask("set", name, value)
 
-    def __len__(self) -> int:
-        return int(self._ask("len"))
-
-    def __bool__(self) -> bool:
-        return bool(self._ask("bool"))
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._ask("list"))
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._ask("item", key)
+    def __delattr__(self, name: str) -> None:
+        self._ask("delete", name)
 
     def __str__(self) -> str:
         return str(self._ask("str"))
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self._ask("repr"))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CallbackProxy) and other._number == self._number or bool(self._ask("eq", other))
@@ -67,17 +64,43 @@ class CallbackProxy:
     def __ge__(self, other: object) -> bool:
         return bool(self._ask("ge", other))
 
-    def __contains__(self, item: object) -> bool:
-        return bool(self._ask("contains", item))
 
-    def __add__(self, other: object) -> Any:
-        return self._ask("add", other)
+def _called(self: CallbackProxy, /, *arguments: Any, **keywords: Any) -> Any:
+    return self._tests.use_test_object("call", self._number, arguments, keywords)
 
-    def __sub__(self, other: object) -> Any:
-        return self._ask("sub", other)
 
-    def __mul__(self, other: object) -> Any:
-        return self._ask("mul", other)
+def _asking(operation: str) -> Callable[..., Any]:
+    def method(self: CallbackProxy, *arguments: Any) -> Any:
+        return self._ask(operation, *arguments)
 
-    def __neg__(self) -> Any:
-        return self._ask("neg")
+    return method
+
+
+@functools.lru_cache(MAX_CLASSES)
+def class_of(name: str, specials: tuple[str, ...]) -> type[CallbackProxy]:
+    """The class of proxies for objects with these special methods."""
+    methods = methods_of(specials, _asking)
+    if "__call__" in specials:
+        methods["__call__"] = _called
+    if "__enter__" in specials:
+        methods |= {"__enter__": _asking("enter"), "__exit__": lambda self, *error: self._ask("exit")}
+    return type(name, (CallbackProxy,), methods)
+
+
+@functools.lru_cache(MAX_CLASSES)
+def _compiled(name: str, signature: str, passed_on: str) -> types.CodeType:
+    return compile(f"def {name}({signature}):\n return _call_({passed_on})\n", "<a function of the tests>", "exec")
+
+
+def function_of(described: dict[str, Any], defaults: Sequence[Any], call: Callable[..., Any]) -> Any:
+    """A function with the name and the parameters of one of the tests' functions, which calls it.
+
+    `described`: its name, its text for people, its parameters as source and as arguments for `call`; `defaults` are
+    `d0`, `d1` and so on in that source.
+    """
+    scope: dict[str, Any] = {"_call_": call, **{f"d{index}": default for index, default in enumerate(defaults)}}
+    exec(_compiled("function", described["signature"], described["passed_on"]), scope)
+    function = scope["function"]
+    function.__name__ = function.__qualname__ = described["name"]
+    function.__doc__, function.__module__ = described["doc"], "tests"
+    return function

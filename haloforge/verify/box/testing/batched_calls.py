@@ -32,7 +32,12 @@ def batched_calls(
     names, statements = _called_names(top, kind, entry_point)
     if not names:
         return []
-    harmless = {"__same__", *vars(builtins), *_imported([*(setup.body if setup else ()), *top, *statements])}
+    harmless = {
+        "__same__",
+        "__whole__",
+        *vars(builtins),
+        *_imported([*(setup.body if setup else ()), *top, *statements]),
+    }
     calls: list[list[Any]] = []
     given: set[Told] = set()
     """What the solution had been told by then, of which nothing is given away any more."""

@@ -1,6 +1,7 @@
 """Run the tests of one problem against one solution, and report what came of each."""
 
 import contextlib
+import functools
 import sys
 import types
 from typing import Any, Protocol
@@ -10,8 +11,9 @@ from ..running import program
 from . import callbacks, unittests
 from .connection import Connection
 from .files import ReadAgain
+from .judging import on_the_whole
 from .proxies import same
-from .solution_errors import FromSolution, SolutionGone, note_failure
+from .solution_errors import FromSolution, SolutionGone, StoppedIteration, note_failure
 from .suite import Suite
 
 MAX_MESSAGE = 300
@@ -31,6 +33,15 @@ class Solution(Protocol):
 
     def bound(self, name: str, kind: str) -> Any:
         """What the tests see under a global name of the solution."""
+
+    def library_value(self, name: str, kind: str) -> Any:
+        """What the library has under a name that the solution took from there; None where it is the solution's own."""
+
+    def mark_forgeable(self) -> None:
+        """Some judgement of these tests was left to the solution's own objects."""
+
+    def patch(self, operation: str, *arguments: Any) -> Any:
+        """Change something around the solution, where that is in another process."""
 
 
 class StopTesting(BaseException):
@@ -94,7 +105,7 @@ def explain(error: BaseException) -> str:
 def judge(suite: Suite | str, channel_fd: int, verdict_fd: int, *, stop: bool, files: ReadAgain | None = None) -> None:
     """Run the tests against the solution at the other end, and write one JSON report."""
     report: dict[str, Any] = {"warnings": [], "calls": 0}
-    batch = (suite.entry_point, suite.batched_calls) if isinstance(suite, Suite) else (None, [])
+    batch = (suite.entry_point, suite.batched_calls, suite.reading) if isinstance(suite, Suite) else (None, [])
     solution = Connection(Channel(channel_fd), report, *batch)
     completed = _completed(suite, solution, report, stop)
     if files and files.happened:
@@ -122,7 +133,7 @@ def _completed(suite: Suite | str, solution: Solution, report: dict[str, Any], s
     except (SolutionGone, Closed) as error:
         report |= {"end": "gone", "detail": str(error)}
     outcomes = unit.outcomes + [NOT_RUN] * (suite.count - len(unit.outcomes))
-    if report.pop("changed_and_returned", False) and suite.keeps_arguments:
+    if report.pop("changed_and_returned", False) and suite.reading.keeps_arguments:
         report["forgeable"] = True  # the tests may have computed what they expect from what the solution changed
     was_called = solution.calls > report["bound"] or "forgeable" in report  # for in one process nobody counts
     was_tested = PASSED in outcomes if suite.count or suite.kind == "pytest" else was_called
@@ -157,6 +168,17 @@ class InThisProcess:
         """The object itself."""
         return vars(self._module)[name]
 
+    def library_value(self, name: str, kind: str) -> Any:
+        """The object itself: every verdict of this kind is marked."""
+        return vars(self._module)[name]
+
+    def mark_forgeable(self) -> None:
+        """It is already."""
+
+    def patch(self, operation: str, *arguments: Any) -> Any:
+        """Not needed: what the tests change is changed here."""
+        return ["", ""]
+
 
 def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any]) -> str:
     """Load, bind, run. Returns how the session ended: syntax, load, missing, done."""
@@ -168,13 +190,14 @@ def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any
         return "missing"
     module = types.ModuleType(callbacks.TEST_MODULES[suite.kind == "program"])
     sys.modules[module.__name__] = module
-    vars(module).update(__unit__=unit, __same__=same)
+    whole = functools.partial(on_the_whole, solution.mark_forgeable)
+    vars(module).update(__unit__=unit, __same__=same, __whole__=whole, __stopped__=StoppedIteration)
     if suite.kind == "pytest":
         unittests.provide(solution, names, offered=suite.may_take(names))
     try:
         _bind(vars(module), suite, names, solution)
         report["bound"] = solution.calls
-        _run(suite, module, unit)
+        _run(suite, module, unit, solution)
     except StopTesting:
         pass
     except SolutionGone:
@@ -186,7 +209,7 @@ def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any
     return "done"
 
 
-def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
+def _run(suite: Suite, module: types.ModuleType, unit: Unit, solution: Solution) -> None:
     scope = vars(module)
     candidate = scope.get(str(suite.entry_point))  # now, for the tests may define a `check` where the solution did
     exec(suite.setup, scope)
@@ -199,7 +222,7 @@ def _run(suite: Suite, module: types.ModuleType, unit: Unit) -> None:
     if suite.kind == "check":
         scope["check"](candidate)
     if suite.kind == "pytest":
-        for test in unittests.collected(module):
+        for test in unittests.collected(module, solution):
             with unit:
                 test()
 
@@ -208,7 +231,12 @@ def _bind(scope: dict[str, Any], suite: Suite, names: dict[str, str], solution: 
     """Names of the solution that the tests use; over them the starter code's helpers, which stay as they are."""
     for name in sorted(suite.names_used & set(suite.may_take(names))):
         with contextlib.suppress(Exception):  # what cannot cross is not there for the tests
-            scope[name] = solution.bound(name, _kind(suite, name, names))
+            value = solution.library_value(name, names[name]) if suite.takes_from_library(name) else None
+            if value is None:
+                value = solution.bound(name, _kind(suite, name, names))
+                if suite.takes_from_library(name):
+                    solution.mark_forgeable()
+            scope[name] = value
     used_helpers = suite.names_used & suite.helpers
     if used_helpers:
         starter: dict[str, Any] = {"__name__": "starter"}

@@ -1,7 +1,7 @@
 """Exceptions of the solution, rebuilt in the tests' process as local classes of the same names and parents."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 MAX_TEXT = 500
@@ -21,14 +21,31 @@ class FromSolution:
     solution_message: str | None = None
     solution_object: Any = None
     """A proxy for the exception itself."""
+    construct: Callable[..., Any] | None = None
+    """How tests make one of a class that the solution defines: the solution makes its own beside it."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        if self.construct is None:
+            super().__init__(*arguments, **keywords)
+            return
+        made = self.construct(*arguments, **keywords)
+        self.solution_object, self.solution_message = made.solution_object, made.solution_message
+        self.args = tuple(made.args)
 
     def __str__(self) -> str:
         return super().__str__() if self.solution_message is None else self.solution_message
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or self.solution_object is None:
+        if (name.startswith("_") and name != "__notes__") or self.solution_object is None:
             raise AttributeError(name)
         return getattr(self.solution_object, name)
+
+
+class StoppedIteration(FromSolution, RuntimeError):
+    """StopIteration out of a call. As itself it would end a loop over the tests' inputs, and pass what is left."""
+
+
+StoppedIteration.__name__ = StoppedIteration.__qualname__ = "StopIteration"
 
 
 class ExceptionClasses:
@@ -43,8 +60,26 @@ class ExceptionClasses:
         if key not in self._known:
             base = _builtin_exception(key[0])
             parents: tuple[type, ...] = (FromSolution, base) if base else (self.of(key[1:]),)
-            self._known[key] = type(key[0], parents, {})
+            self._known[key] = type(key[0], parents, {"__module__": "builtins" if base else "solution"})
         return self._known[key]
+
+    def made_by_tests(self, names: Sequence[Any], construct: Callable[..., Any]) -> Any:
+        """The class for these names, of which tests may make instances by calling it."""
+        kind = self.of(names)
+        kind.construct = staticmethod(construct)
+        return kind
+
+    def rebuilt(self, names: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """An exception of that class with these arguments, set up as its builtin parent does it (`errno`, `code`)."""
+        kind = self.of(names)
+        base = next(b for name in names if (b := _builtin_exception(name)))
+        try:
+            error = kind.__new__(kind, *arguments)
+            base.__init__(error, *arguments)
+        except TypeError:  # a class of its own with other arguments than those of its parent
+            error = kind.__new__(kind)
+        error.args = tuple(arguments)
+        return error
 
 
 def note_failure(report: dict[str, Any], error: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from .batched_calls import batched_calls
+from .judging import JUDGING_NAMES, LIBRARY_NAMES, MODULE_NAMES, with_our_own_judgements
+from .reading import TESTS_FILE, read
 
 
 class Suite:
@@ -24,19 +26,18 @@ class Suite:
         self.starter = self._compiled(source["starter"] if self.helpers else "", "starter.py")
         self.setup = self._compiled(source["setup"], "setup.py")
         self.kind: str = source["kind"]
-        trees = [_with_identity_calls(ast.parse(code, "tests.py")) for code in source["code"]]
+        trees = [with_our_own_judgements(ast.parse(code, TESTS_FILE)) for code in source["code"]]
         self.batched_calls = batched_calls(trees, self.kind, self.entry_point, ast.parse(source["setup"]))
         if self.kind in ("check", "program"):
             self.count = sum(_mark_units(tree, inside_check=self.kind == "check") for tree in trees)
         else:
             self.count = len(trees) if self.kind == "asserts" else sum(map(_count_test_functions, trees))
-        self.keeps_arguments = any(map(_passes_named_value, (node for tree in trees for node in ast.walk(tree))))
-        """Whether it may read again what it has passed to a function, for instance to compute what it expects."""
+        self.reading = read(trees, self.entry_point)
         self.harmless = self.kind in ("asserts", "check") and all(
             is_harmless(ast.parse(code)) for code in (source["setup"], source["starter"], *source["code"])
         )
         """Whether running it leaves no change behind, so that it needs no process of its own."""
-        self.statements = [compile(tree, "tests.py", "exec", dont_inherit=True) for tree in trees]
+        self.statements = [compile(tree, TESTS_FILE, "exec", dont_inherit=True) for tree in trees]
         self.names_used = _names_used([self.setup, *self.statements])
         self._defined = frozenset().union(*map(_defined_by, (source["setup"], *source["code"])))
 
@@ -44,6 +45,14 @@ class Suite:
         """Which names of a solution the tests may see: none that they define, and builtins only where asked for."""
         free = (name for name in names if not name.startswith("__") and name not in self._defined)
         return [name for name in free if name in self.may_shadow or name not in vars(builtins)]
+
+    def takes_from_library(self, name: str) -> bool:
+        """Whether the tests mean the library's function or module by a name that they do not define themselves."""
+        if name not in self.reading.loaded or name in self.may_shadow or name in self.functions or name in self.helpers:
+            return False
+        if name in self.reading.looked_into and name in MODULE_NAMES:
+            return True
+        return name in JUDGING_NAMES or (name in LIBRARY_NAMES and name in self.reading.applied)
 
     @staticmethod
     def _compiled(code: str, name: str) -> types.CodeType:
@@ -116,32 +125,6 @@ def _names_used(codes: list[types.CodeType]) -> frozenset[str]:
         names.update(code.co_names)
         pending.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
     return frozenset(names)
-
-
-def _passes_named_value(node: ast.AST) -> bool:
-    """A call of something that is no builtin, with an argument that has a name or is part of what has one."""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id in vars(builtins):
-        return False
-    inside = [inner for argument in node.args for inner in ast.walk(argument)]
-    called = {id(inner.func) for inner in inside if isinstance(inner, ast.Call)}
-    return any(isinstance(inner, ast.Name) and id(inner) not in called for inner in inside)
-
-
-def _with_identity_calls(tree: ast.Module) -> ast.Module:
-    """With `__same__(a, b)` for each `a is b` whose sides are no constants: two proxies may be for one object."""
-
-    class Replace(ast.NodeTransformer):
-        def visit_Compare(self, node: ast.Compare) -> ast.expr:
-            self.generic_visit(node)
-            sides = (node.left, node.comparators[0])
-            if len(node.ops) > 1 or not isinstance(node.ops[0], ast.Is | ast.IsNot):
-                return node
-            if any(isinstance(side, ast.Constant) for side in sides):
-                return node
-            same: ast.expr = ast.Call(ast.Name("__same__", ast.Load()), list(sides), [])
-            return ast.copy_location(same if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), same), node)
-
-    return ast.fix_missing_locations(Replace().visit(tree))  # type: ignore[no-any-return]
 
 
 def _mark_units(tree: ast.Module, *, inside_check: bool) -> int:

@@ -1,10 +1,11 @@
 """Tests written for pytest or unittest: collected and run here, with the parts of pytest that they need.
 
-Fixtures are functions that return or yield a value and may use other fixtures; of the marks, `parametrize` counts and
-`asyncio`, by which a coroutine is run, and the others are ignored. Skipped tests count as failed: a solution must not
-be able to choose them. So do tests that never run: coroutines without that mark, and those that yield.
+Of the marks count `parametrize`, `usefixtures` and `asyncio`, by which a coroutine is run; the others are ignored.
+Skipped tests count as failed: a solution must not be able to choose them. So do tests that never run: coroutines
+without that mark, and those that yield.
 """
 
+import contextlib
 import decimal
 import functools
 import importlib.util
@@ -14,10 +15,13 @@ import re
 import sys
 import types
 import unittest
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..running.program import MODULE_NAME
+from .fixtures import Fixture, Fixtures, FixturesOfTest, MonkeyPatch
+from .subject import inner_subject
 
 
 class Binder(Protocol):
@@ -25,6 +29,9 @@ class Binder(Protocol):
 
     def bound(self, name: str, kind: str) -> Any:
         """What the tests see under a name of the solution."""
+
+    def patch(self, operation: str, *arguments: Any) -> Any:
+        """Change something around the solution, where that is in another process."""
 
 
 def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) -> None:
@@ -41,8 +48,20 @@ def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) 
                 value = solution.bound(name, names[name])
             except ImportError as error:
                 raise AttributeError(f"module {error} is not loaded") from error
-            setattr(self, name, value)
+            vars(self)[name] = value
             return value
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            subject = inner_subject(value)
+            if subject is not None and subject.target == name:
+                solution.patch("unbind", name)
+            else:
+                solution.patch("rebind", name, value)
+            vars(self)[name] = value
+
+        def __delattr__(self, name: str) -> None:
+            solution.patch("unbind", name)
+            vars(self).pop(name, None)
 
     if MODULE_NAME not in sys.modules:
         module = SolutionModule(MODULE_NAME)
@@ -52,28 +71,40 @@ def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) 
         sys.modules["pytest"] = _pytest()
 
 
-def collected(module: types.ModuleType) -> Iterator[Callable[[], Any]]:
+def collected(module: types.ModuleType, solution: Binder) -> Iterator[Callable[[], Any]]:
     """Every test of the module, in the order of definition."""
-    fixtures = {name: value for name, value in vars(module).items() if isinstance(value, _Fixture)}
+    fixtures = Fixtures(module, solution.patch)
     for name, value in list(vars(module).items()):
         if isinstance(value, type) and issubclass(value, unittest.TestCase):
-            yield from (
-                functools.partial(_run_case, case) for case in unittest.defaultTestLoader.loadTestsFromTestCase(value)
-            )
+            yield from _cases(value)
         elif isinstance(value, type) and name.startswith("Test"):
-            for method in [m for m in vars(value) if m.startswith("test")]:
-                yield from _calls(functools.partial(_run_method, value, method), vars(value)[method], fixtures)
+            methods = {m: f for parent in reversed(value.__mro__) for m, f in vars(parent).items()}
+            for method in [m for m in methods if m.startswith("test")]:
+                yield from _calls(methods[method], fixtures, value)
         elif isinstance(value, types.FunctionType) and name.startswith("test"):
-            yield from _calls(value, value, fixtures)
+            yield from _calls(value, fixtures, None)
+    fixtures.close()
 
 
-def _run_case(case: Any) -> None:
+def _cases(kind: Any) -> Iterator[Callable[[], Any]]:
+    """The tests of one class of unittest; what prepares the class is part of the first, what cleans up of the last."""
+    cases = list(unittest.defaultTestLoader.loadTestsFromTestCase(kind))
+    for index, case in enumerate(cases):
+        yield functools.partial(_run_case, case, is_first=index == 0, is_last=index == len(cases) - 1)
+
+
+def _run_case(case: Any, *, is_first: bool, is_last: bool) -> None:
     function = getattr(type(case), case.id().rpartition(".")[2])
     runs_coroutines = "IsolatedAsyncioTestCase" in [base.__name__ for base in type(case).__mro__]
     if not (runs_coroutines and inspect.iscoroutinefunction(function)):
         _refuse_what_never_runs(function)
+    if is_first:
+        case.setUpClass()
     result = unittest.TestResult()
     case.run(result)
+    if is_last:
+        case.tearDownClass()
+        case.doClassCleanups()
     for _, trace in [*result.failures, *result.errors]:
         last = trace.strip().splitlines()[-1]
         raise AssertionError(last) if result.failures else RuntimeError(last)
@@ -88,22 +119,32 @@ def _refuse_what_never_runs(function: Any) -> None:
             raise AssertionError(f"{kind.__name__[2:].removesuffix('function')} test: it is not run")
 
 
-def _run_method(owner: type, name: str, **arguments: Any) -> Any:
-    instance = owner()
-    for hook in ("setup_method", "setUp"):
-        if hasattr(instance, hook):
-            getattr(instance, hook)()
-    return getattr(instance, name)(**arguments)
-
-
-def _calls(call: Callable[..., Any], function: Any, fixtures: Mapping[str, "_Fixture"]) -> Iterator[Callable[[], Any]]:
+def _calls(function: Any, fixtures: Fixtures, owner: type | None) -> Iterator[Callable[[], Any]]:
     """One call for each combination of parameters."""
     rows: list[dict[str, Any]] = [{}]
-    for names, values in vars(function).get("parameters", []):
-        rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
-    needed_fixtures = [name for name in inspect.signature(function).parameters if name in fixtures]
-    for row in rows:
-        yield functools.partial(_with_fixtures, _runner(call, function), row, needed_fixtures, fixtures)
+    for of in (owner, function):
+        for names, values in vars(of).get("parameters", []) if of else ():
+            rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in values]
+    used = fixtures.for_test(function, owner)
+    for of_fixtures in used.rows():
+        for row in rows:
+            yield functools.partial(_run_function, function, owner, used, of_fixtures, row)
+
+
+def _run_function(
+    function: Any, owner: type | None, used: FixturesOfTest, of_fixtures: dict[str, Any], row: dict[str, Any]
+) -> None:
+    instance: Any = owner() if owner else None
+    call = getattr(instance, function.__name__) if owner else function
+    for hook in ("setup_method", "setUp"):
+        if hasattr(instance, hook):
+            setup = getattr(instance, hook)
+            setup(*[call][: len(inspect.signature(setup).parameters)])
+    with used.values(of_fixtures, row, instance) as values:
+        _runner(call, function)(**row, **values)
+    if instance is not None and hasattr(instance, "teardown_method"):
+        teardown = instance.teardown_method
+        teardown(*[call][: len(inspect.signature(teardown).parameters)])
 
 
 def _runner(call: Callable[..., Any], function: Any) -> Callable[..., None]:
@@ -122,38 +163,15 @@ def _runner(call: Callable[..., Any], function: Any) -> Callable[..., None]:
     return run
 
 
-def _with_fixtures(
-    call: Callable[..., None], row: dict[str, Any], needed_fixtures: Sequence[str], fixtures: Mapping[str, "_Fixture"]
-) -> None:
-    values: dict[str, Any] = {}
-    for name in needed_fixtures:
-        _fixture_value(name, fixtures, values)
-    call(**row, **{name: values[name] for name in needed_fixtures})
-
-
-def _fixture_value(name: str, fixtures: Mapping[str, "_Fixture"], values: dict[str, Any]) -> Any:
-    """What a fixture gives to one test, computed once; `values` are those that this test has so far."""
-    if name not in values:
-        function = fixtures[name].function
-        needed = {need: _fixture_value(need, fixtures, values) for need in inspect.signature(function).parameters}
-        value = function(**needed)
-        values[name] = next(value) if inspect.isgenerator(value) else value
-    return values[name]
-
-
-class _Fixture:
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-
 def _pytest() -> types.ModuleType:
     module = types.ModuleType("pytest")
     vars(module).update(raises=_Raises, approx=_Approx, fixture=_fixture, mark=_Marks(), fail=_fail, skip=_skip)
+    vars(module).update(param=_Param, warns=_warns, MonkeyPatch=MonkeyPatch)
     return module
 
 
 def _fixture(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    return _Fixture(function) if function else _Fixture
+    return Fixture(function) if function else functools.partial(Fixture, **options)
 
 
 def _fail(reason: str = "", **options: Any) -> None:
@@ -164,10 +182,28 @@ def _skip(reason: str = "", **options: Any) -> None:
     raise AssertionError("skipped")
 
 
+class _Param(tuple[Any, ...]):
+    """One row of parameters, with marks that nothing is made of here."""
+
+    def __new__(cls, *values: Any, **options: Any) -> "_Param":
+        return super().__new__(cls, values)
+
+
+@contextlib.contextmanager
+def _warns(expected: Any = Warning, *, match: str | None = None) -> Iterator[list[warnings.WarningMessage]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+    fitting = [w for w in caught if issubclass(w.category, expected)]
+    if not any(match is None or re.search(match, str(w.message)) for w in fitting):
+        raise AssertionError(f"no such warning as {expected}")
+
+
 class _Raises:
     def __init__(self, expected: Any, *call: Any, match: str | None = None, **keywords: Any) -> None:
         self._expected, self._match = expected, match
         self.value: BaseException | None = None
+        self.type: type[BaseException] | None = None
         if call:
             with self:
                 call[0](*call[1:], **keywords)
@@ -182,7 +218,13 @@ class _Raises:
             return False
         if self._match is not None and not re.search(self._match, str(error)):
             raise AssertionError(f"{error} does not match {self._match!r}")
-        self.value = error
+        self.value, self.type, self.tb = error, kind, trace
+        return True
+
+    def match(self, pattern: str) -> bool:
+        """Raises AssertionError when the exception's text does not match."""
+        if not re.search(pattern, str(self.value)):
+            raise AssertionError(f"{self.value} does not match {pattern!r}")
         return True
 
 
@@ -230,7 +272,7 @@ class _Marks:
     def parametrize(self, names: str | Sequence[str], values: Sequence[Any], **options: Any) -> Any:
         """Keep the rows beside the function, to be called with each."""
         listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-        rows = [value if len(listed) > 1 else (value,) for value in values]
+        rows = [value if len(listed) > 1 or isinstance(value, _Param) else (value,) for value in values]
 
         def decorate(function: Any) -> Any:
             function.parameters = [*vars(function).get("parameters", []), (listed, rows)]
@@ -246,6 +288,15 @@ class _Marks:
         return function
 
     anyio = asyncio
+
+    def usefixtures(self, *names: str) -> Any:
+        """Keep their names beside the function or class."""
+
+        def decorate(function: Any) -> Any:
+            function.used_fixtures = [*vars(function).get("used_fixtures", ()), *names]
+            return function
+
+        return decorate
 
     def __getattr__(self, name: str) -> Any:
         def ignored(*arguments: Any, **options: Any) -> Any:

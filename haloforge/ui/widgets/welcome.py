@@ -1,0 +1,55 @@
+"""Above the runs: what this is, the pipeline with the newest result of every stage, and a first run of one's own."""
+
+from haloforge.records import Run
+from haloforge.store import Store
+from haloforge.ui import metrics
+from haloforge.ui.markup import Html, button, h, join, link
+from haloforge.ui.recorded import is_recorded
+from haloforge.ui.view import View, open_run, query
+
+_WHAT = (
+    "halo-forge makes a small language model a better coder: it samples programs, runs each against a compiler or "
+    "tests, and trains on those that pass."
+)
+_RECORDED = (
+    "The runs below were recorded on a CPU and came with the package, with every sample and verdict. Open them, "
+    "compare them, delete them."
+)
+_STEPS = (
+    ("data", "Data", "problems with tests", ("data-prepare", "data-generate")),
+    ("sft", "SFT", "learn from solutions", ("sft",)),
+    ("raft", "RAFT", "learn from own passing programs", ("raft",)),
+    ("benchmark", "Benchmark", "measure pass@k", ("benchmark",)),
+    ("compare", "Compare", "is it better?", ()),
+    ("playground", "Playground", "ask it for code", ()),
+)
+"""Tab, its name, what happens there, and the stages of its runs."""
+
+
+def render(store: Store, view: View, *, read_only: bool = False) -> Html:
+    """A newcomer also reads what this is, and is offered a first run; whoever has runs sees the pipeline alone."""
+    runs = store.runs(limit=_NEWEST)
+    is_new = all(map(is_recorded, runs))
+    steps = h("ol", [_step(store, runs, *step) for step in _STEPS], cls="pipeline", aria_label="The pipeline")
+    if not is_new:
+        return steps
+    first = button("Try it: a real run, about two minutes", "try", cls="act primary")
+    return h(
+        "section",
+        h("h1", _WHAT),
+        steps,
+        h("div", None if read_only else first, h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
+        cls="card stack welcome",
+        aria_label="What this is",
+    )
+
+
+_NEWEST = 200
+"""Runs among which the newest result of a stage is looked for."""
+
+
+def _step(store: Store, runs: list[Run], tab: str, name: str, what: str, stages: tuple[str, ...]) -> Html:
+    newest = next((run for run in runs if run.stage in stages and run.status == "done"), None)
+    figure = newest and metrics.key_figure(store, newest)
+    result = link(figure, open_run(newest.id), title="the newest result") if newest and figure else None
+    return h("li", join([link(name, query({"tab": tab})), h("span", what, cls="muted"), result]))

@@ -38,8 +38,8 @@ _MAX_CHIPS = 16
 
 
 _ALONE = (
-    "The two cycles are compared alone. What a run says of its best cycle is corrected for having tried several, and so "
-    "claims less."
+    "The two cycles are compared alone. What a run says of its best cycle is corrected for having tried several, and "
+    "so claims less."
 )
 _MAX_RUNS = 20
 """RAFT runs whose cycles are offered, the newest."""

@@ -16,7 +16,10 @@ ADD = Problem(
 MOCKED = Problem(
     "mocked",
     "Write add.",
-    tests=Tests("pytest", code=("from unittest import mock\nimport solution\ndef test(): solution.add(1, 2)",)),
+    tests=Tests(
+        "pytest",
+        code=("from unittest import mock\nimport solution\n@mock.patch('math.pi', 3)\ndef test(): solution.add(1, 2)",),
+    ),
 )
 BROKEN = Problem("broken", "Write f.", tests=Tests("asserts", code=("assert f(1 == 1",)))
 PROBLEMS = [ADD, MOCKED, BROKEN]

@@ -36,7 +36,10 @@ def test_raft_is_refused_where_every_verdict_could_be_forged() -> None:
     with pytest.raises(VerifierError, match="'custom' are such; set verifier.unforgeable: true"):
         check_verifiers(raft_with(type="custom", command="true"), [UNTESTED])
     check_verifiers(raft_with(type="custom", command="true", unforgeable=True), [UNTESTED])
-    with pytest.raises(VerifierError, match="all of these problems have tests of kind 'program'"):
+    with pytest.raises(
+        VerifierError,
+        match="run in the solution's own process, as compiled tests of kind 'program'",
+    ):
         check_verifiers(raft_with(), [PROGRAM])
     check_verifiers(raft_with(), [PROGRAM, UNTESTED])
 

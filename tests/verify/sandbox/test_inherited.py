@@ -17,7 +17,12 @@ from haloforge.verify.sandbox.probe import isolation
 
 MARK = "qzMark:"
 HUNTERS = {name: code for name, (_, code) in sections("hunters.txt").items()}
-MOCKED = "from unittest import mock\nimport solution\ndef test():\n    assert solution.{}() == {!r}, 'qzMark:J'\n"
+MOCKED = """from unittest import mock
+import solution
+@mock.patch('math.pi', 3)
+def test():
+    assert solution.{}() == {!r}, 'qzMark:J'
+"""
 
 
 def hunter(language, *places):

@@ -55,7 +55,12 @@ def test_solution_and_tests_see_the_same_folder(worker):
 
 
 def test_so_they_do_in_one_process(worker):
-    outcome = judged(worker, COUNTING, "pytest", code=(f"from unittest import mock\nfrom solution import *\n{SHARED}",))
+    outcome = judged(
+        worker,
+        COUNTING,
+        "pytest",
+        code=(f"from unittest import mock\nfrom solution import *\nmock.patch('math.pi', 3)\n{SHARED}",),
+    )
     assert outcome.status == "passed" and outcome.forgeable, outcome
 
 

@@ -48,6 +48,8 @@ def shortest(words: List[str]) -> str:
         if best is None or len(word) < len(best):
             best = word
     return best
+def mixed(items, number):
+    return [items, (number, 2.5), True, None, {"a": [number]}]
 """
 MAX_CAUSES = 3
 """How far the chain of an exception's causes is told."""
@@ -56,7 +58,7 @@ REHEARSALS = 20
 
 
 def rehearse() -> None:
-    """Run a few sessions with a program of our own, before anything is forked.
+    """Run a few sessions with a program of our own, before anything is forked: calls with values of the common kinds.
 
     The interpreter specialises code while it runs. Otherwise every child would begin that again, and copy every page of
     memory that it writes to for it.
@@ -66,6 +68,8 @@ def rehearse() -> None:
         with ours, theirs:
             tests = Channel(ours.fileno())
             tests.send([1, "calls", "shortest", [[["b", "aa"]], [["x"]], [[]]]])
+            tests.send([4, "calls", "mixed", [[["b", 1, 0.5, True, None], 3], [[], -1]]])
+            tests.send([6, "call", "mixed", [[1, 2, 3], 3], {}])
             ours.shutdown(socket.SHUT_WR)
             _session(_REHEARSED, Channel(theirs.fileno()))
     del sys.modules[MODULE_NAME]

@@ -59,6 +59,12 @@ class Bench:
         columns = f"{tokens:9.0f} {seconds:8.1f} {speed:10.1f} {share} {peak_gib():8.2f}"
         print(f"{self.name:5} {what:26} {columns}", flush=True)
 
+    def estimated(self, report: Report) -> None:
+        """Print what the run's log says of its memory: the peak, and the estimate beside it."""
+        for event in report.store.events(report.run_id, kind="log"):
+            if event.data["text"].startswith("memory: "):
+                print(f"{self.name:5} {event.data['text']}", flush=True)
+
     def check(self, what: str, failure: str) -> None:
         """Print the result of a check; an empty `failure` is none."""
         print(f"{self.name:5} {what}: {failure or 'yes'}", flush=True)
@@ -267,6 +273,7 @@ def train(bench: Bench, store: Store) -> None:
     steps = [e for e in store.events(report.run_id, kind="metric") if e.data["name"] == "train"]
     first, last = (steps[at].data["values"]["tokens"] for at in (0, -1))
     bench.row("SFT", last - first, steps[-1].time - steps[0].time, flops_of_training(bench))
+    bench.estimated(report)
     again = Report(store, store.create_run("sft", {}).id)
     store.update_run(again.run_id, stop="now")
     try:
@@ -324,6 +331,7 @@ def cycle(bench: Bench, store: Store) -> None:
     raft.run(RaftConfig.load(None, settings), report)
     for phase in costs(store, report.run_id):
         bench.row(f"RAFT cycle {phase.cycle}, {phase.phase}", phase.tokens or 0, phase.seconds)
+    bench.estimated(report)
     kept = store.count_samples(report.run_id, cycle=1, purpose="train", kept=True)
     bench.check("RAFT kept samples and trained on them", "" if kept else "none of the samples was kept")
 
@@ -343,6 +351,7 @@ def benchmark(bench: Bench, store: Store) -> None:
     }
     report = Report(store, store.create_run("benchmark", {}).id)
     stage.run(BenchmarkConfig.load(None, settings), report)
+    bench.estimated(report)
     for phase in costs(store, report.run_id):
         bench.row(f"benchmark, {phase.phase}", phase.tokens or 0, phase.seconds)
 

@@ -20,6 +20,15 @@ def cores_of(workers: int) -> list[int] | None:
     return allowed if len(allowed) == workers else None
 
 
+BUSY = 1.5
+"""Processes that run or wait, per core, above which they slow each other down."""
+
+
+def is_busy() -> bool:
+    """Whether others keep this machine's cores busy, by the last minute."""
+    return os.getloadavg()[0] > BUSY * usable_cores()
+
+
 def cpu_quota(group: Path = Path("/sys/fs/cgroup")) -> float | None:
     """CPUs granted by the control group, version 2 or 1; None when there is no quota."""
     unified, fraction = group / "cpu.max", group / "cpu" / "cpu.cfs_quota_us"

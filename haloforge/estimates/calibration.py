@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from haloforge.children import own_environment, python_module
 from haloforge.config import LoraSection
-from haloforge.cores import usable_cores
+from haloforge.cores import is_busy, usable_cores
 from haloforge.estimates.rates import Rates
 from haloforge.files import read_text, write_text
 from haloforge.models.embedded import cache_folder
@@ -62,9 +62,10 @@ def calibrated(folder: Path, *, sampling: bool, adapting: Adapting | None, measu
     found = {kind: _read(file) for kind, file in files.items() if file.is_file()}
     missing = {kind: details for kind, details in asked.items() if kind not in found}
     if missing and measures:
+        passes = is_busy()  # such a measurement is too slow, and serves only until the machine is idle again
         measured = _measured(folder, missing)
         found |= measured
-        for kind, rates in measured.items():
+        for kind, rates in measured.items() if not passes else ():
             _keep(files[kind], rates)
     by_clock = ({kind: rates and rates[clock] for kind, rates in found.items()} for clock in ("wall", "cpu"))
     nothing = {"sampling": None, "training": None}

@@ -14,6 +14,7 @@ from haloforge.estimates.measure import measured
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
 
 
 def measure_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +29,14 @@ def test_a_model_is_measured_once_and_then_read(tmp_path: Path, monkeypatch: pyt
         assert rates.sampling and rates.sampling.step(64, 100) > 0 and rates.sampling.prompts(200) > 0
     measure_no_more(monkeypatch)
     assert calibrated(folder, sampling=True, adapting=None) == first
+
+
+def test_what_a_busy_machine_took_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
+    assert calibrated(folder, sampling=True, adapting=None).wall.sampling is not None
+    measure_no_more(monkeypatch)
+    assert calibrated(folder, sampling=True, adapting=None).wall.sampling is None
 
 
 def test_the_trainers_own_steps_are_measured(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from haloforge.cores import usable_cores
+from haloforge.cores import is_busy, usable_cores
 from haloforge.errors import ForgeError
 from haloforge.estimates import Adapting, PhaseTime, calibrated, duration, highest, time_text
 from haloforge.models import config_folder, load_tokenizer
@@ -18,8 +18,6 @@ from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report
 
 _NOT_HERE = "not known: the model is not on this machine yet, or of a kind that cannot be counted"
-_BUSY = 1.5
-"""Above so many processes for a core a dry run says that the machine is busy."""
 _log = logging.getLogger(__name__)
 
 
@@ -146,9 +144,9 @@ def _forecast(plan: Plan, run: Report | None, measures: bool) -> Forecast:
 
 def _busy() -> list[str]:
     """Others' work makes a plan slower than it is told."""
-    waiting, cores = os.getloadavg()[0], usable_cores()
-    is_busy = waiting > _BUSY * cores
-    return [f"longer while {waiting:.0f} processes share {cores} cores, as they do now"] if is_busy else []
+    if not is_busy():
+        return []
+    return [f"longer while {os.getloadavg()[0]:.0f} processes share {usable_cores()} cores, as they do now"]
 
 
 def _unmeasured(plan: Plan, run: Report | None) -> str:

@@ -131,7 +131,8 @@ def _refuse_impossible_names(config: "StageConfig") -> None:
             continue
         if "\0" in text:
             raise ConfigError(f"{s.path} holds a zero byte, which no name can")
-        if len(text.encode()) > _MOST_PATH_BYTES or any(len(n.encode()) > _MOST_NAME_BYTES for n in text.split("/")):
+        path = text.encode(errors="surrogatepass")  # a name typed in another encoding holds half characters
+        if len(path) > _MOST_PATH_BYTES or any(len(name) > _MOST_NAME_BYTES for name in path.split(b"/")):
             raise ConfigError(f"{s.path} is too long for a file name: {text[:40]}... has {len(text)} characters")
 
 

@@ -247,6 +247,16 @@ def test_a_solution_is_judged_to_its_end_unless_the_library_asks_otherwise() -> 
     assert settings.stopping_at_first_failure().model_dump() == settings.model_dump()
 
 
+def test_a_name_in_another_encoding_is_a_name() -> None:
+    name = b"mod\xe8le".decode(errors="surrogateescape")
+    assert (
+        config.SftConfig.parse(
+            {"model": {"name": "m"}, "data": {"train_file": "d.jsonl"}, "output_dir": name}
+        ).output_dir
+        == name
+    )
+
+
 @pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000, "x\0y"])
 def test_a_name_that_no_file_can_have_is_one_sentence(name: str) -> None:
     with pytest.raises(ConfigError, match=r"^output_dir (is too long for a file name|holds a zero byte)"):

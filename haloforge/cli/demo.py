@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +76,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return e.exit_code
 
 
+def run_all(store: Store, chain: Iterable[tuple[str, StageConfig]], title: str) -> tuple[list[tuple[str, Run]], int]:
+    """Run the stages one after the other: those that are done, and the exit code of the one that is not (else 0)."""
+    done: list[tuple[str, Run]] = []
+    for name, stage in chain:
+        print(f"\n== {name}", flush=True)
+        run = jobs.submit(store, stage, parent=done[-1][1].id if done else None, name=f"{title}: {name}")
+        if code := watch.execute(store, run):
+            return done, code
+        done.append((name, store.run(run.id)))
+    return done, 0
+
+
 def _run(folder: Path, language: str, cycles: int) -> int:
     from haloforge.stages import benchmark
 
-    done: list[tuple[str, Run]] = []
     with Store() as store:
-        for name, stage in stages(folder, language, cycles):
-            print(f"\n== {name}", flush=True)
-            run = jobs.submit(store, stage, parent=done[-1][1].id if done else None, name=f"demo: {name}")
-            code = watch.execute(store, run)
-            if code:
-                return code
-            done.append((name, store.run(run.id)))
+        done, code = run_all(store, stages(folder, language, cycles), "demo")
+        if code:
+            return code
         print("\n== what it took\n" + "\n".join(_costs(store, done)))
     print(f"\n== what it gained, on the {language} test families that no stage has seen")
     print(benchmark.compare([folder / "before.json", folder / "after.json"]).text())

@@ -1,19 +1,17 @@
 """`make record`: the demo's pipeline for real, packed into the recording that a first visit of the studio shows."""
 
 import argparse
-import gzip
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from haloforge import jobs
-from haloforge.cli import demo, watch
+from haloforge.cli import demo
 from haloforge.store import RECORDING, Store
 
 FOLDER = Path("recorded")
-"""Of what the runs write; relative, so that no path of the machine that records is in the recording."""
+"""Of what the runs write; relative, so that it is the same folder of whatever store the recording is loaded into."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,27 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.chdir(folder)
         with Store(Path("runs").absolute()) as store:
             os.environ["HALOFORGE_RUNS"] = str(store.root)  # for the workers
-            done: list[str] = []
-            for name, stage in demo.stages(FOLDER, "python", options.cycles):
-                run = jobs.submit(store, stage, parent=done[-1] if done else None, name=f"recorded: {name}")
-                if code := watch.execute(store, run):
-                    return code
-                done.append(run.id)
+            done, code = demo.run_all(store, demo.stages(FOLDER, "python", options.cycles), "recorded")
+            if code:
+                return code
             results = {str(path): path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
             results = {path: text for path, text in results.items() if not path.endswith("manifest.json")}
-            store.save_recording(done, results, output)
+            store.save_recording([run.id for _, run in done], results, output)
         os.chdir("/")
-        _forget(output, folder)
     print(f"{output}: {len(done)} runs, {output.stat().st_size / 1024:.0f} KiB")
     return 0
-
-
-def _forget(recording: Path, folder: str) -> None:
-    """Make paths below the folder of the recording relative, wherever they stand."""
-    text = gzip.decompress(recording.read_bytes()).decode()
-    for name in (os.path.realpath(folder), folder):
-        text = text.replace(f"{name}/", "")
-    recording.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ log-probs are left out, since nothing that is shown needs them.
 
 import gzip
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,24 @@ _NOT_SHOWN = ("prompt_ids", "token_ids", "logprobs")
 
 
 def save_recording(db: Connection, runs: Sequence[str], files: Mapping[str, str], path: Path) -> None:
-    """Write these runs to `path`. `files` are the texts of what they wrote, by its path in their configs."""
+    """Write these runs to `path`. `files` are the texts of what they wrote, by its path in their configs.
+
+    Paths below the folder that the runs worked in become relative, wherever they stand.
+    """
     tables: dict[str, list[Row]] = {"runs": _select(db, "runs", "id", runs)}
     for table in _OF_RUNS:
         tables[table] = _select(db, table, "run", runs)
     samples = [row["id"] for row in tables["samples"]]
     for table in _OF_SAMPLES:
         tables[table] = _select(db, table, "sample", samples)
+    folders = {row["cwd"] for row in tables["runs"]}
     for row in tables["runs"]:
         row |= {"pid": None, "cwd": ""}
     for row in tables["samples"]:
         row |= dict.fromkeys(_NOT_SHOWN, "")
     text = json.dumps({"tables": tables, "files": dict(files)})
+    for folder in folders:
+        text = text.replace(f"{folder}/", "")
     with file_errors(path):
         path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
@@ -44,14 +51,14 @@ def load_recording(db: Connection, path: Path) -> list[str]:
     """
     with gzip.open(path, "rt", encoding="utf-8") as file:
         recording = json.load(file)
-    tables, known = recording["tables"], {row["id"] for row in db.rows("select id from runs")}
-    new = [row["id"] for row in tables["runs"] if row["id"] not in known]
-    if len(new) < len(tables["runs"]):
-        return []
+    tables = recording["tables"]
     for name, text in recording["files"].items():
         write_text(db.root / name, text)
-    db.write(_insertions(tables, str(db.root), _first_free_sample(db)))
-    return new
+    try:
+        db.write(_insertions(tables, str(db.root), _first_free_sample(db)))
+    except sqlite3.IntegrityError:  # they are there, perhaps since a moment, from another process
+        return []
+    return [row["id"] for row in tables["runs"]]
 
 
 def _insertions(tables: Mapping[str, list[Row]], cwd: str, first_sample: int) -> Iterator[tuple[str, Sequence[Any]]]:

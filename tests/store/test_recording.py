@@ -1,7 +1,10 @@
 """Runs packed into one file and shown from another store."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from seeded import SFT, add_samples, make_run
 
 from haloforge.store import Report, Store
@@ -35,6 +38,30 @@ def test_result_files_lie_where_the_configs_of_the_runs_say(tmp_path: Path) -> N
     with Store(tmp_path / "second") as store:
         store.load_recording(file)
         assert Path(store.run(ids[0]).cwd, "results/before.json").read_text() == "{}"
+
+
+def test_paths_of_the_machine_that_recorded_are_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store(tmp_path / "first") as store:
+        run = make_run(store, SFT, "done")
+        Report(store, run.id).log(f"the model is in {tmp_path}/models/sft")
+        store.save_recording([run.id], {}, tmp_path / "r.json.gz")
+    with Store(tmp_path / "second") as store:
+        store.load_recording(tmp_path / "r.json.gz")
+        assert store.events(run.id)[0].data["text"] == "the model is in models/sft"
+
+
+def test_of_two_processes_that_load_a_recording_at_once_one_does(tmp_path: Path) -> None:
+    file, ids = recorded(tmp_path)
+    with Store(tmp_path / "second"):
+        pass
+    code = "import sys; from pathlib import Path; from haloforge.store import Store\n"
+    code += "with Store(Path(sys.argv[1])) as store: print(len(store.load_recording(Path(sys.argv[2]))))"
+    command = [sys.executable, "-c", code, str(tmp_path / "second"), str(file)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate()[0] for process in both) == ["0\n", "2\n"]
+    with Store(tmp_path / "second") as store:
+        assert store.count_runs() == 2 and len(store.events(ids[1], kind="metric")) == 1
 
 
 def test_runs_that_are_there_already_stay_as_they_are(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from haloforge.config import AUTO, DEFAULT_ROWS
 from haloforge.estimates.pool import Row, pool_steps
 from haloforge.estimates.rates import SamplingRates, TrainingRates
 from haloforge.train import TrainingSettings, optimizer_steps
@@ -114,11 +113,11 @@ def _parts(rows: Sequence[TrainRow], settings: TrainingSettings, *, on_cpu: bool
     from haloforge.train.micro_batches import micro_batches
     from haloforge.train.row_order import LikeLengths
 
+    size = rows_of_like_length(settings)  # where it is auto, what the trainer tries first
     order: Iterable[int] = range(len(rows))
     if settings.group_by_length:
-        order = LikeLengths([row.tokens for row in rows], rows_of_like_length(settings), 0)
+        order = LikeLengths([row.tokens for row in rows], size, 0)
     places, parts = list(order), []
-    size = DEFAULT_ROWS if settings.batch_size == AUTO else settings.batch_size
     for start in range(0, len(places), size):
         batch = [rows[place] for place in places[start : start + size]]
         widest = max(row.tokens for row in batch)

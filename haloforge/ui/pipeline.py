@@ -73,12 +73,5 @@ def first_try(folder: str) -> list[StageConfig]:
     """Two dozen problems and one RAFT cycle of the embedded model: the whole loop in about two minutes of two cores."""
     problems = f"{folder}/problems.jsonl"
     data = {"dataset": "starter-easy", "language": "python", "output": problems, "split": "train", "limit": _FEW}
-    raft = {
-        "sft_checkpoint": EMBEDDED,
-        "prompts": problems,
-        "output_dir": f"{folder}/raft",
-        "raft": {"num_cycles": 1, "samples_per_prompt": 4, "keep_top_percent": 1.0},
-        "generation": {"max_new_tokens": 96},
-        "training": {"epochs": 2, "batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 5e-4},
-    }
-    return [PrepareConfig.parse(data), RaftConfig.parse(raft)]
+    linked = {"sft_checkpoint": EMBEDDED, "prompts": problems, "output_dir": f"{folder}/raft"}
+    return [PrepareConfig.parse(data), RaftConfig.parse(nested({**SMALL["raft"], **linked, "raft.num_cycles": 1}))]

@@ -18,7 +18,7 @@ TABS = {
 """Name in the address -> label in the strip of tabs. The first is shown when no tab is named."""
 HOME = "runs"
 
-CYCLE = "cycle:"
+_CYCLE = "cycle:"
 """Before the run and the number of a cycle, where a result file could be named too."""
 _PAGE_NAMES = ("samples", "sample")
 """Page of the list of samples, and the sample chosen there. `page` is a name of Gradio's own, for other pages."""
@@ -48,7 +48,15 @@ def open_run(run_id: str) -> str:
 
 def cycle_key(run_id: str, cycle: int) -> str:
     """How an address names a cycle of a RAFT run; 0 is the model it started from."""
-    return f"{CYCLE}{run_id}:{cycle}"
+    return f"{_CYCLE}{run_id}:{cycle}"
+
+
+def cycle_of(key: str) -> tuple[str, int] | None:
+    """The run and the number in the name of a cycle; None for the name of something else."""
+    if not key.startswith(_CYCLE):
+        return None
+    run_id, _, cycle = key.removeprefix(_CYCLE).partition(":")
+    return run_id, int(cycle)
 
 
 def number(view: View, name: str, default: int = 0) -> int:

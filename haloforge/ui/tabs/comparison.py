@@ -15,7 +15,7 @@ from haloforge.ui import charts, metrics
 from haloforge.ui.formatting import count, percent, points, title
 from haloforge.ui.markup import Html, empty, h, join, link, note, table
 from haloforge.ui.page import Page
-from haloforge.ui.view import CYCLE, View, cycle_key, query
+from haloforge.ui.view import View, cycle_key, cycle_of, query
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import code, plain
 from haloforge.ui.widgets.lists import option, picker, row
@@ -55,7 +55,8 @@ class Entry:
     @property
     def run(self) -> str:
         """The RAFT run of a cycle; empty for a result file."""
-        return self.key.split(":")[1] if self.key.startswith(CYCLE) else ""
+        cycle = cycle_of(self.key)
+        return cycle[0] if cycle else ""
 
 
 def build(page: Page) -> None:
@@ -91,7 +92,7 @@ def render(store: Store, view: View) -> Html:
             headline(comparison.base, pair, results[0], result, [_lettered(doubt, chosen) for doubt in pair.doubts])
             for pair, result in pairs
         ],
-        h("p", _ALONE, cls="muted") if any(key.startswith(CYCLE) for key in chosen) else None,
+        h("p", _ALONE, cls="muted") if any(map(cycle_of, chosen)) else None,
         h("div", _lists(groups, view), _both(store, view, groups, results[:2]), cls="split thin"),
         cls="stack",
         aria_label="Comparison",
@@ -137,9 +138,8 @@ def measured(store: Store, keys: Sequence[str]) -> tuple[Comparison, list[Result
 
 def _stamp(store: Store, key: str) -> int:
     """What changes when the result does: the time of a file, the number of a cycle's verdicts."""
-    if key.startswith(CYCLE):
-        _, run, cycle = key.split(":")
-        return store.count_samples(run, cycle=int(cycle), purpose="eval", verified=True)
+    if cycle := cycle_of(key):
+        return store.count_samples(cycle[0], cycle=cycle[1], purpose="eval", verified=True)
     return Path(key).stat().st_mtime_ns
 
 
@@ -151,9 +151,8 @@ def _measured(keys: tuple[str, ...], _stamps: tuple[int, ...], root: Path) -> tu
 
 
 def _result(store: Store, key: str) -> Result:
-    if key.startswith(CYCLE):
-        _, run, cycle = key.split(":")
-        return held_out_result(store, store.run(run), int(cycle))
+    if cycle := cycle_of(key):
+        return held_out_result(store, store.run(cycle[0]), cycle[1])
     return read_result(Path(key))
 
 

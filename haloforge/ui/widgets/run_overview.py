@@ -39,16 +39,16 @@ def figures(store: Store, run: Run) -> Html | None:
     """The few numbers that say how the run went; None for none."""
     if run.stage == "benchmark":
         return result.figures(run) if run.status == "done" else None
-    shown = raft_figures(store, run) if run.stage == "raft" else []
+    cycles = metrics.held_out(store, run) if run.stage == "raft" else []
+    shown = raft_figures(store, run, cycles) if run.stage == "raft" else []
     if run.stage == "data-prepare":
         rows = metrics.rows_written(store, run)
         shown = [] if rows is None else [_figure(number(rows), "problems written")]
-    return join([h("div", shown, cls="figures"), compare_link(store, run)]) if shown else None
+    return join([h("div", shown, cls="figures"), compare_link(run, cycles)]) if shown else None
 
 
-def compare_link(store: Store, run: Run) -> Html | None:
-    """To the comparison of the starting model with the best cycle, or with the last one where none is better."""
-    cycles = metrics.held_out(store, run) if run.stage == "raft" else []
+def compare_link(run: Run, cycles: Sequence[metrics.Cycle]) -> Html | None:
+    """To the comparison of the starting model with the best of the cycles that were trained; None where one lacks."""
     if len(cycles) < 2 or cycles[0].number:
         return None
     top = metrics.best(cycles[1:])
@@ -57,9 +57,9 @@ def compare_link(store: Store, run: Run) -> Html | None:
     return link(f"Compare cycle {top.number} with the starting model", address, cls="act")
 
 
-def raft_figures(store: Store, run: Run) -> list[Html]:
+def raft_figures(store: Store, run: Run, cycles: Sequence[metrics.Cycle]) -> list[Html]:
     """Held-out pass@1 before and at its best, and the numbers of the newest cycle."""
-    cycles, score = metrics.held_out(store, run), metrics.held_out_score(store.events(run.id, kind="metric"))
+    score = metrics.held_out_score(store.events(run.id, kind="metric"))
     top = metrics.best(cycles)
     shown = [_figure(percent(cycles[0].rate), f"{score} before")] if cycles and cycles[0].number == 0 else []
     if top and top.number:

@@ -4,6 +4,7 @@ Every character is read once, however the text is broken: what is opened and nev
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -27,7 +28,9 @@ _C_DIRECTIVE = r"\#[^\\\n]*+(?:\\\n?[^\\\n]*+)*+"
 _ATTRIBUTE = r"\#!?\[[^\]\n]*\]?"
 _FOR_TESTS_ONLY = re.compile(r"#\[\s*(?:test|cfg\s*\(\s*test\s*\))\s*\]")
 _UNCOMPILED = "#[test]"
-"""Stands for such an attribute, and for the function of what is behind it: no program contains that."""
+"""Token for `#[test]` and `#[cfg(test)]`, and the function name of the code behind them, which counts for nothing.
+
+No token of a program is spelled like this."""
 _NEVER_COMPILED = re.compile(r"#[ \t]*if[ \t]+(?:0|false)\b")
 _COMPILED_AGAIN = re.compile(r"^[ \t]*#[ \t]*(?:endif|else|elif)\b", re.MULTILINE)
 _TYPES_OF_ALL = (
@@ -114,8 +117,7 @@ def read_blocks(code: str, language: Language) -> Reading:
 
 
 def _end(found: Reading, tokens: Sequence[str], function: str | None, *, is_last: bool) -> None:
-    if function not in (None, _UNCOMPILED) and tokens:
-        assert function is not None
+    if function is not None and function != _UNCOMPILED and tokens:
         found.statements.append(Statement(tokens, function, is_last))
 
 
@@ -172,10 +174,12 @@ def _first_name(tokens: Sequence[str]) -> str:
 
 
 def _name_before_parameters(head: Sequence[str]) -> str:
-    pairs = zip(head, head[1:], strict=False)
-    annotations = {after for before, after in pairs if before == "@"}
-    pairs = zip(head, head[1:], strict=False)
-    names = (name for name, after in pairs if after == "(" and name.isidentifier() and name not in _NO_NAMES)
+    annotations = {after for before, after in itertools.pairwise(head) if before == "@"}
+    names = (
+        name
+        for name, after in itertools.pairwise(head)
+        if after == "(" and name.isidentifier() and name not in _NO_NAMES
+    )
     return next((name for name in names if name not in annotations), "")
 
 

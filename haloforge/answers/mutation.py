@@ -89,11 +89,12 @@ def _by_tokens(code: str, language: Language, drawn: random.Random) -> Iterator[
     """Operators that stand between spaces, whole numbers and a few words, outside lines that import or include."""
     places = defaultdict(list)
     for start, end in token_spans(code, language):
-        token, line = code[start:end], code.count("\n", 0, start) + 1
         new = _other_token(code, start, end)
-        if new is not None and not _DIRECTIVE.match(code[code.rfind("\n", 0, start) + 1 :]):
-            mutant = Mutant(code[:start] + new + code[end:], f"line {line}: {token} became {new}")
-            places["number" if token[0].isdigit() else token].append(mutant)
+        if new is None or _DIRECTIVE.match(code, code.rfind("\n", 0, start) + 1):
+            continue
+        token, line = code[start:end], code.count("\n", 0, start) + 1
+        mutant = Mutant(code[:start] + new + code[end:], f"line {line}: {token} became {new}")
+        places["number" if token[0].isdigit() else token].append(mutant)
     yield from _in_turn(list(places.values()), drawn)
 
 

@@ -27,8 +27,10 @@ def is_definition(tokens: Sequence[str]) -> bool:
     """Whether a statement outside of all functions only imports, exports, or names a function or a type."""
     start = _beginning(tokens)
     first = tokens[start] if start < len(tokens) else ""
-    if first in ("function", "import") or first in _HOLDERS or tokens[:1] in (["module"], ["exports"], ["export"]):
-        return not (first == "module" and "=" not in tokens)
+    if first == "module":  # `module.exports = ...`, and no other statement with it
+        return "=" in tokens
+    if first in ("function", "import") or first in _HOLDERS or tokens[:1] in (["exports"], ["export"]):
+        return True
     if first not in _BINDS or "=" not in tokens[:_REACH]:
         return False
     value = list(tokens[list(tokens).index("=") + 1 :])

@@ -15,10 +15,11 @@ def incomplete(problem: Problem, code: str) -> str:
     """
     language, starter = problem.language, problem.starter_code.strip()
     given = substance(starter, language).statements if starter and starter in code else 0
-    if substance(code, language).statements <= given:
+    does = substance(code, language)
+    if does.statements <= given:
         return "no complete program: only comments, declarations and constants"
     name, known = problem.entry_point, language_of(language)
-    if known.runs_top_level and not name and not substance(code, language).outside:
+    if known.runs_top_level and not name and not does.outside:
         return "no complete program: it only defines functions and calls none"
     is_program = known.syntax != "python" and defines(code, "main", language)
     if name and name.isidentifier() and not is_program and not defines(code, name, language):

@@ -1,7 +1,7 @@
 """Compare benchmark results: the same problems, paired, with a verdict; never two bare numbers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,11 @@ def _is_sound(result: Result) -> bool:
 def tallies_of(result: Result) -> list[Tally]:
     """Passes per problem."""
     return [Tally(row["task_id"], row["family"], row["n"], row["c"]) for row in result["problems"]]
+
+
+def rows_of(tallies: Iterable[Tally]) -> list[dict[str, Any]]:
+    """Passes per problem as a result holds them; `tallies_of` reads them."""
+    return [{"task_id": t.task_id, "family": t.family, "n": t.scored, "c": t.passed} for t in tallies]
 
 
 def _check_comparable(first_path: str, first: Result, path: str, result: Result) -> None:

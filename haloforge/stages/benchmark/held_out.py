@@ -3,7 +3,7 @@
 from haloforge.config import RaftConfig
 from haloforge.errors import RunError
 from haloforge.records import Run
-from haloforge.stages.benchmark.compare import Result
+from haloforge.stages.benchmark.compare import Result, rows_of
 from haloforge.stages.benchmark.results import doubts_about, shares_of
 from haloforge.stages.shared.reproducibility import fingerprint
 from haloforge.stages.shared.scores import tally, untested_share
@@ -32,7 +32,5 @@ def held_out_result(store: Store, run: Run, cycle: int) -> Result:
         "pass_at_k": {},
         "untested_share": untested_share(problems, config.verifier),
         "doubts": doubts_about(shares),
-        "problems": [
-            {"task_id": t.task_id, "family": t.family, "n": t.scored, "c": t.passed} for t in tally(problems, samples)
-        ],
+        "problems": rows_of(tally(problems, samples)),
     }

@@ -17,7 +17,7 @@ from haloforge.models import resolve
 from haloforge.problems import read_manifest
 from haloforge.records import Problem, Verdict
 from haloforge.stages.benchmark.aliasing import from_findings
-from haloforge.stages.benchmark.compare import read_result, untested_share_of
+from haloforge.stages.benchmark.compare import read_result, rows_of, untested_share_of
 from haloforge.stages.shared.costs import costs
 from haloforge.stages.shared.phases import Facts, recorded
 from haloforge.stages.shared.pinning import pinned_model
@@ -68,7 +68,7 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "doubtful": bool(doubts),
         "doubts": doubts,
         "status_counts": dict(Counter(s.verdict.status for s in samples if s.verdict).most_common()),
-        "problems": [{"task_id": t.task_id, "family": t.family, "n": t.scored, "c": t.passed} for t in tallies],
+        "problems": rows_of(tallies),
         "seconds": {
             "sample": round(seconds, 3),
             "verify_cpu": round(sum(s.verdict.cpu_s for s in samples if s.verdict), 3),

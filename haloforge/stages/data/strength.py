@@ -60,9 +60,9 @@ class Strength:
         return f"{self.task_id}: {self.survived} of {self.mutants} mutants survive, the first: {self.changes[0]}"
 
 
-def weakest_first(strengths: Iterable[Strength]) -> list[Strength]:
-    """By the share of mutants that survive."""
-    return sorted(strengths, key=lambda strength: -strength.survived / max(strength.mutants, 1))
+def weak_ones(strengths: Iterable[Strength]) -> list[Strength]:
+    """Those with weak tests, by the share of mutants that survive, the weakest first."""
+    return sorted((s for s in strengths if s.is_weak), key=lambda strength: -strength.survived / strength.mutants)
 
 
 def strength_lines(strengths: Sequence[Strength]) -> list[str]:

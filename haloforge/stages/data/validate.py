@@ -12,7 +12,7 @@ from haloforge.files import read_jsonl
 from haloforge.languages import default_language
 from haloforge.problems import adapt_rows, bundled_index, training_row
 from haloforge.records import Problem, Verdict
-from haloforge.stages.data.strength import Strength, strength_lines, tried, weakest_first
+from haloforge.stages.data.strength import Strength, strength_lines, tried, weak_ones
 from haloforge.stages.shared.weak_tests import write_report
 from haloforge.store import home
 from haloforge.verify import open_verifier
@@ -72,7 +72,7 @@ class Validation:
 
     def to_json(self) -> dict[str, Any]:
         """Every field, `ok`, and the ids of problems with weak tests, the weakest first."""
-        weak = [strength.task_id for strength in weakest_first(self.strengths) if strength.is_weak]
+        weak = [strength.task_id for strength in weak_ones(self.strengths)]
         return {"ok": self.ok, **asdict(self), "weak": weak}
 
     def text(self) -> str:
@@ -86,7 +86,7 @@ class Validation:
                 for name, n in self.lengths.items()
             ),
         ]
-        weak = [Finding(s.line, s.weakness) for s in weakest_first(self.strengths) if s.is_weak]
+        weak = [Finding(s.line, s.weakness) for s in weak_ones(self.strengths)]
         flaky = [Finding(s.line, f"{s.task_id}: {s.flaky}") for s in self.strengths if s.flaky]
         for name, findings in (
             ("rows that cannot be used", self.errors),

@@ -1,7 +1,7 @@
 """What a plan will need, computed before anything starts: memory from the model's config and the settings alone, time
 from a measurement of some seconds on this machine."""
 
-from haloforge.estimates.calibration import Adapting, Calibration, cache_file, calibrated
+from haloforge.estimates.calibration import Adapting, Calibration, cache_file, calibrated, keep, read_kept
 from haloforge.estimates.memory import (
     Device,
     Need,
@@ -50,7 +50,9 @@ __all__ = [
     "check_fits",
     "duration",
     "highest",
+    "keep",
     "peak_line",
+    "read_kept",
     "sampling_need",
     "sampling_seconds",
     "scoring_seconds",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from haloforge.children import own_environment, python_module
 from haloforge.config import LoraSection
 from haloforge.cores import is_busy, usable_cores
+from haloforge.errors import ForgeError
 from haloforge.estimates.rates import Rates
 from haloforge.files import read_text, write_text
 from haloforge.models.embedded import cache_folder
@@ -59,14 +60,15 @@ def calibrated(folder: Path, *, sampling: bool, adapting: Adapting | None, measu
         asked["training"] = adapting.to_json()
     config = read_text(folder / "config.json")
     files = {kind: cache_file(kind, config, details) for kind, details in asked.items()}
-    found = {kind: _read(file) for kind, file in files.items() if file.is_file()}
+    found = {kind: read_kept(file) for kind, file in files.items() if file.is_file()}
     missing = {kind: details for kind, details in asked.items() if kind not in found}
     if missing and measures:
-        passes = is_busy()  # such a measurement is too slow, and serves only until the machine is idle again
+        was_busy = is_busy()  # asked before: the measurement itself keeps the cores busy
         measured = _measured(folder, missing)
         found |= measured
-        for kind, rates in measured.items() if not passes else ():
-            _keep(files[kind], rates)
+        if not was_busy:  # else it is too slow, and serves only this once
+            for kind, rates in measured.items():
+                keep(files[kind], rates)
     by_clock = ({kind: rates and rates[clock] for kind, rates in found.items()} for clock in ("wall", "cpu"))
     nothing = {"sampling": None, "training": None}
     return Calibration(*(Rates.from_json(nothing | rates) for rates in by_clock))
@@ -98,16 +100,17 @@ def _measured(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _read(file: Path) -> Any:
+def read_kept(file: Path) -> Any:
+    """What was kept there before. Raises DataError where there is nothing."""
     return json.loads(read_text(file))
 
 
-def _keep(file: Path, rates: Any) -> None:
+def keep(file: Path, measured: Any) -> None:
+    """Keep plain values for the next time; where that fails, they are measured again."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(rates))
-    except OSError as error:
-        _log.info("%s cannot be written (%s), so it is measured again next time", file, error)
+        write_text(file, json.dumps(measured))
+    except ForgeError as error:
+        _log.info("%s, so it is measured again next time", error)
 
 
 def _processor() -> str:

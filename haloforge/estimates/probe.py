@@ -15,7 +15,7 @@ RatesT = TypeVar("RatesT")
 
 
 class Lap(NamedTuple):
-    """Seconds of work, on a CPU of its time; and of how many cores at once, where the machine had them free."""
+    """What work cost: CPU seconds on a CPU, seconds by the clock on a GPU; `cores` is how many worked at once."""
 
     seconds: float
     cores: float
@@ -54,14 +54,15 @@ class Probe(NamedTuple):
 
 
 def fastest(laps: list[Lap]) -> Lap:
-    """What others do on the machine at the same time only ever makes work slower, and leaves it fewer cores."""
+    """The fewest seconds and the most cores of several laps: what others do meanwhile only makes work slower."""
     return Lap(min(lap.seconds for lap in laps), max(lap.cores for lap in laps))
 
 
 def timed(device: torch.device, work: Callable[[], object]) -> Lap:
     """Do the work, to its end on the device too.
 
-    CPU time is what it is on a busy machine too; its share of the clock is not, so it counts as one core at least.
+    On a busy machine CPU time stays the same and time by the clock grows, so that their ratio, the cores, gets too
+    small; it is at least 1.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     work()

@@ -115,15 +115,15 @@ def dry_run(config: SftConfig, *, measures: bool = True) -> list[str]:
 
 
 def _plan(config: SftConfig, rows: "Rows", model: str) -> Plan:
-    settings, longest = config.training, config.data.max_seq_length
-    tokens = [min(tokens_of(as_problem(row)), longest) for row in rows.train] or [0.0]
+    settings, longest, train = config.training, config.data.max_seq_length, rows.train
+    tokens = [min(tokens_of(as_problem(row)), longest) for row in train] or [0.0]
     span = Span(int(min(tokens)), int(max(tokens)))
 
     def times(pace: Pace) -> list[PhaseTime]:
         steps = optimizer_steps(sum(rows.counts), settings)
         tries = -(-steps // settings.eval_steps) if rows.held_out else 0  # the last step is always evaluated
-        trained = pace.trained(pace.encoded_rows(rows.train, longest), sum(rows.counts), settings)
-        scored = pace.scored(pace.encoded_rows(rows.held_out, longest)) * tries
+        trained = pace.trained(pace.lengths.rows(train, longest), sum(rows.counts), settings)
+        scored = pace.scored(pace.lengths.rows(rows.held_out, longest)) * tries
         return [PhaseTime("train", 0, {"training": trained, "evaluation": scored})]
 
     return Plan(

@@ -69,3 +69,9 @@ def test_a_model_that_cannot_be_measured_has_no_rates(tmp_path: Path, monkeypatc
 def test_a_model_that_does_not_run_in_slots_has_no_rate_of_sampling(tmp_path: Path) -> None:
     MambaConfig(hidden_size=32, num_hidden_layers=2, vocab_size=512, state_size=4).save_pretrained(tmp_path)
     assert measured(str(tmp_path), {"sampling": {}}) == {"sampling": None}
+
+
+def test_what_cannot_be_kept_is_known_all_the_same(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    calibration.cache_file("sampling", (folder / "config.json").read_text(), {}).mkdir(parents=True)
+    assert calibrated(folder, sampling=True, adapting=None).wall.sampling is not None

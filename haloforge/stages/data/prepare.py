@@ -36,8 +36,11 @@ _WRITE = "write"
 _Rows = Iterator[tuple[int, Problem | DataError]]
 
 
-def dry_run(config: PrepareConfig) -> list[str]:
-    """What `run` would do. Raises ForgeError for a split, language or file that is not there, or may not be used."""
+def dry_run(config: PrepareConfig, *, measures: bool = True) -> list[str]:
+    """What `run` would do; there is nothing to measure.
+
+    Raises ForgeError for a split, language or file that is not there, or may not be used.
+    """
     check_output(config)
     source = SOURCES[config.dataset]
     split, for_training = _split(config, source)

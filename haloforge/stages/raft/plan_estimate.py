@@ -40,24 +40,23 @@ def _needs(config: RaftConfig, split: Split, room: Room) -> tuple[Need, Need]:
 
 
 def _times(config: RaftConfig, split: Split, pace: Pace) -> list[PhaseTime]:
-    phases, is_loaded = [], False
-    for cycle in range(config.raft.num_cycles + 1):
-        if cycle:
-            settings = config.of_cycle(cycle)
-            n = settings.raft.samples_per_prompt
-            sampled = pace.sampled(split.train, n, settings.generation, settings.verifier, loads=not is_loaded)
-            phases += [
-                PhaseTime("sample", cycle, sampled),
-                PhaseTime("train", cycle, _training(config, split, pace, cycle)),
-            ]
-            is_loaded = False
+    phases = []
+    if split.held_out:
+        n = config.evaluation.samples_per_prompt
+        tried = pace.sampled(split.held_out, n, config.generation, config.verifier, loads=True)
+        evaluation = {"evaluation": tried["sampling"], "verification": tried["verification"]}
+        phases.append(PhaseTime("evaluate", 0, evaluation))
+    for cycle in range(1, config.raft.num_cycles + 1):
+        settings = config.of_cycle(cycle)
+        n = settings.raft.samples_per_prompt
+        # the engine that evaluated the cycle before still holds the model
+        sampled = pace.sampled(split.train, n, settings.generation, settings.verifier, loads=not split.held_out)
+        phases += [
+            PhaseTime("sample", cycle, sampled),
+            PhaseTime("train", cycle, _training(config, split, pace, cycle)),
+        ]
         if split.held_out:
-            n = config.evaluation.samples_per_prompt
-            tried = pace.sampled(split.held_out, n, config.generation, config.verifier, loads=True)
-            phases.append(
-                PhaseTime("evaluate", cycle, {"evaluation": tried["sampling"], "verification": tried["verification"]})
-            )
-            is_loaded = True
+            phases.append(PhaseTime("evaluate", cycle, evaluation))
     return phases
 
 
@@ -78,9 +77,9 @@ def _trained_on(config: RaftConfig, cycle: int) -> Sequence[int]:
 def _kept(config: RaftConfig, split: Split, pace: Pace, cycle: int) -> float:
     """Samples that a cycle keeps: as large a share as in an earlier run, else half of what it may."""
     most = len(split.train) * most_of_a_problem(config, cycle)
-    share = pace.earlier.kept_share if pace.earlier else None
-    if share is None or pace.earlier is None:
+    earlier = pace.earlier
+    if earlier is None or earlier.kept_share is None:
         pace.assumed["half of what a cycle may keep is kept"] = None
         return most / 2
-    pace.assumed[f"{share:.0%} of the samples kept, as in run {pace.earlier.run}"] = None
-    return min(most, share * len(split.train) * config.of_cycle(cycle).raft.samples_per_prompt)
+    pace.assumed[f"{earlier.kept_share:.0%} of the samples kept, as in run {earlier.run}"] = None
+    return min(most, earlier.kept_share * len(split.train) * config.of_cycle(cycle).raft.samples_per_prompt)

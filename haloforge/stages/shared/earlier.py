@@ -34,9 +34,9 @@ class Earlier:
 
 def assumed_tokens(limit: int) -> list[int]:
     """Where no earlier run tells: lengths as of answers to small problems, lognormal, 200 tokens on average, cut."""
-    spread = math.log(_USUAL_TOKENS) - _SIGMA**2 / 2
+    mean_log = math.log(_USUAL_TOKENS) - _SIGMA**2 / 2
     shares = ((place + 0.5) / _ASSUMED_LENGTHS for place in range(_ASSUMED_LENGTHS))
-    return [min(limit, max(1, round(math.exp(NormalDist(spread, _SIGMA).inv_cdf(share))))) for share in shares]
+    return [min(limit, max(1, round(math.exp(NormalDist(mean_log, _SIGMA).inv_cdf(share))))) for share in shares]
 
 
 def earlier_run(model: str, asking: Report | None) -> Earlier | None:

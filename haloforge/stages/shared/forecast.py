@@ -12,7 +12,8 @@ from haloforge.errors import ForgeError
 from haloforge.estimates import Adapting, PhaseTime, calibrated, duration, highest, time_text
 from haloforge.models import config_folder, load_tokenizer
 from haloforge.stages.shared.earlier import earlier_run
-from haloforge.stages.shared.memory import NeedsIn, Room, checked_needs, measured_line, memory_text, peak
+from haloforge.stages.shared.lengths import Lengths
+from haloforge.stages.shared.memory import NeedsIn, Room, checked_needs, memory_text, peak
 from haloforge.stages.shared.pace import Pace
 from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report
@@ -90,9 +91,12 @@ class _Outcome(NamedTuple):
 
 
 def memory_and_time(plan: Plan, *, measures: bool) -> tuple[str, str]:
-    """For the dry run. Raises ConfigError where the plan needs more memory than there is."""
+    """For the dry run. Raises ConfigError where the plan needs more memory than there is.
+
+    Unless this `measures`, nobody reads the time, and it is not computed: no time is a reason to refuse a plan.
+    """
     memory = memory_text(plan.model, plan.needs_in)
-    return memory, forecast(plan, measures=measures).text()
+    return memory, forecast(plan).text() if measures else "not asked for"
 
 
 def forecast(plan: Plan, run: Report | None = None, *, measures: bool = True) -> Forecast:
@@ -118,8 +122,9 @@ def watched(report: Report, plan: Plan) -> Iterator[None]:
     yield
     found = _Outcome.of(report, expected)
     if room:
-        report.log(measured_line(needs, room.device))
-        values = {"peak_gib": peak(room.device) / 2**30, "estimated_peak_gib": highest(needs).total / 2**30}
+        most, estimated = peak(room.device) / 2**30, highest(needs).total / 2**30
+        report.log(f"memory: {most:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / most - 1:+.0%})")
+        values = {"peak_gib": most, "estimated_peak_gib": estimated}
         report.metric("estimate", 0, values | (found.values() if found else {}))
     if found:
         report.log(found.line())
@@ -137,7 +142,8 @@ def _forecast(plan: Plan, run: Report | None, measures: bool) -> Forecast:
     if plan.adapting and rates.wall.training is None:
         return Forecast((), (), (), "not known: how fast this model trains could not be measured")
     tokenizer, earlier = load_tokenizer(str(folder)), earlier_run(plan.model, run)
-    paces = [Pace(each, room, tokenizer, earlier, measures=measures) for each in rates]
+    lengths = Lengths(tokenizer)
+    paces = [Pace(each, room, lengths, earlier, measures=measures) for each in rates]
     wall, cpu = (plan.times_in(pace) for pace in paces)
     return Forecast(wall, cpu, list(paces[0].assumed))
 

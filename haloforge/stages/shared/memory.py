@@ -102,9 +102,3 @@ def checked_needs(report: Report, room: Room, needs_in: NeedsIn) -> Sequence[Nee
     if said := caution(needs, room.device):
         report.log(f"memory: {highest(needs).text()}, of {room.device.total / 2**30:.1f} GiB; {said}")
     return needs
-
-
-def measured_line(needs: Sequence[Need], device: Device) -> str:
-    """How far off the estimate was, when the work is done."""
-    most, estimated = peak(device) / 2**30, highest(needs).total / 2**30
-    return f"memory: {most:.2f} GiB at its peak, {estimated:.2f} GiB estimated ({estimated / most - 1:+.0%})"

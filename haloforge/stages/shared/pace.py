@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from haloforge.config import SamplingSection, VerifySettings
 from haloforge.cores import usable_cores
@@ -19,20 +18,13 @@ from haloforge.estimates import (
     training_seconds,
     verified_seconds,
 )
-from haloforge.generate import HALO, PromptProtocol, render
-from haloforge.problems import TrainingRow
+from haloforge.generate import HALO, PromptProtocol
 from haloforge.records import Problem
 from haloforge.stages.shared.earlier import Earlier, assumed_tokens
+from haloforge.stages.shared.lengths import Lengths
 from haloforge.stages.shared.memory import Room
 from haloforge.stages.shared.verdict_time import verdict_seconds
-from haloforge.train import IGNORED, TrainingSettings
-from haloforge.train.examples import encode_row
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-_MOST_READ = 1000
-"""Of more prompts so many are turned into tokens, evenly spread; the others are taken to be like them."""
+from haloforge.train import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +34,7 @@ class Pace:
 
     rates: Rates
     room: Room
-    tokenizer: "PreTrainedTokenizerBase"
+    lengths: Lengths
     earlier: Earlier | None
     measures: bool = True
     assumed: dict[str, None] = field(default_factory=dict)
@@ -65,7 +57,7 @@ class Pace:
         """Seconds to sample `n` completions of every problem and to verify them; `loads`: the model comes first."""
         rates, room = self.rates.sampling, self.room
         assert rates is not None, "asked only where it is known"
-        prompts, together = self._prompts(problems, protocol)
+        prompts, together = self.lengths.prompts(problems, protocol)
         drawn = random.Random(0)
         lengths = self.completions(settings.max_new_tokens)
         rows = [Row(prompt, drawn.choice(lengths)) for prompt in sorted(prompts, reverse=True) for _ in range(n)]
@@ -95,25 +87,9 @@ class Pace:
 
     def solved_rows(self, problems: Sequence[Problem], limit: int) -> list[TrainRow]:
         """Samples of the problems as rows to train on."""
-        prompts, _ = self._prompts(problems, HALO)
+        prompts, _ = self.lengths.prompts(problems, HALO)
         lengths, drawn = self.completions(limit), random.Random(1)
         return [TrainRow(prompt + length, length) for prompt in prompts for length in [drawn.choice(lengths)]]
-
-    def encoded_rows(self, rows: Sequence[TrainingRow], longest: int) -> list[TrainRow]:
-        """Rows of a file as they are trained on; of many only some, and none that is too long."""
-        read = [encode_row(row, self.tokenizer) for row in spread(rows, _MOST_READ)]
-        fitting = [example.labels for example in read if len(example.labels) <= longest]
-        return [TrainRow(len(labels), sum(label != IGNORED for label in labels)) for labels in fitting]
-
-    def _prompts(self, problems: Sequence[Problem], protocol: PromptProtocol) -> tuple[list[int], int]:
-        """Tokens of every prompt, and of all that are run: their common beginning is run once."""
-        from haloforge.generate.prefill import common_prefix
-
-        read = spread(problems, _MOST_READ)
-        ids = [render(self.tokenizer, problem, protocol) for problem in read]
-        beginning = len(common_prefix(ids)) if len(ids) > 1 else 0
-        lengths = [len(ids[len(ids) * place // len(problems)]) for place in range(len(problems))]
-        return lengths, sum(lengths) - beginning * max(0, len(lengths) - 1)
 
     def _verdict(self, problems: Sequence[Problem], verifier: VerifySettings) -> float:
         seconds = verdict_seconds(problems, verifier, measures=self.measures)

@@ -39,7 +39,7 @@ class Work:
 
     @property
     def size(self) -> int:
-        """How many samples that makes; every problem is looked at."""
+        """How many samples that makes. Counts all problems again at each call, so keep the result in a loop."""
         return self.request.size
 
 

@@ -1,14 +1,12 @@
 """How long a verdict takes: the plan's own problems, with their reference solutions, through the real verifier."""
 
-import json
 import statistics
 import time
 from collections.abc import Sequence
 
 from haloforge.config import VerifySettings
 from haloforge.errors import ForgeError
-from haloforge.estimates import cache_file
-from haloforge.files import read_text, write_text
+from haloforge.estimates import cache_file, keep, read_kept, spread
 from haloforge.records import Problem
 from haloforge.verify import open_verifier
 
@@ -22,20 +20,19 @@ def verdict_seconds(problems: Sequence[Problem], settings: VerifySettings, *, me
     Measured once and then read from the user's cache folder; None where it is not there, unless this `measures`.
     """
     solved = [problem for problem in problems if problem.solution]
-    tried = [solved[len(solved) * place // _TRIED] for place in range(min(_TRIED, len(solved)))]
+    tried = spread(solved, _TRIED)
     if not tried:
         return None
     file = cache_file("verdicts", settings.model_dump(mode="json"), [problem.to_json() for problem in tried])
     if file.is_file():
-        return float(json.loads(read_text(file)))
+        return float(read_kept(file))
     if not measures:
         return None
     try:
         seconds = _measured(tried, settings)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(seconds))
     except (ForgeError, OSError):
         return None
+    keep(file, seconds)
     return seconds
 
 

@@ -25,7 +25,7 @@ class Joining:
     @property
     def chosen(self) -> tuple[str, ...]:
         """Ids of the problems that `auto_joined` joined."""
-        return tuple(task for task, joined in self._decided.items() if joined)
+        return tuple(task for task, joined in list(self._decided.items()) if joined)
 
     def applies_to(self, problem: Problem) -> bool:
         """Whether this problem is judged in one process."""
@@ -41,6 +41,8 @@ class Joining:
         `tried` judges the reference, apart or joined. A problem without a reference stays split.
         """
         if self._mode != "auto_joined" or not self._may_join(problem) or not isinstance(problem.solution, str):
+            return
+        if problem.task_id in self._decided:
             return
         with self._lock:  # other workers wait for it, instead of trying the same
             if problem.task_id in self._decided:

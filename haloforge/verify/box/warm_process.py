@@ -96,17 +96,19 @@ class _Zygote:
             is_judgement = "body" in request
             is_done = is_judgement and self._role.handled_here(_with_limits(request["body"], request), descriptors)
             if not is_done:
-                self._empty_workspace(unless=is_judgement)
+                if not is_judgement:  # the solution of the judge lives in another process, and still uses the folder
+                    self._empty_workspace()
                 self._child = self._forked(request, descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
             ending = _NO_CHILD if is_done else self._supervise(request["limits"]["wall_s"])
-            self._empty_workspace(unless=is_judgement)
+            if not is_judgement:
+                self._empty_workspace()
             self._control.sendall(_frame([request["id"], *ending]))
 
-    def _empty_workspace(self, *, unless: bool) -> None:
-        """Before and after each child; not by the judge of a solution that lives in another process and uses it."""
-        if self._workspace and not unless:
+    def _empty_workspace(self) -> None:
+        """Before and after each child."""
+        if self._workspace:
             self._workspace.empty()
 
     def _forked(self, request: dict[str, Any], descriptors: list[int]) -> int:

@@ -6,7 +6,6 @@ the linker, a quarter of what `go test` costs with a warm cache.
 """
 
 import functools
-import hashlib
 import json
 import os
 import re
@@ -20,7 +19,7 @@ from haloforge.languages import Compiler
 from haloforge.records import Problem
 from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Program, Sources, Step, last_line_for
 from haloforge.verify.compiled.single_file import before_last_brace
-from haloforge.verify.sandbox.kept import headers_folder, made_once
+from haloforge.verify.sandbox.kept import digest_of, headers_folder, made_once
 from haloforge.verify.toolchains import compiler_path, compiler_version
 
 SOURCE, MAIN, TABLE = "solution.go", "main.go", "importcfg"
@@ -217,8 +216,7 @@ def standard_library(compiler: Compiler) -> Path | None:
     """The folder with the import table, made now if need be; None where it cannot be made."""
     if compiler_path(compiler) is None:
         return None
-    content = compiler_version(compiler), _ASSERT.read_text(), _tools(compiler)
-    folder = headers_folder() / f"go-{hashlib.sha256(repr(content).encode()).hexdigest()[:16]}"
+    folder = headers_folder() / f"go-{digest_of(compiler_version(compiler), _ASSERT.read_text(), _tools(compiler))}"
     return made_once(folder, lambda partial: _list(compiler, partial, folder))
 
 

@@ -1,21 +1,19 @@
 """The C++ standard library as a precompiled header, made once per compiler: reading it is most of compiling."""
 
 import functools
-import hashlib
 import re
 import subprocess
 from pathlib import Path
 
 from haloforge.files import write_text
 from haloforge.languages import Compiler
-from haloforge.verify.sandbox.kept import headers_folder, made_once
+from haloforge.verify.sandbox.kept import BUILD_LIMIT_S, digest_of, headers_folder, made_once
 from haloforge.verify.toolchains import compiler_path, compiler_version
 
 HEADER = "bits/stdc++.h"
 _BEFORE = re.compile(r"(?:\s|//[^\n]*\n|/\*(?>.*?\*/)|#\s*include\s*<(?!bits/stdc\+\+\.h>)[\w./+]+>)*+", re.DOTALL)
 """What may stand before the library: white space, comments, other headers. It gives nothing back, so it is linear."""
 _LIBRARY = re.compile(r"#\s*include\s*<bits/stdc\+\+\.h>")
-_BUILD_LIMIT_S = 120
 
 
 def arguments_for(compiler: Compiler, code: str) -> tuple[str, ...]:
@@ -44,11 +42,9 @@ def precompiled(compiler: Compiler) -> Path | None:
     path, flags = compiler_path(compiler), tuple(f for f in compiler.build if f.startswith("-") and f != "-o")
     if path is None:
         return None
-    digest = hashlib.sha256(repr((path, compiler_version(compiler), flags)).encode()).hexdigest()
+    folder = headers_folder() / f"{compiler.name}-{digest_of(path, compiler_version(compiler), flags)}"
     is_clang = compiler.precompiled_header == "pch"
-    return made_once(
-        headers_folder() / f"{compiler.name}-{digest[:16]}", lambda folder: _build(path, flags, is_clang, folder)
-    )
+    return made_once(folder, lambda partial: _build(path, flags, is_clang, partial))
 
 
 def _build(compiler: str, flags: tuple[str, ...], is_clang: bool, folder: Path) -> None:
@@ -62,4 +58,4 @@ def _build(compiler: str, flags: tuple[str, ...], is_clang: bool, folder: Path) 
         source.parent.mkdir()
         source.write_text(f"#include_next <{HEADER}>\n")
     command = [compiler, *flags, *more, "-x", "c++-header", str(source), "-o", str(output)]
-    subprocess.run(command, check=True, capture_output=True, timeout=_BUILD_LIMIT_S)
+    subprocess.run(command, check=True, capture_output=True, timeout=BUILD_LIMIT_S)

@@ -6,7 +6,6 @@ before any sample, and never written again; each compilation is a process of its
 """
 
 import functools
-import hashlib
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from haloforge.languages import Compiler
 from haloforge.records import Problem
 from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Program, Sources, Step, last_line_for
 from haloforge.verify.compiled.single_file import path_of
-from haloforge.verify.sandbox.kept import headers_folder, made_once
+from haloforge.verify.sandbox.kept import BUILD_LIMIT_S, digest_of, headers_folder, made_once, unwritable
 from haloforge.verify.toolchains import compiler_path, compiler_version, configuration_files, library_digest
 
 LAST_LINE = "last_line.txt"
@@ -34,7 +33,6 @@ _RUNNING = (
     "-XX:CompressedClassSpaceSize=64m",
     "-Xlog:disable",
 )
-_BUILD_LIMIT_S = 120
 _BUILT_IN = ("java.", "javax.", "jdk.", "org.w3c.dom.", "org.xml.sax.")
 _PACKAGE = re.compile(r"\s*package\s+[\w.]+\s*;")
 _IMPORT = re.compile(r"^[ \t]*import\s+(?:static\s+)?([\w.]+(?:\.\*)?)\s*;[ \t]*", re.MULTILINE)
@@ -97,7 +95,7 @@ class Java:
         """One command. The virtual machine is told where its libraries lie: without /proc it cannot find out."""
         ours = own_compiler(compiler)
         if ours is None:
-            raise FileNotFoundError(f"{headers_folder()} cannot be written; XDG_CACHE_HOME says where else")
+            raise unwritable()
         told = Path(folder, LAST_LINE)
         starts = "none" if only_check else told.read_text() if told.exists() else "main"
         classpath = os.pathsep.join(libraries(compiler))
@@ -147,8 +145,7 @@ def own_compiler(compiler: Compiler) -> Path | None:
 
 
 def _digest(compiler: Compiler) -> str:
-    content = compiler_path(compiler), compiler_version(compiler), *(path.read_text() for path in _OWN)
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+    return digest_of(compiler_path(compiler), compiler_version(compiler), *(path.read_text() for path in _OWN))
 
 
 def _build(compiler: Compiler, partial: Path) -> None:
@@ -186,7 +183,7 @@ def _dump(compiler: Compiler, archive: Path) -> None:
 
 
 def _call(command: list[str], folder: str) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=_BUILD_LIMIT_S)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=BUILD_LIMIT_S)
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from haloforge.languages import Compiler
 from haloforge.records import Problem
 from haloforge.verify.compiled.adapter import BINARY, AppendedTests, Commands, Program, Sources, Step, last_line_for
 from haloforge.verify.compiled.single_file import path_of
-from haloforge.verify.sandbox.kept import headers_folder, made_once
+from haloforge.verify.sandbox.kept import BUILD_LIMIT_S, digest_of, headers_folder, made_once, unwritable
 from haloforge.verify.toolchains import compiler_path, compiler_version, runner_path
 
 _HERE = Path(__file__).parent
@@ -24,7 +24,6 @@ _CHECK, _COMPILE, _TYPES = "check_javascript.js", "compile_typescript.js", "node
 _STDIN = "node_stdin.js"
 _MODULE = "solution.mjs"
 """A solution that only parses as a module gets this name."""
-_BUILD_LIMIT_S = 120
 _ENVIRONMENT = {"OPENSSL_CONF": "/dev/null", "UV_USE_IO_URING": "0", "NODE_NO_WARNINGS": "1"}
 """Without what Node would read of the system's settings, and without a system call that the sandbox kills for."""
 _REQUIRE = "data:text/javascript,import {createRequire} from 'node:module';globalThis.require=createRequire('file:///solution')"
@@ -70,7 +69,7 @@ class JavaScript:
         """One command that parses the program."""
         script = _kept(_CHECK)
         if script is None:
-            raise FileNotFoundError(f"{headers_folder()} cannot be written; XDG_CACHE_HOME says where else")
+            raise unwritable()
         argv = (_node(compiler), "--experimental-vm-modules", script, compiler.source)
         return Commands([Step(argv)], _ENVIRONMENT)
 
@@ -97,7 +96,7 @@ class TypeScript(JavaScript):
         """One command, from the snapshot where Node could make one."""
         prepared = _prepared(compiler)
         if prepared is None:
-            raise FileNotFoundError(f"{headers_folder()} cannot be written; XDG_CACHE_HOME says where else")
+            raise unwritable()
         snapshot = _snapshot(compiler)
         start = ("--snapshot-blob", str(snapshot)) if snapshot else (str(prepared / _COMPILE),)
         argv = (_node(compiler), *start, compiler.source, BINARY)
@@ -137,8 +136,7 @@ def _prepared(compiler: Compiler) -> Path | None:
 
 def _digest(compiler: Compiler) -> str:
     ours = [(_HERE / name).read_text() for name in (_COMPILE, _TYPES)]
-    content = compiler_path(compiler), runner_path(compiler), compiler_version(compiler), *ours
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+    return digest_of(compiler_path(compiler), runner_path(compiler), compiler_version(compiler), *ours)
 
 
 def _places(compiler: Compiler, prepared: Path) -> dict[str, str]:
@@ -156,7 +154,7 @@ def _snapshot(compiler: Compiler) -> Path | None:
     def make(partial: Path) -> None:
         command = [_node(compiler), "--snapshot-blob", name, "--build-snapshot", str(prepared / _COMPILE)]
         environment = {"PATH": "/usr/bin:/bin", **_ENVIRONMENT, **_places(compiler, prepared)}
-        subprocess.run(command, cwd=partial, env=environment, check=True, capture_output=True, timeout=_BUILD_LIMIT_S)
+        subprocess.run(command, cwd=partial, env=environment, check=True, capture_output=True, timeout=BUILD_LIMIT_S)
 
     made = made_once(headers_folder() / f"{prepared.name}-heap", make)
     return made / name if made else None

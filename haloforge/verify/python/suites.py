@@ -196,7 +196,7 @@ def _is_report(report: dict[str, Any]) -> bool:
 
 def _request(judge: Zygote, trial: Trial) -> dict[str, Any]:
     suite = trial.suite
-    request = {"suite_key": suite.key, "stop": trial.stop, "forked": False}
+    request = {"suite_key": suite.key, "stop": trial.stop}
     return request | ({"suite": suite.source} if judge.remember(suite.key) else {})
 
 

@@ -1,5 +1,6 @@
 """What is built once and kept on disk between runs: precompiled libraries, and the binaries of programs."""
 
+import hashlib
 import logging
 import os
 import subprocess
@@ -8,6 +9,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+BUILD_LIMIT_S = 120
+"""Seconds that making one of them may take."""
 _making = threading.Lock()
 _log = logging.getLogger(__name__)
 
@@ -21,6 +24,16 @@ def kept_folder(name: str) -> Path:
 def headers_folder() -> Path:
     """Where precompiled libraries are kept; readable in the sandbox of compilers."""
     return kept_folder("headers")
+
+
+def digest_of(*content: object) -> str:
+    """What a kept folder's name ends with: other content is kept apart."""
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
+
+def unwritable() -> FileNotFoundError:
+    """What to raise where something that is needed could not be kept."""
+    return FileNotFoundError(f"{headers_folder()} cannot be written; XDG_CACHE_HOME says where else")
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path | None:

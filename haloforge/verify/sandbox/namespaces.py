@@ -1,8 +1,9 @@
 """Namespaces by our own system calls, where bubblewrap is not installed: python namespaces.py MOUNTS COMMAND...
 
 Runs the command as bwrap --unshare-all --die-with-parent does: without network, with a process tree of its own, and
-seeing only what MOUNTS names, a JSON list of [operation, path] in the words of bwrap's options. An ordinary user needs
-user namespaces for that. This script imports nothing of ours, so that its process holds nothing worth protecting.
+seeing only what MOUNTS names, a JSON list of [operation, path] in the words of bwrap's options; one word is our own:
+`workspace` binds that path, writable, at /workspace. An ordinary user needs user namespaces for that. This script
+imports nothing of ours, so that its process holds nothing worth protecting.
 
 python namespaces.py hold PATH OPTIONS: mounts a file system in memory at PATH, in namespaces that last as long as
 somebody holds them, prints a line, and ends when its input does.
@@ -33,6 +34,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _BASE = "/tmp"
 _OLD, _NEW = "/old", "/new"
 _WORKSPACE = "/workspace"
+"""The same as `MOUNTED_AT` in workspace.py, which this script must not import."""
 
 _library = ctypes.CDLL(None, use_errno=True)
 

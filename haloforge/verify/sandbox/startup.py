@@ -133,7 +133,7 @@ def _own_namespaces(mounts: list[tuple[str, str]]) -> list[str]:
 def _mounts(
     tops: tuple[str, ...], packages: dict[str, list[str]], places: Places, python: Interpreter
 ) -> list[tuple[str, str]]:
-    """(operation, path) in the order of mounting, in the words of bubblewrap's options.
+    """(operation, path) in the order of mounting, in bubblewrap's words, and `workspace` for that folder.
 
     Only libraries, the folders `tops` and our `box` are there. Folders of packages are empty except for `packages`.
     Nothing is writable except `places`.

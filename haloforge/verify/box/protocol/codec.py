@@ -11,7 +11,6 @@ import datetime
 import decimal
 import fractions
 import io
-import operator
 import re
 import sys
 from collections.abc import Callable
@@ -20,10 +19,6 @@ from typing import Any
 HEXADECIMAL_FROM = 1 << 62
 """Integers of this size or more cross in hexadecimal: JSON readers limit the digits of a decimal number."""
 
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    name: getattr(operator, name) for name in ("eq", "lt", "le", "gt", "ge", "add", "sub", "mul")
-}
-"""What either process may ask the other to do with two of its objects."""
 PLAIN_BASES = (int, float, str, bytes, bytearray, tuple, list, dict, set, frozenset)
 NAMED_TYPES: dict[str, type] = {
     t.__name__: t
@@ -82,6 +77,11 @@ MUTABLE = frozenset(
     )
 )
 """Arguments of these types that a call changed in place are changed in the caller's process too."""
+
+
+def identified(value: Any) -> Any:
+    """What JSON can carry of it, with other objects by their id: to see whether anything in it changed."""
+    return encode(value, lambda item: {"id": id(item)})
 
 
 def encode(value: Any, export: Export) -> Any:

@@ -12,7 +12,10 @@ USUAL_DEPTH = 900
 
 
 def encode_deep(value: Any, export: codec.Export) -> Any:
-    """As `codec.encode`, for values of any depth. Raises RecursionError for a value that contains itself."""
+    """As `codec.encode`, for lists and tuples nested to any depth.
+
+    Raises RecursionError for a value that contains itself, and for dictionaries that are nested too deep.
+    """
     if type(value) not in (list, tuple, dict):
         return codec.encode(value, export)
     limit = sys.getrecursionlimit()

@@ -32,7 +32,7 @@ class Role(solution.Role):
         """Judge in this process when the tests are harmless: that saves a fork, which costs more than most tests do."""
         self._compile_suite(request)
         suite = self._suites.get(request.get("suite_key", ""))
-        if not isinstance(suite, Suite) or not suite.harmless or request["forked"]:
+        if not isinstance(suite, Suite) or not suite.harmless:
             return False
         random.seed(0)
         signal.setitimer(signal.ITIMER_PROF, request["limits"]["cpu_s"])  # CPU time; it ends this very process

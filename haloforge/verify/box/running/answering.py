@@ -1,6 +1,5 @@
 """Load a solution as a module, then answer the calls that its tests make from the other process."""
 
-import operator
 import os
 import socket
 import sys
@@ -88,7 +87,7 @@ class _Server:
         self._exporting: set[int] = set()
         """Ids of the exceptions that are being told of just now."""
         self._lent = Lent(self.use_test_object)
-        self._shared = Shared(lambda value: codec.encode(value, self._export), _identified)
+        self._shared = Shared(lambda value: codec.encode(value, self._export), codec.identified)
         self._shares_results = False
         """Whether a list that functions return twice is to be one list for the tests: they ask for that."""
         self._loop: coroutines.Loop | None = None
@@ -174,7 +173,7 @@ class _Server:
             if (operation in ("get", "global") or self._shares_results) and (
                 number := self._shared.number_of(result)
             ) is not None:
-                return {"shared": [number, codec.encode(result, self._export), operation == "call"]}
+                return {"shared": [number, codec.encode(result, self._export)]}
         return encode_deep(result, self._export)
 
     def _exported_error(self, error: BaseException, depth: int = 0) -> dict[str, Any]:
@@ -219,10 +218,10 @@ class _Server:
 
     def _differs(self, argument: Any, sent: Any) -> bool:
         """Whether an argument is not what the tests sent; objects are the same where they are the same object."""
-        now = _identified(argument)
+        now = codec.identified(argument)
         if now == sent and repr(now) == repr(sent):
             return False
-        before = _identified(codec.decode(sent, self._resolve))
+        before = codec.identified(codec.decode(sent, self._resolve))
         return bool(now != before or repr(now) != repr(before))
 
     def use_test_object(
@@ -276,10 +275,6 @@ class _Server:
         return self._lent.proxy(handle, [codec.decode(d, self._resolve) for d in handle.get("defaults", ())], plain)
 
 
-def _identified(value: Any) -> Any:
-    return codec.encode(value, lambda item: {"id": id(item)})
-
-
 def _left(subject: Any, *error: Any) -> bool:
     """`with subject` ends, with an exception or without."""
     return bool(
@@ -297,10 +292,9 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "mro": lambda subject: [c.__name__ for c in subject.__mro__],
     "isinstance": lambda subject, value: isinstance(value, subject),
     "issubclass": lambda subject, value: issubclass(value, subject),
-    "is": operator.is_,
     "plain": codec.content_of,
     "aiter": lambda subject: type(subject).__aiter__(subject),
     "anext": lambda subject: coroutines.advanced(subject),
     "aenter": lambda subject: coroutines.entered(subject),
-    "aexit": lambda subject, *error: coroutines.left(subject, None, None, None),
+    "aexit": lambda subject: coroutines.left(subject),
 }

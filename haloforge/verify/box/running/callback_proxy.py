@@ -10,24 +10,24 @@ from ..protocol.specials import methods_of
 MAX_CLASSES = 256
 
 
-class TestsSide(Protocol):
-    """The way to the process of the tests."""
+class Use(Protocol):
+    """One operation with an object of the tests' process."""
 
-    def use_test_object(
+    def __call__(
         self, operation: str, number: int, arguments: Sequence[Any], keywords: dict[str, Any] | None = None
     ) -> Any:
-        """One operation with an object of the tests' process."""
+        """Raises what that raises."""
 
 
 class CallbackProxy:
     """An object of the tests' process, passed to the solution: calls and public attributes go back there."""
 
-    def __init__(self, tests: TestsSide, number: int) -> None:
-        object.__setattr__(self, "_tests", tests)
+    def __init__(self, use: Use, number: int) -> None:
+        object.__setattr__(self, "_use", use)
         object.__setattr__(self, "_number", number)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
-        return self._tests.use_test_object(operation, self._number, arguments)
+        return self._use(operation, self._number, arguments)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -66,7 +66,7 @@ class CallbackProxy:
 
 
 def _called(self: CallbackProxy, /, *arguments: Any, **keywords: Any) -> Any:
-    return self._tests.use_test_object("call", self._number, arguments, keywords)
+    return self._use("call", self._number, arguments, keywords)
 
 
 def _asking(operation: str) -> Callable[..., Any]:

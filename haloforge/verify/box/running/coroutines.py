@@ -40,9 +40,9 @@ async def entered(manager: Any) -> Any:
     return await type(manager).__aenter__(manager)
 
 
-async def left(manager: Any, *error: Any) -> Any:
+async def left(manager: Any) -> Any:
     """`async with manager` ends."""
-    return await type(manager).__aexit__(manager, *error)
+    return await type(manager).__aexit__(manager, None, None, None)
 
 
 async def advanced(iterator: Any) -> Any:

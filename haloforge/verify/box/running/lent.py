@@ -2,18 +2,9 @@
 
 import builtins
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from .callback_proxy import CallbackProxy, class_of, function_of
-
-
-class Use(Protocol):
-    """One operation with an object of the tests."""
-
-    def __call__(
-        self, operation: str, number: int, arguments: Sequence[Any], keywords: dict[str, Any] | None = None
-    ) -> Any:
-        """Raises what that raises."""
+from .callback_proxy import CallbackProxy, Use, class_of, function_of
 
 
 class Lent:
@@ -24,7 +15,6 @@ class Lent:
         self._proxies: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         """The number of each proxy, by its id."""
-        self.use_test_object = use
 
     def number_of(self, value: Any) -> int | None:
         """The number of a proxy; None for an object of the solution's own."""
@@ -46,7 +36,7 @@ class Lent:
             return function_of(handle, defaults, self._caller(number))
         if "raised" in handle:
             return _exception(handle["raised"], handle["message"])
-        proxy = class_of(str(handle["class"]), tuple(handle["special"]))(self, number)
+        proxy = class_of(str(handle["class"]), tuple(handle["special"]))(self._use, number)
         if plain is not None:
             return _plain(plain, str(handle["class"]), proxy)
         if "name" in handle:
@@ -75,6 +65,3 @@ def _exception(classes: Sequence[str], message: str) -> BaseException:
     error: BaseException = kind.__new__(kind, message)
     error.args = (message,) if message else ()
     return error
-
-
-__all__ = ["CallbackProxy", "Lent"]

@@ -123,19 +123,14 @@ class Connection:
     def library_value(self, name: str, kind: str) -> Any:
         """What the tests' own library has under a name that the solution has it under too; None if that is not so."""
         if kind.startswith("module:"):
+            wanted = _ABBREVIATED.get(name, name)
             with contextlib.suppress(ImportError):
-                return (
-                    _module(_ABBREVIATED.get(name, name)) if kind == f"module:{_ABBREVIATED.get(name, name)}" else None
-                )
+                return _module(wanted) if kind == f"module:{wanted}" else None
             return None
         module, _, attribute = str(self._contents["library"].get(name, "")).rpartition(".")
-        if attribute != name:
+        if attribute != name or module not in library_types.MODULES or module not in sys.modules:
             return None
-        return (
-            vars(sys.modules[module]).get(attribute)
-            if module in library_types.MODULES and module in sys.modules
-            else None
-        )
+        return vars(sys.modules[module]).get(attribute)
 
     def _named_subject(self, name: str, kind: str) -> Subject:
         described = self._contents["classes"].get(name)
@@ -235,10 +230,10 @@ class Connection:
         if type(value) is dict and "argument" in value:
             return given[value["argument"]]
         if type(value) is dict and "shared" in value:
-            number, contents, _ = value["shared"]
-            if operation not in ("get", "global") and not self.asks_identity:
-                raise ValueError("a result that might change later")
+            number, contents = value["shared"]
             if operation not in ("get", "global"):
+                if not self.asks_identity:
+                    raise ValueError("a result that might change later")
                 self._shared_results.add(int(number))
             return self._shared.adopted(int(number), self._decoded(contents))
         return self._decoded(value)
@@ -301,7 +296,6 @@ class Connection:
             return SolutionGone(f"the solution raised {names[0]}")
         if operation in ("next", "step") and names[0] in ("StopIteration", "StopAsyncIteration"):
             self._note_classes(row)
-        if operation in ("next", "step") and names[0] in ("StopIteration", "StopAsyncIteration"):
             return vars(builtins)[names[0]]()
         arguments = [self._decoded(argument) for argument in row["args"]]
         error: Any = StoppedIteration(*arguments)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sized
 from typing import Any
 
 from ..protocol.library_types import MODULES
+from .reading import name_of
 
 _OF_ALL_ITEMS = ("allclose", "all")
 MODULE_NAMES = frozenset(["np", "numpy", "pytest", *sys.stdlib_module_names])
@@ -48,7 +49,7 @@ def with_our_own_judgements(tree: ast.Module) -> ast.Module:
 
         def visit_Call(self, node: ast.Call) -> ast.expr:
             self.generic_visit(node)
-            if _name_of(node.func) in ("raises", "assertRaises", "assertRaisesRegex", "suppress"):
+            if name_of(node.func) in ("raises", "assertRaises", "assertRaisesRegex", "suppress"):
                 node.args = [_with_stopped_calls(argument) or argument for argument in node.args]
                 return node
             match node.func:
@@ -62,12 +63,6 @@ def with_our_own_judgements(tree: ast.Module) -> ast.Module:
             return ast.copy_location(whole, node)
 
     return ast.fix_missing_locations(Replace().visit(tree))  # type: ignore[no-any-return]
-
-
-def _name_of(function: ast.expr) -> str:
-    return (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
 
 
 def _with_stopped_calls(expected: ast.expr | None) -> ast.expr | None:

@@ -70,10 +70,10 @@ class Lending:
 def _state(owner: Any) -> Any:
     """Attributes or contents of an object of the tests, to see whether they change."""
     if type(owner) in codec.MUTABLE:
-        return codec.encode(owner, lambda value: {"id": id(value)})
+        return codec.identified(owner)
     if type(owner).__module__ in callbacks.TEST_MODULES and not isinstance(owner, type):
         attributes = owner.__dict__ if hasattr(owner, "__dict__") else {}
-        return codec.encode(list(attributes.items()), lambda value: {"id": id(value)})
+        return codec.identified(list(attributes.items()))
     return None
 
 

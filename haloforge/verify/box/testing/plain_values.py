@@ -55,12 +55,12 @@ def _asking(special: str, base: type) -> Callable[..., Any]:
         subject: Subject = self._haloforge_subject
         if special not in _OF_RETURNED and not subject.of_tests:
             return NotImplemented if plainly is None else plainly(self, *others)
-        return _asked(subject, special, operation, self, others)
+        return _asked(subject, special, operation, others)
 
     return method
 
 
-def _asked(subject: Subject, special: str, operation: str, value: Any, others: tuple[Any, ...]) -> Any:
+def _asked(subject: Subject, special: str, operation: str, others: tuple[Any, ...]) -> Any:
     if special == "__call__":
         return subject.call(others, {})
     if special in ("__getitem__", "__missing__"):
@@ -75,6 +75,6 @@ def _asked(subject: Subject, special: str, operation: str, value: Any, others: t
         "__contains__": subject.search,
         "__len__": subject.length,
         "__iter__": lambda: subject.iterate(None),
-        "__bool__": lambda: bool(subject.decide("bool")),
+        "__bool__": subject.truth,
     }
     return by_name[special](*others)

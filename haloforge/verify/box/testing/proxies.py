@@ -17,7 +17,7 @@ from typing import Any
 
 from ..protocol import codec
 from ..protocol.specials import ARITHMETIC, CONVERSIONS, IN_PLACE
-from .subject import SolutionSide, Subject, inner_subject
+from .subject import Subject, inner_subject
 
 MAX_CLASSES = 256
 """Classes of proxies that are kept, by what they can do."""
@@ -97,7 +97,7 @@ class SolutionProxy:
         return str(_subject(self).look("format", spec))
 
     def __instancecheck__(self, value: object) -> bool:
-        return _subject(self).has_instance(value, _class_names(value))
+        return _subject(self).has_instance(value, _names_of(type(value)))
 
     def __subclasscheck__(self, value: object) -> bool:
         return subject_of(value) is not None and bool(_subject(self).ask("issubclass", value))
@@ -109,12 +109,8 @@ class SolutionProxy:
         return _subject(self).copied("deepcopy")
 
 
-def _class_names(value: object) -> tuple[str, ...] | None:
-    """Of which classes of the solution a value is; None for plain values, which are of none."""
-    return _names_of(type(value))
-
-
 def _names_of(kind: type) -> tuple[str, ...] | None:
+    """Of which classes of the solution a value of this class is; None for plain values, which are of none."""
     names = vars(kind).get("_haloforge_mro")
     return names if isinstance(names, tuple) else None
 
@@ -176,7 +172,7 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
     "__iter__": _iterated,
     "__next__": lambda self: _subject(self).ask("next"),
     "__len__": _sized,
-    "__bool__": lambda self: bool(_subject(self).decide("bool")),
+    "__bool__": lambda self: _subject(self).truth(),
     "__contains__": _searched,
     "__getitem__": lambda self, key: _subject(self).item(key),
     "__setitem__": lambda self, key, value: _subject(self).change("put", key, value),
@@ -239,6 +235,3 @@ def proxy_for(subject: Subject) -> SolutionProxy:
         return proxy_class("type", tuple(sorted(special)), ())(subject)
     about = subject.about
     return proxy_class(subject.class_name, about.special, about.mro, about.base)(subject)
-
-
-__all__ = ["FUNCTION", "SolutionProxy", "SolutionSide", "proxy_for", "same", "subject_of"]

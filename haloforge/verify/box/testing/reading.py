@@ -77,7 +77,7 @@ def _applied(nodes: Iterable[ast.AST], entry_points: set[str | None]) -> Iterato
 
 
 def _asks_identity(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _name_of(node.func) in ("__same__", "assertIs", "assertIsNot", "id")
+    return isinstance(node, ast.Call) and name_of(node.func) in ("__same__", "assertIs", "assertIsNot", "id")
 
 
 def _judges(body: Iterable[ast.stmt]) -> bool:
@@ -85,12 +85,13 @@ def _judges(body: Iterable[ast.stmt]) -> bool:
         for node in ast.walk(statement):
             if isinstance(node, ast.Assert):
                 return True
-            if isinstance(node, ast.Call) and _name_of(node.func).startswith(("assert", "fail", "raises")):
+            if isinstance(node, ast.Call) and name_of(node.func).startswith(("assert", "fail", "raises")):
                 return True
     return False
 
 
-def _name_of(function: ast.expr) -> str:
+def name_of(function: ast.expr) -> str:
+    """The last name of what is called: `c` of `a.b.c`; empty where it has none."""
     return (
         function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
     )
@@ -103,11 +104,7 @@ def _decided_by(node: ast.AST) -> Iterator[ast.expr]:
             yield test
         case ast.comprehension(ifs=conditions):
             yield from conditions
-        case ast.Call(func=function, args=[argument, *_]) if _name_of(function) in (
-            "assertTrue",
-            "assertFalse",
-            "bool",
-        ):
+        case ast.Call(func=function, args=[argument, *_]) if name_of(function) in _TRUTH:
             yield argument
         case ast.Call(func=ast.Name(id="any" | "all"), args=[ast.GeneratorExp(elt=each) | ast.ListComp(elt=each)]):
             yield each
@@ -143,22 +140,18 @@ class _Scope:
         self._is_module = isinstance(node, ast.Module)
         self._reads = Counter(key for n in self._nodes if (key := _key(n)))
         self._sources: dict[str, set[str]] = {}
+        others: set[str] = set()
         for inner in self._nodes:
             for target, value in _bindings(inner):
-                made_from = set(_keys_in(value))
-                for name in _keys_in(target, stored=True):
+                stored, made_from = set(_keys_in(target, stored=True)), set(_keys_in(value))
+                for name in stored:
                     self._sources.setdefault(name, set()).update(made_from)
-        arguments = (a for n in self._nodes if isinstance(n, ast.arguments) for a in (*n.args, *n.kwonlyargs))
-        self._displays = self._names_of_displays()
-        self._own = {argument.arg for argument in arguments} | self._sources.keys()
-
-    def _names_of_displays(self) -> set[str]:
+                if not isinstance(value, _DISPLAYS):
+                    others |= stored
+        self._displays = self._sources.keys() - others
         """Names that stand for nothing but lists, sets and dictionaries of the tests: their methods are no solution."""
-        bound = [pair for node in self._nodes for pair in _bindings(node)]
-        others = {
-            n for target, value in bound if not isinstance(value, _DISPLAYS) for n in _keys_in(target, stored=True)
-        }
-        return {n for target, _ in bound for n in _keys_in(target, stored=True)} - others
+        arguments = (a for n in self._nodes if isinstance(n, ast.arguments) for a in (*n.args, *n.kwonlyargs))
+        self._own = {argument.arg for argument in arguments} | self._sources.keys()
 
     def keeps_an_argument(self, modules: frozenset[str]) -> bool:
         """Whether a call here is given a value that is read again."""

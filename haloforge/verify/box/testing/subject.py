@@ -71,7 +71,8 @@ class Subject:
         self.of_tests = False
         """Whether the tests named it or made it; other objects are what a function of the solution returned."""
         self.is_sum = False
-        """Whether it came of objects that the tests made by their own operators, and may be added to once more."""
+        """Whether an operator made it from objects that the tests made. Adding to it does not mark the verdict, so that
+        `a + b + c` is judged like `a + b`."""
         self.touched = False
         """Whether anything was done with it since the tests made it, or were given it."""
         self.method_of: Subject | None = None
@@ -268,11 +269,11 @@ class Subject:
             self.solution.mark_forgeable()
         return value
 
-    def decide(self, operation: str) -> Any:
+    def truth(self) -> bool:
         """Its truth value."""
         if not self.of_tests:
             self.solution.mark_forgeable()
-        return self.ask(operation)
+        return bool(self.ask("bool"))
 
     def length(self) -> int:
         """How many items it has."""

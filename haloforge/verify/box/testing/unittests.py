@@ -136,15 +136,18 @@ def _run_function(
 ) -> None:
     instance: Any = owner() if owner else None
     call = getattr(instance, function.__name__) if owner else function
-    for hook in ("setup_method", "setUp"):
-        if hasattr(instance, hook):
-            setup = getattr(instance, hook)
-            setup(*[call][: len(inspect.signature(setup).parameters)])
+    for name in ("setup_method", "setUp"):
+        _call_hook(instance, name, call)
     with used.values(of_fixtures, row, instance) as values:
         _runner(call, function)(**row, **values)
-    if instance is not None and hasattr(instance, "teardown_method"):
-        teardown = instance.teardown_method
-        teardown(*[call][: len(inspect.signature(teardown).parameters)])
+    _call_hook(instance, "teardown_method", call)
+
+
+def _call_hook(instance: Any, name: str, test: Any) -> None:
+    """Call a hook such as `setup_method`, if it is there; it is given the test where it has a parameter."""
+    hook = getattr(instance, name, None)
+    if hook is not None:
+        hook(*([test] if inspect.signature(hook).parameters else []))
 
 
 def _runner(call: Callable[..., Any], function: Any) -> Callable[..., None]:
@@ -216,10 +219,8 @@ class _Raises:
             raise AssertionError(f"did not raise {self._expected}")
         if not isinstance(error, self._expected):
             return False
-        if self._match is not None and not re.search(self._match, str(error)):
-            raise AssertionError(f"{error} does not match {self._match!r}")
         self.value, self.type, self.tb = error, kind, trace
-        return True
+        return self._match is None or self.match(self._match)
 
     def match(self, pattern: str) -> bool:
         """Raises AssertionError when the exception's text does not match."""

@@ -20,7 +20,6 @@ class Views:
         self._items: list[Any] = []
         self._read_to_the_end = False
         self._was_read = False
-        self._copied = False
 
     def agree(self, question: Any, answer: Any) -> bool:
         """Whether a question that takes no test data gets the answer that it had before."""

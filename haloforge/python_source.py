@@ -7,18 +7,24 @@ import threading
 import warnings
 
 _LEADING_WHITESPACE = re.compile(r"^[ \t]+", re.MULTILINE)
-_WARNINGS_LOCK = threading.Lock()
-"""`warnings.catch_warnings` changes the filters of the whole process, so only one thread at a time may use it."""
+_PARSE_LOCK = threading.Lock()
+"""One thread at a time: `warnings.catch_warnings` changes the filters of the whole process, and in Python 3.11 two
+threads in `ast.parse` share one depth counter, which ends in a SystemError ("recursion depth mismatch")."""
 
 
 def parse(code: str) -> ast.Module | None:
     """The syntax tree; None where the text is not Python. Prints no warnings and may be called from any thread."""
-    with _WARNINGS_LOCK, warnings.catch_warnings():
+    try:
+        return tree_of(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def tree_of(code: str) -> ast.Module:
+    """As `parse`, but raises SyntaxError, ValueError, RecursionError or MemoryError where the text is not Python."""
+    with _PARSE_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # code that others wrote often has invalid escape sequences
-        try:
-            return ast.parse(code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+        return ast.parse(code)
 
 
 def defined_names(code: str) -> list[str]:

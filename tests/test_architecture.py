@@ -100,6 +100,11 @@ def circles() -> list[list[str]]:
     return [group for group in groups if len(group) > 1]
 
 
+def test_threads_share_one_locked_parser() -> None:
+    own = [path.name for path in FILES if "box" not in path.parts and "ast.parse(" in path.read_text()]
+    assert own == ["python_source.py"]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down_only(module: str) -> None:
     here = room(module)

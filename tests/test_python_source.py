@@ -1,4 +1,6 @@
 import ast
+import gc
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,6 +30,22 @@ def test_parsing_in_threads_shows_no_warning_and_leaves_the_filters_as_they_were
         with ThreadPoolExecutor(8) as pool:
             trees = list(pool.map(parse, [f"x{n} = '\\d'" for n in range(400)]))
         assert warnings.filters == before
+    assert all(isinstance(tree, ast.Module) for tree in trees)
+
+
+def test_threads_may_parse_while_garbage_collection_lets_another_thread_run() -> None:
+    def pause(phase: str, info: dict[str, int]) -> None:
+        time.sleep(0.0001)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(pause)
+    gc.set_threshold(100)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            trees = list(pool.map(parse, ["x = [[(1 + 2) * 3, f(a, b=[c, {d: e}])]]\n" * 200] * 12))
+    finally:
+        gc.callbacks.remove(pause)
+        gc.set_threshold(*before)
     assert all(isinstance(tree, ast.Module) for tree in trees)
 
 

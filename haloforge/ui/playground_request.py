@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from haloforge.errors import ConfigError, DataError
+from haloforge.python_source import tree_of
 from haloforge.records import Problem, Tests
 from haloforge.ui import inventory, space
 
@@ -86,7 +87,7 @@ def pasted_tests(text: str, language: str) -> Tests:
     if language != "python":
         raise DataError(f"asserts are Python, and cannot test {language}; choose a problem, or the compiler alone")
     try:
-        statements = ast.parse(text).body
+        statements = tree_of(text).body
     except SyntaxError as error:
         raise DataError(f"the asserts are not valid Python: {error.msg} (line {error.lineno})") from error
     source = [(isinstance(node, ast.Assert), ast.get_source_segment(text, node) or "") for node in statements]

@@ -10,7 +10,7 @@ import ast
 from typing import Any
 
 from haloforge.errors import DataError
-from haloforge.python_source import parse
+from haloforge.python_source import parse, tree_of
 
 AS_SETS = frozenset(
     ["similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly", "larg_nnum"]
@@ -109,7 +109,7 @@ def _as_function(reference: str, entry_point: str) -> str:
     if tree is None:
         raise DataError("the reference solution is not Python")
     body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
-    made = ast.parse("def _make_reference():\n    pass")
+    made = tree_of("def _make_reference():\n    pass")
     made.body[0].body = [*body, ast.Return(ast.Name(entry_point, ast.Load()))]  # type: ignore[attr-defined]
     source = ast.unparse(ast.fix_missing_locations(_GlobalsOfTheFunction().visit(made)))
     try:

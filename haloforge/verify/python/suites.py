@@ -14,6 +14,7 @@ import socket
 import time
 from typing import Any
 
+from haloforge.python_source import parse
 from haloforge.records import Problem, Status, TestOutcome
 from haloforge.verify.box.confinement.limits import JUDGE_MEMORY_MB, JUDGE_SLACK_S, Limits
 from haloforge.verify.box.protocol.wire import Channel, Closed
@@ -86,10 +87,10 @@ _NEEDS_ONE_PROCESS = re.compile(
 
 def _derives_from_solution(text: str) -> bool:
     """Whether tests define a class below one that they do not define or import from anywhere but the solution."""
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parse(text)
+    if tree is None:
         return False
+    nodes = list(ast.walk(tree))
     bases = {base.id for n in nodes if isinstance(n, ast.ClassDef) for base in n.bases if isinstance(base, ast.Name)}
     imports = [
         n for n in nodes if isinstance(n, ast.ImportFrom) and n.module != "solution" or isinstance(n, ast.Import)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from datasets import Dataset
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import SFTConfig
 
 from haloforge.config import DEFAULT_ROWS
@@ -56,7 +56,7 @@ def optimize(training: Training, settings: TrainingSettings, data: Data, report:
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
         processing_class=loaded.tokenizer,
         peft_config=None if loaded.checkpoint.is_adapter else new_adapter(training.lora, loaded.model),
-        callbacks=[reporting],
+        callbacks=[reporting, _OrderOfTheEpoch()],
     )
     trainer.remove_callback(PrinterCallback)
     if not loaded.checkpoint.is_adapter:
@@ -68,6 +68,20 @@ def optimize(training: Training, settings: TrainingSettings, data: Data, report:
         )
     if reporting.stopped_by_user:
         raise Stopped
+
+
+class _OrderOfTheEpoch(TrainerCallback):
+    """Tells the row order its epoch before a resumed one is read.
+
+    The data loader that skips the rows of a resumed epoch passes the epoch on in one process only (accelerate 1.15): in
+    several it would go on with the order of the first epoch. Both loaders share the sampler, which is told here.
+    """
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **loaded: Any
+    ) -> None:
+        """Before the loader of the epoch is made."""
+        loaded["train_dataloader"].set_epoch(int(state.epoch or 0))
 
 
 def _dataset(rows: Sequence[Row]) -> Dataset:

@@ -6,6 +6,7 @@ from haloforge.store.report import Report
 from haloforge.store.sample_tables import SampleFilter
 from haloforge.store.store import Store
 from haloforge.store.stored import SampleSummary, StoredProgram, StoredSample, StoredTokens, VerdictSummary
+from haloforge.store.vote_table import Vote
 
 __all__ = [
     "RECORDING",
@@ -17,5 +18,6 @@ __all__ = [
     "StoredSample",
     "StoredTokens",
     "VerdictSummary",
+    "Vote",
     "home",
 ]

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from haloforge.config import model_folder_of
-from haloforge.errors import DataError
+from haloforge.errors import ConfigError, DataError
 from haloforge.models import EMBEDDED, find_checkpoints
 from haloforge.problems import SOURCES, load_problems, load_starter, manifest_path
 from haloforge.records import Problem
@@ -35,6 +35,23 @@ def data_files(here: Path) -> list[str]:
     files = [p for p in folder.rglob("*") if p.name.endswith(_SUFFIXES) and p.is_file()] if folder.is_dir() else []
     files.sort(key=lambda p: (not manifest_path(p).is_file(), -p.stat().st_mtime))
     return [_relative(str(p), here) for p in files]
+
+
+def own_files() -> list[str]:
+    """Data files that can be added to."""
+    return [name for name in data_files(Path()) if name.endswith(".jsonl")]
+
+
+def own_file(name: str) -> Path:
+    """A data file that the page may write. Raises ConfigError for a place outside of data/, and for another ending.
+
+    Only there, so that what a browser asks for cannot replace any other file of this machine.
+    """
+    path = Path(name.strip())
+    is_inside = path.resolve().is_relative_to(Path("data").resolve())
+    if not name.strip() or not is_inside or path.suffix != ".jsonl":
+        raise ConfigError(f"{name.strip() or 'the file'} should be a name such as data/mine.jsonl")
+    return path
 
 
 def problem_sets() -> list[str]:

@@ -3,7 +3,7 @@
 import argparse
 
 from haloforge import __version__
-from haloforge.cli import commands, data, models, runs
+from haloforge.cli import commands, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_settings
 from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
 
@@ -22,6 +22,7 @@ def build() -> argparse.ArgumentParser:
     _verify(groups)
     _generate(groups)
     _runs(_group(groups, "runs", "list, show, stop, resume and delete runs"))
+    pipeline.add_run(groups)
     _models(_group(groups, "models", "list, merge and export checkpoints"))
     _app(groups)
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")

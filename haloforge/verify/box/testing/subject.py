@@ -82,6 +82,8 @@ class Subject:
         """Of an enumeration, told before the tests began."""
         self.fields: list[Any] | None = None
         """Values of the fields of a dataclass: told when it was returned, or those that the tests made it from."""
+        self.flag: int | None = None
+        """Of a member of an enumeration of flags: its number, told when it was handed out."""
         self.known_since = solution.time()
         self._views: Views | None = None
 
@@ -106,6 +108,8 @@ class Subject:
         if name in self.members:
             return self.members[name]
         result = self.ask("get", name)
+        if name in ("value", "_value_") and self.flag not in (None, result):
+            self.solution.mark_forgeable()
         inner = self._adopt(result)
         if inner is not None and inner.kind == "function":
             inner.method_of, inner.name = self, name
@@ -295,7 +299,13 @@ class Subject:
         return value
 
     def search(self, item: object) -> bool:
-        """`item in it`. What a function returned may hold anything that it is asked for, or go on until it comes."""
+        """`item in it`. What a function returned may hold anything that it is asked for, or go on until it comes.
+
+        What a flag holds was told when it was handed out, as was what is looked for; no flags at all are in each.
+        """
+        its = inner_subject(item)
+        if self.flag is not None and its is not None and its.flag and its.about is self.about:
+            return its.flag & self.flag == its.flag
         if "__contains__" in self.about.special and (self.of_tests or "__iter__" not in self.about.special):
             if not self.of_tests:
                 self.solution.mark_forgeable()

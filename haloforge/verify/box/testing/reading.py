@@ -49,14 +49,15 @@ def read(trees: Sequence[ast.Module], entry_point: str | None) -> Reading:
     """Read the tests of one problem, once `judging` has put its own judgements into them."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
     modules, helpers, scopes = _imported(nodes), _returned_by(nodes), _scopes_of(trees)
+    plain = modules.union(*(scope.displays for scope in scopes if scope.is_module))
     withs = (node for node in nodes if isinstance(node, ast.With | ast.AsyncWith))
     lines: dict[bool, set[int]] = {True: set(), False: set()}
     for node in withs:
         lines[_judges(node.body)].update({node.lineno, *(item.context_expr.lineno for item in node.items)})
     return Reading(
-        asks_truth=any(Asked(modules, helpers).is_asked(e) for node in nodes for e in _decided_by(node)),
+        asks_truth=any(Asked(plain, helpers).is_asked(e) for node in nodes for e in _decided_by(node)),
         keeps_arguments=any(scope.keeps_an_argument(modules) for scope in scopes),
-        compares_arguments=any(scope.compares_an_argument(modules) for scope in scopes),
+        compares_arguments=any(scope.compares_an_argument(modules, modules | _own_names(nodes)) for scope in scopes),
         harmless_blocks=frozenset(lines[False] - lines[True]),
         applied=frozenset(_applied(nodes, {entry_point, *_parameters_of_check(trees)})),
         asks_identity=any(map(_asks_identity, nodes)),
@@ -70,6 +71,16 @@ def read(trees: Sequence[ast.Module], entry_point: str | None) -> Reading:
 def _imported(nodes: Iterable[ast.AST]) -> frozenset[str]:
     imports = (alias for node in nodes if isinstance(node, ast.Import) for alias in node.names)
     return frozenset((alias.asname or alias.name).partition(".")[0] for alias in imports) - {"solution"}
+
+
+def _own_names(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    own: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            own.add(node.name)
+        elif isinstance(node, ast.ImportFrom) and node.module != "solution":
+            own.update(alias.asname or alias.name for alias in node.names)
+    return frozenset(own)
 
 
 def _parameters_of_check(trees: Iterable[ast.Module]) -> list[str]:
@@ -113,7 +124,7 @@ def _decided_by(node: ast.AST) -> Iterator[ast.expr]:
             yield test
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             yield operand
-        case ast.BoolOp(values=values):
+        case ast.BoolOp(values=[*values, _]):
             yield from values
         case ast.match_case(guard=ast.expr() as guard):
             yield guard
@@ -143,9 +154,9 @@ def _returned_by(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
 class Asked:
     """Tells where the truth value of an expression is that of what an object of the solution says."""
 
-    def __init__(self, modules: frozenset[str], helpers: Mapping[str, Sequence[ast.expr]]) -> None:
-        """`helpers`: what the functions of the tests return, by their names."""
-        self._modules, self._helpers = modules, helpers
+    def __init__(self, plain: frozenset[str], helpers: Mapping[str, Sequence[ast.expr]]) -> None:
+        """`plain`: names of modules and of the tests' own containers; `helpers`: what functions of the tests return."""
+        self._plain, self._helpers = plain, helpers
         self._seen: set[str] = set()
 
     def is_asked(self, expression: ast.expr) -> bool:
@@ -162,7 +173,7 @@ class Asked:
             case ast.Call(func=ast.Name(id=name), args=parts):
                 return self._is_asked_by(name, parts)
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
-                return name not in self._modules
+                return name not in self._plain
             case ast.Call(func=ast.Attribute()) | ast.Attribute() | ast.Name() | ast.Subscript():
                 return True
         return False
@@ -208,7 +219,7 @@ class _Scope:
         """`handed_out`: functions of the tests that may return the same object at every call."""
         self._nodes = list(ast.walk(node))
         self._handed_out = handed_out
-        self._is_module = isinstance(node, ast.Module)
+        self.is_module = isinstance(node, ast.Module)
         self._reads = Counter(key for n in self._nodes if (key := _key(n)))
         self._reads.update(name for n in self._nodes if (name := self._handed_out_by(n)))
         self._sources: dict[str, set[str]] = {}
@@ -220,18 +231,21 @@ class _Scope:
                     self._sources.setdefault(name, set()).update(made_from)
                 if not isinstance(value, _DISPLAYS):
                     others |= stored
-        self._displays = self._sources.keys() - others
+        self.displays = self._sources.keys() - others
         """Names that stand for nothing but lists, sets and dictionaries of the tests: their methods are no solution."""
         arguments = (a for n in self._nodes if isinstance(n, ast.arguments) for a in (*n.args, *n.kwonlyargs))
         self._own = {argument.arg for argument in arguments} | self._sources.keys()
 
     def keeps_an_argument(self, modules: frozenset[str]) -> bool:
         """Whether a call here is given a value that is read again."""
-        return any(self._is_kept(key, set()) for key in self._given(modules) if self._is_module or key in self._own)
+        return any(self._is_kept(key, set()) for key in self._given(modules) if self.is_module or key in self._own)
 
-    def compares_an_argument(self, modules: frozenset[str]) -> bool:
-        """Whether a value that is given to the solution is set against another one, or against what it says."""
-        given, plain = self._given(modules), modules | self._displays | {"self"}
+    def compares_an_argument(self, modules: frozenset[str], own: frozenset[str]) -> bool:
+        """Whether a value that is given to the solution is set against another one, or against what it says.
+
+        `own`: functions and classes that the tests define, or take from elsewhere than from the solution.
+        """
+        given, plain = self._given(modules), own | self.displays | {"self"}
         for sides in map(_compared, self._nodes):
             keys = [given & set(_keys_in(side)) for side in sides]
             asked = [any(_is_answer(node, plain) for node in ast.walk(side)) for side in sides]
@@ -242,7 +256,7 @@ class _Scope:
 
     def _given(self, modules: frozenset[str]) -> set[str]:
         """What is given to functions of the solution, or put into its objects."""
-        plain = modules | self._displays
+        plain = modules | self.displays
         calls = (node for node in self._nodes if isinstance(node, ast.Call) and _may_be_of_solution(node, plain))
         given = {key for call in calls for key in _arguments_of(call, self._handed_out_by)}
         return given | {key for node in self._nodes for key in _put_into_object(node)}
@@ -331,7 +345,7 @@ def _is_answer(node: ast.AST, plain: frozenset[str]) -> bool:
     """Whether this asks the solution: a call of a function that is no builtin, or an attribute of an object."""
     match node:
         case ast.Call(func=ast.Name(id=name)):
-            return name not in vars(builtins)
+            return name not in plain and name not in vars(builtins)
         case ast.Attribute(value=ast.Name(id=name)):
             return name not in plain
     return False

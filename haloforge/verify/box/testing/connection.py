@@ -215,8 +215,8 @@ class Connection:
             if outcome == "error":
                 raise self._rebuilt(value, operation)
             has_changed_more = self._lending.take_changes()
-            if (has_changed or has_changed_more) and value is not None:
-                self._report["changed_and_returned"] = True
+            if has_changed or has_changed_more:
+                self._report["changed" if value is None else "changed_and_returned"] = True
             return self._result(value, given, operation)
         except _MALFORMED as error:
             if isinstance(error, FromSolution) or self._lending.is_lent(error):

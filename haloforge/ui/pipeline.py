@@ -8,7 +8,7 @@ from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, SftConf
 from haloforge.models import EMBEDDED
 from haloforge.problems import SOURCES
 from haloforge.settings import StageConfig
-from haloforge.ui.form import nested
+from haloforge.ui.fields import nested
 
 _FEW = 24
 """Problems of a first try."""

@@ -38,7 +38,7 @@ def test_the_pipeline_takes_what_was_typed_into_the_forms_of_the_tabs(store: Sto
         page.forms |= {stage: Form(STAGES[stage], lambda kind: []) for stage in ("sft", "raft", "benchmark")}
     typed = [value for form in page.forms.values() for value in shown(form, {"seed": 5})]
     by_stage = runs.settings_of(page, runs.TYPED, typed)
-    assert {stage: flat["seed"] for stage, flat in by_stage.items()} == dict.fromkeys(("sft", "raft", "benchmark"), 5)
+    assert {stage: flat["seed"] for stage, flat in by_stage.items()} == dict.fromkeys(("sft", "raft", "benchmark"), "5")
 
 
 def shown(form: Form, values: dict[str, object]) -> list[object]:

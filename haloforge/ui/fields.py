@@ -123,10 +123,15 @@ def shown(s: Setting, value: Any) -> Any:
     return value
 
 
+def clean_text(value: Any) -> str:
+    """What a field for a text holds, without the facts of a choice."""
+    return value.partition(FACTS)[0].strip() if isinstance(value, str) else ""
+
+
 def clean(s: Setting, value: Any) -> Any:
     """A component's value as the config wants it. An empty field is None, or the default where None is not allowed."""
     if isinstance(value, str):
-        value = value.partition(FACTS)[0].strip()
+        value = clean_text(value)
     if value in ("", None, []):
         return None if s.optional or s.required or s.is_output else s.default
     if s.type is int and isinstance(value, float) and value.is_integer():

@@ -12,6 +12,7 @@ from haloforge.store import Report, Store
 
 SIGNS = {
     "Runs": "run-detail",
+    "Pipeline": "pipeline-start",
     "Data": "problems",
     "SFT": "sft-start",
     "RAFT": "raft-start",

@@ -96,6 +96,12 @@
     setTimeout(() => trigger("select", {open: true, draft: isFilled ? null : stored(stage)}), 0);
   };
 
+  // A pane that asks for its content once it is on the page.
+  window.haloOpened = (element, props, watch, trigger) => {
+    window.haloPane(element, props, watch, trigger);
+    setTimeout(() => trigger("select", {open: true}), 0);
+  };
+
   window.haloForecast = (stage, element, props, watch, trigger) => {
     const form = forms[stage] = {...forms[stage]};
     Object.assign(form, {plan: element, foresee: (message) => trigger("submit", message)});

@@ -1,7 +1,7 @@
 """Names of outputs that nothing has yet: a form whose output is left empty gets one."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,15 @@ _FINAL = "final_model"
 
 def proposed(stage: str, flat: Mapping[str, Any], taken: Iterable[Path] = ()) -> str:
     """A free name for what a stage writes, made of what it reads; relative to the working folder."""
-    held = set(taken)
     stem, suffix = _STEMS[stage](flat)
+    return free(stem, suffix, set(taken))
+
+
+def free(stem: str, suffix: str, taken: Collection[Path]) -> str:
+    """The first of stem, stem-2, stem-3, ... that is not there and not taken (absolute paths)."""
     for n in count(1):
         name = f"{stem}{'' if n == 1 else f'-{n}'}{suffix}"
-        if not Path(name).exists() and Path(name).absolute() not in held:
+        if not Path(name).exists() and Path(name).absolute() not in taken:
             return name
     raise AssertionError("there is always a next number")
 

@@ -90,9 +90,9 @@ _LARGE: dict[str, Flat] = {
 }
 CPU = "cpu"
 PRESETS: dict[str, Preset] = {
-    CPU: Preset("Laptop CPU", "The embedded model of 135 million parameters; minutes, not hours.", _SMALL),
-    "gpu24": Preset("One 24 GB GPU", "Models of about 1.5 billion parameters.", _MIDDLE),
-    "gpu80": Preset("One 80 GB GPU", "Models of about 7 billion parameters.", _LARGE),
+    CPU: Preset("Laptop CPU", "the embedded model of 135 million parameters, in minutes", _SMALL),
+    "gpu24": Preset("One 24 GB GPU", "models of about 1.5 billion parameters", _MIDDLE),
+    "gpu80": Preset("One 80 GB GPU", "models of about 7 billion parameters", _LARGE),
 }
 _MODEL = {"sft": "model.name", "raft": "sft_checkpoint", "benchmark": "model", "data-generate": "model"}
 _RUN = "run:"

@@ -86,8 +86,8 @@ def _panel(page: Page, tab: str, parts: Parts) -> None:
         with gr.Column(elem_classes="go-bar"):
             start = gr.Button("Start", variant="primary", size="md", elem_id=f"{stage}-start", interactive=False)
             state, said = new_pane(f"{stage}-status"), new_pane(f"{stage}-said")
-        plan = _scripted(f"{stage}-plan", f"haloForecast('{stage}', element, props, watch, trigger)")
-        preview = _scripted(f"{stage}-preview", f"haloForm('{stage}', '{tab}', element, props, watch, trigger)")
+        plan = scripted_pane(f"{stage}-plan", f"haloForecast('{stage}', element, props, watch, trigger)")
+        preview = scripted_pane(f"{stage}-preview", f"haloForm('{stage}', '{tab}', element, props, watch, trigger)")
     fields, now = form.components, [state, preview, start]
     typed = [preset, *fields]
     gr.on([f.change for f in typed], launch.changed, typed, now, trigger_mode="always_last", queue=False, **QUIET)
@@ -102,7 +102,8 @@ def _panel(page: Page, tab: str, parts: Parts) -> None:
     page.fill(tab, [said, preset, *fields], launch.opened)
 
 
-def _scripted(elem_id: str, script: str) -> gr.HTML:
+def scripted_pane(elem_id: str, script: str) -> gr.HTML:
+    """A pane with a function of form.js, which sends messages to the server too."""
     return gr.HTML(
         "", html_template='<div class="slot"></div>', js_on_load=script, apply_default_css=False, elem_id=elem_id,
         elem_classes=["pane"],
@@ -110,10 +111,12 @@ def _scripted(elem_id: str, script: str) -> gr.HTML:
 
 
 def newest_run(store: Store, stage_names: Sequence[str]) -> Html:
-    """The newest run of these stages: status, progress, charts, its last log lines."""
-    newest = [run for name in stage_names for run in store.runs(stage=name, limit=1)]
+    """The run of these stages that is at work, else the newest: status, progress, charts, its last log lines."""
+    running = [run for name in stage_names for run in store.runs(stage=name, status="running", limit=1)]
+    newest = running or [run for name in stage_names for run in store.runs(stage=name, limit=1)]
     if not newest:
-        return empty(f"No {STAGES[stage_names[0]]} run yet. Once you press Start, it is followed here.")
+        what = f"{STAGES[stage_names[0]]} run" if len(stage_names) == 1 else "run"
+        return empty(f"No {what} yet. Once you press Start, it is followed here.")
     run = max(newest, key=lambda r: r.created)
     lines = [e.data["text"] for e in store.events(run.id, kind="log")][-8:]
     return h(

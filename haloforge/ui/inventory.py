@@ -1,24 +1,24 @@
 """What is there to choose from: checkpoints, data files, and the problems of a file, a bundled set or a run."""
 
-import time
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from haloforge.config import model_folder_of
-from haloforge.errors import DataError, ModelError
-from haloforge.models import EMBEDDED, find_checkpoints, read_metadata
-from haloforge.problems import SOURCES, load_problems, load_starter, manifest_path, read_manifest
+from haloforge.errors import ConfigError, DataError
+from haloforge.files import read_text, write_jsonl
+from haloforge.models import EMBEDDED, find_checkpoints
+from haloforge.problems import SOURCES, load_problems, load_starter, manifest_path
 from haloforge.records import Problem
+from haloforge.stages.data.own_files import OwnRow, read_own
 from haloforge.store import Store
-from haloforge.ui import metrics
-from haloforge.ui.fields import FACTS
-from haloforge.ui.formatting import count, duration
 
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _RUN_PREFIX = "run "
-_MOST_BENCHMARKS = 50
-"""Among which a model's score is looked for."""
 
 
 def choices(kind: str, root: Path | None = None, here: Path | None = None) -> Sequence[str]:
@@ -27,60 +27,6 @@ def choices(kind: str, root: Path | None = None, here: Path | None = None) -> Se
     if kind == "model":
         return [EMBEDDED, *models(root, here)]
     return data_files(here)
-
-
-def described(kind: str, root: Path | None = None) -> list[tuple[str, str]]:
-    """The same names, each with a text that also says what is known: score, stage, rows, licence, age."""
-    here = Path()
-    if kind != "model":
-        return [(_with_facts(name, file_facts(name)), name) for name in data_files(here)]
-    with Store(root) as store:
-        scores = _scores(store)
-    return [(_with_facts(name, model_facts(name, scores)), name) for name in choices(kind, root, here)]
-
-
-def model_facts(name: str, scores: Mapping[str, str]) -> list[str]:
-    """The newest benchmark of a model, what made it, and when."""
-    if name == EMBEDDED:
-        return [*filter(None, [scores.get(name)]), "in the package, works without network"]
-    folder = Path(name)
-    try:
-        made = read_metadata(folder)
-    except ModelError:
-        return []
-    cycle = f"cycle {made.cycle}" if made.cycle is not None else ""
-    return list(filter(None, [scores.get(str(folder.absolute())), made.stage, cycle, _age(folder)]))
-
-
-def file_facts(name: str) -> list[str]:
-    """Rows and licence by the manifest, else the size; and the age of a data file."""
-    path = Path(name)
-    try:
-        manifest = read_manifest(path)
-    except DataError:
-        manifest = None
-    if manifest is None:
-        return [f"{path.stat().st_size / 1e6:.1f} MB", _age(path)]
-    split = f"{manifest['split']} split" if manifest.get("split") else ""
-    return list(filter(None, [count(manifest["rows_out"], "row"), split, manifest.get("license", ""), _age(path)]))
-
-
-def _scores(store: Store) -> dict[str, str]:
-    """Model, as it was named and as an absolute path -> the score of its newest benchmark."""
-    scores: dict[str, str] = {}
-    for run in reversed(store.runs(stage="benchmark", status="done", limit=_MOST_BENCHMARKS)):
-        figure, model = metrics.key_figure(store, run), run.config.get("model")
-        if figure and isinstance(model, str):
-            scores[model] = scores[str(Path(run.cwd, model).absolute())] = figure
-    return scores
-
-
-def _with_facts(name: str, facts: Sequence[str]) -> str:
-    return f"{name}{FACTS}{', '.join(facts)}" if facts else name
-
-
-def _age(path: Path) -> str:
-    return f"{duration(time.time() - path.stat().st_mtime)} old"
 
 
 def models(root: Path | None, here: Path) -> list[str]:
@@ -95,6 +41,40 @@ def data_files(here: Path) -> list[str]:
     files = [p for p in folder.rglob("*") if p.name.endswith(_SUFFIXES) and p.is_file()] if folder.is_dir() else []
     files.sort(key=lambda p: (not manifest_path(p).is_file(), -p.stat().st_mtime))
     return [_relative(str(p), here) for p in files]
+
+
+def own_files() -> list[str]:
+    """Data files that can be added to."""
+    return [name for name in data_files(Path()) if name.endswith(".jsonl")]
+
+
+def own_file(name: str) -> Path:
+    """A data file that the page may write. Raises ConfigError for a place outside of data/, and for another ending.
+
+    Only there, so that what a browser asks for cannot replace any other file of this machine.
+    """
+    path = Path(name.strip())
+    is_inside = path.resolve().is_relative_to(Path("data").resolve())
+    if not name.strip() or not is_inside or path.suffix != ".jsonl":
+        raise ConfigError(f"{name.strip() or 'the file'} should be a name such as data/mine.jsonl")
+    return path
+
+
+def data_files_here() -> list[str]:
+    """JSON Lines files under data/ of the working folder."""
+    return data_files(Path())
+
+
+def manifest_beside(file: str) -> Mapping[str, Any] | None:
+    """The manifest that lies beside a data file, whether or not that has changed since; None where there is none.
+
+    For lists: that the file is still the one described takes reading all of it, which `read_manifest` does.
+    """
+    path = manifest_path(file)
+    try:
+        return _manifest(str(path), path.stat().st_mtime_ns)
+    except OSError:
+        return None
 
 
 def problem_sets() -> list[str]:
@@ -120,6 +100,43 @@ def read_problems(name: str, root: Path | None = None) -> Sequence[Problem]:
     if name not in data_files(Path()):
         raise DataError(f"{name} is not among the data files any more")
     return _read(name, Path(name).stat().st_mtime_ns)
+
+
+def read_rows(name: str) -> Sequence[OwnRow]:
+    """Every row of a data file or a bundled set: problems, chats, texts. Raises DataError as `read_problems` does."""
+    if name in SOURCES:
+        return [OwnRow(i, problem.to_json(), problem) for i, problem in enumerate(_bundled(name), 1)]
+    if name not in data_files_here():
+        raise DataError(f"{name} is not among the data files any more")
+    return _rows(name, Path(name).stat().st_mtime_ns)
+
+
+@contextmanager
+def as_file(name: str) -> Iterator[Path]:
+    """A file with the rows of a data file or a bundled set, for as long as the block lasts."""
+    if name not in SOURCES:
+        if name not in data_files_here():
+            raise DataError(f"{name} is not among the data files any more")
+        yield Path(name)
+        return
+    with TemporaryDirectory(prefix="halo-forge-") as folder:
+        path = Path(folder, f"{name}.jsonl")
+        write_jsonl(path, (problem.to_json() for problem in _bundled(name)))
+        yield path
+
+
+@lru_cache(maxsize=256)
+def _manifest(path: str, _changed_ns: int) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(read_text(path))
+    except (ValueError, DataError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@lru_cache(maxsize=4)
+def _rows(name: str, _changed_ns: int) -> Sequence[OwnRow]:
+    return read_own(Path(name))
 
 
 @lru_cache(maxsize=2)

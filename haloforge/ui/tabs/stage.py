@@ -7,9 +7,8 @@ import gradio as gr
 
 from haloforge.config import STAGES as CONFIGS
 from haloforge.store import Store
-from haloforge.ui import inventory
 from haloforge.ui.form import Form
-from haloforge.ui.launch import presets
+from haloforge.ui.launch import described, presets
 from haloforge.ui.launch.session import Launch
 from haloforge.ui.markup import Html, empty, h, link
 from haloforge.ui.page import Page
@@ -65,7 +64,7 @@ def _fields(page: Page, stage: str) -> Parts:
                 info="Settings to begin with: for a kind of machine, or those of an earlier run.",
                 elem_id=f"{stage}-preset",
             )
-        form = Form(CONFIGS[stage], lambda kind: inventory.described(kind, page.root), base)
+        form = Form(CONFIGS[stage], lambda kind: described.named(kind, page.root), base)
         with gr.Accordion("YAML: drop, paste or open", open=False, elem_classes="group", elem_id=f"{stage}-yaml-group"):
             text = gr.Textbox(
                 label="YAML", lines=4, placeholder="generation:\n  temperature: 0.9", elem_id=f"{stage}-yaml"

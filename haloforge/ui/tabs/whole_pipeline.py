@@ -14,10 +14,10 @@ from haloforge.models import EMBEDDED
 from haloforge.problems import SOURCES
 from haloforge.settings import StageConfig, command
 from haloforge.store import Store
-from haloforge.ui import inventory, pipeline
+from haloforge.ui import pipeline
 from haloforge.ui.fields import FACTS, clean_text
 from haloforge.ui.formatting import number
-from haloforge.ui.launch import names, presets
+from haloforge.ui.launch import described, names, presets
 from haloforge.ui.markup import Html, h, join, link, note
 from haloforge.ui.page import Page
 from haloforge.ui.palette import STAGES
@@ -78,14 +78,14 @@ def _fields(page: Page) -> list[Any]:
         )
     with gr.Row(elem_classes=["fields", "what"]):
         dataset = gr.Dropdown(
-            [(described(name), name) for name in pipeline.datasets()],
+            [(dataset_text(name), name) for name in pipeline.datasets()],
             value="starter-easy",
             label="Dataset",
             info="Problems with tests and solutions, and a split of them that is never trained on.",
             elem_id="pipeline-dataset",
         )
         model = gr.Dropdown(
-            inventory.described("model", page.root),
+            described.named("model", page.root),
             value=EMBEDDED if presets.of_machine() == presets.CPU else None,
             label="Model",
             info="Where it starts: the embedded model, a folder, or a Hub id (org/name@revision).",
@@ -109,7 +109,7 @@ def _fields(page: Page) -> list[Any]:
     page.fill(
         "pipeline",
         [model],
-        lambda _store, _view: [gr.update(choices=inventory.described("model", page.root))],
+        lambda _store, _view: [gr.update(choices=described.named("model", page.root))],
     )
     return [preset, dataset, model, language, folder]
 
@@ -126,7 +126,7 @@ def _wire(page: Page, fields: list[Any], panel: tuple[Any, Any, Any, Any]) -> No
     page.started(go.click(lambda *typed: start(page, typed), inputs, said, **QUIET))
 
 
-def described(name: str) -> str:
+def dataset_text(name: str) -> str:
     """A dataset with what is known about it."""
     source = SOURCES[name]
     where = "works without network" if source.is_bundled else "from the Hub"

@@ -36,6 +36,8 @@ def of_waiting_runs(store: Store) -> set[Path]:
 def short(name: Any) -> str:
     """The part of a model's or a file's name that tells it from others: models/sft-2/final_model -> sft-2."""
     text = name if isinstance(name, str) else ""
+    if text.lstrip().startswith("["):  # several files, with weights
+        return "mix"
     parts = [part for part in re.split(r"[/\\]", text.partition("@")[0]) if part not in ("", _FINAL, ".")]
     if not parts:
         return ""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from haloforge.config import STAGES, model_folder_of, output_of
 from haloforge.errors import ForgeError
+from haloforge.models import EMBEDDED, resolve
 from haloforge.problems import read_manifest
 from haloforge.records import Run
 from haloforge.settings import value_at
@@ -16,7 +17,7 @@ from haloforge.store import Store
 from haloforge.ui import metrics
 from haloforge.ui.inventory import data_files
 from haloforge.ui.launch.presets import of_config
-from haloforge.ui.view import View, cycle_key, query
+from haloforge.ui.view import cycle_key, query
 
 _FINAL = "final_model"
 _MOST_BENCHMARKS = 50
@@ -93,7 +94,7 @@ def _after_data(store: Store, run: Run) -> Iterator[Step]:
 def _after_sft(store: Store, run: Run) -> Iterator[Step]:
     yield Step("Run RAFT", open_stage("raft", run))
     yield Step("Benchmark", open_stage("benchmark", run))
-    yield _try(run)
+    yield from _try(run)
 
 
 def _after_raft(store: Store, run: Run) -> Iterator[Step]:
@@ -103,7 +104,7 @@ def _after_raft(store: Store, run: Run) -> Iterator[Step]:
         address = query({"tab": "compare"}, a=cycle_key(run.id, 0), b=cycle_key(run.id, top.number))
         yield Step("Compare with before", address)
     yield Step("Benchmark", open_stage("benchmark", run))
-    yield _try(run)
+    yield from _try(run)
 
 
 def _after_benchmark(store: Store, run: Run) -> Iterator[Step]:
@@ -114,11 +115,17 @@ def _after_benchmark(store: Store, run: Run) -> Iterator[Step]:
             yield Step("Compare with before", query({"tab": "compare"}, a=str(before), b=str(result)))
             break
     yield Step("Run RAFT from this model", open_stage("raft", run))
-    yield _try(run)
+    yield from _try(run)
 
 
-def _try(run: Run) -> Step:
-    return Step("Try it", query({"tab": "playground", "model": model_of(run)}))
+def _try(run: Run) -> Iterator[Step]:
+    """In the Playground, which offers checkpoints: of a RAFT run's output the best one."""
+    name = model_of(run)
+    try:
+        chosen = name if name == EMBEDDED or not Path(name).is_dir() else here(Path(resolve(name).path).absolute())
+    except ForgeError:
+        return
+    yield Step("Try it", query({"tab": "playground", "model": chosen}))
 
 
 _STEPS = {
@@ -128,11 +135,6 @@ _STEPS = {
     "raft": _after_raft,
     "benchmark": _after_benchmark,
 }
-
-
-def from_address(store: Store, view: View) -> Run | None:
-    """The run that an address fills a form from."""
-    return store.find_run(view.get("from", ""))
 
 
 def _known(flat: dict[str, str]) -> dict[str, Any]:

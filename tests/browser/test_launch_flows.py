@@ -59,7 +59,8 @@ def drop(page: Any, stage: str, text: str) -> None:
         """([id, text]) => {
           const data = new DataTransfer();
           data.items.add(new File([text], "mine.yaml"));
-          document.getElementById(id).dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+          const drop = new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true});
+          document.getElementById(id).dispatchEvent(drop);
         }""",
         [f"{stage}-form", text],
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from haloforge.errors import DataError
 from haloforge.generate import SamplingParams
-from haloforge.records import Problem
+from haloforge.records import Problem, Tests
 from haloforge.stages.answer import Completed, Question, Verified, answer, verifier_of
 from haloforge.store import Store
 from haloforge.ui import inventory, space
@@ -89,5 +89,5 @@ def _problem(store: Store, prompt: str, language: str, asserts: str, place: tupl
         return replace(chosen, prompt=prompt) if prompt.strip() and not asserts else chosen
     if not prompt.strip():
         raise DataError("give a prompt, or the file and task_id of a problem")
-    tests = pasted_asserts(asserts, language)
+    tests = pasted_asserts(asserts, language) if asserts.strip() else Tests()
     return Problem("prompt", prompt, language=language, tests=tests)

@@ -1,5 +1,6 @@
 """Asks the process that plans, and remembers its answers until a file changes that the config names."""
 
+import asyncio
 import json
 import os
 import selectors
@@ -8,9 +9,10 @@ import subprocess
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 from haloforge.children import own_environment, python_module
 from haloforge.config import values
@@ -23,6 +25,9 @@ IDLE_S = 90.0
 """Seconds after its last answer in which the process is kept: what it loaded takes memory."""
 _MOST_KEPT = 64
 _LOOK_S, _PATIENCE_S = 0.2, 3.0
+
+
+Answer = TypeVar("Answer")
 
 
 class Plan(NamedTuple):
@@ -50,9 +55,34 @@ class Planner:
 
     def warm(self) -> None:
         """Start the process, if it is not there: somebody opened a form, and will ask soon."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            return  # it is at work
+        try:
             self._start()
             self._end_when_idle()
+        finally:
+            self._lock.release()
+
+    async def apart(self, work: Callable[[], Answer]) -> Answer:
+        """Do work that plans in a thread of its own: it may wait long, and the page has few threads for all visitors.
+
+        The thread does not keep the server from ending.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+
+        def tell(set_it: Callable[..., None], value: object) -> None:
+            with suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(lambda: None if answer.done() else set_it(value))
+
+        def run() -> None:
+            try:
+                tell(answer.set_result, work())
+            except BaseException as error:  # noqa: BLE001  whoever awaits it gets it
+                tell(answer.set_exception, error)
+
+        threading.Thread(target=run, name="planner", daemon=True).start()
+        return await answer
 
     def plan(self, config: StageConfig, *, measures: bool = True) -> Plan:
         """What the config would do. Waits for the process, so call it off the event loop. Never raises.

@@ -25,6 +25,7 @@ from haloforge.models import config_folder, resolve
 from haloforge.problems import SOURCES, Source, load_problems, load_training_rows, read_manifest
 from haloforge.records import Problem
 from haloforge.settings import StageConfig, output_setting, settings
+from haloforge.ui.formatting import count
 from haloforge.verify import isolation, lost_at, open_verifier
 
 _ENOUGH_GIB = 2
@@ -104,7 +105,7 @@ def _training_file(name: str) -> Check:
         rows = load_training_rows(name).rows
     except ForgeError as error:
         return Check("data", "missing", str(error))
-    return Check("data", "ok", f"{len(rows)} rows{_licence(name)}")
+    return Check("data", "ok", f"{count(len(rows), 'row')}{_licence(name)}")
 
 
 def _problems(name: str, verifier: VerifySettings) -> Iterator[Check]:

@@ -1,6 +1,5 @@
 """What the events of one stage's form answer. All that is typed comes with each event; nothing of it is kept here."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +44,7 @@ class Launch:
     async def foreseen(self, message: gr.EventData, preset: str, *typed: Any) -> list[Any]:
         """What a run would do, once the planner said it: the line beside Start, the plan, and whether Start is on."""
         asked: Mapping[str, Any] = message._data
-        return await asyncio.to_thread(self._foreseen, typed, bool(asked.get("measures")))
+        return await self.planner.apart(lambda: self._foreseen(typed, bool(asked.get("measures"))))
 
     def told(self, message: gr.EventData, preset: str, *typed: Any) -> list[Any]:
         """What the script of the page says: the form was opened, perhaps with a draft; or YAML was dropped on it."""

@@ -19,7 +19,8 @@ def render(store: Store, run: Run, view: View) -> Html:
     numbers, boxes = figures(store, run), run_charts(store, run)
     files = artifacts(store.events(run.id, kind="artifact"))
     if not (numbers or boxes or files):
-        return h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
+        nothing = h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
+        return join([nothing, next_links(store, run)])
     charts_grid = h("div", boxes, cls="grid2") if boxes else None
     costs_box = cost_table(costs(store, run.id))
     return join([notes(store, run), numbers, next_links(store, run), charts_grid, costs_box, files])

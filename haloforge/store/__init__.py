@@ -9,6 +9,7 @@ from haloforge.store.report import Report
 from haloforge.store.sample_tables import SampleFilter
 from haloforge.store.store import Store
 from haloforge.store.stored import SampleSummary, StoredProgram, StoredSample, StoredTokens, VerdictSummary
+from haloforge.store.vote_table import Vote
 
 __all__ = [
     "LIST_ROWS",
@@ -27,5 +28,6 @@ __all__ = [
     "StoredSample",
     "StoredTokens",
     "VerdictSummary",
+    "Vote",
     "home",
 ]

@@ -7,6 +7,7 @@ import haloforge.store.recording as recording
 import haloforge.store.run_table as run_table
 import haloforge.store.sample_pages as sample_pages
 import haloforge.store.sample_tables as sample_tables
+import haloforge.store.vote_table as vote_table
 from haloforge.store.connection import Connection
 
 
@@ -56,6 +57,7 @@ class Store(Connection):
     save_verdicts = sample_tables.save_verdicts
     save_selections = sample_tables.save_selections
     samples = sample_tables.samples
+    sample = sample_tables.sample
     count_samples = sample_tables.count_samples
     status_counts = sample_tables.status_counts
 
@@ -76,3 +78,6 @@ class Store(Connection):
 
     save_recording = recording.save_recording
     load_recording = recording.load_recording
+
+    save_vote = vote_table.save_vote
+    votes = vote_table.votes

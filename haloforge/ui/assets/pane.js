@@ -148,6 +148,10 @@
   window.haloPane = (element, props, watch, trigger) => {
     const slot = element.querySelector(".slot");
     const draw = () => replace(slot, props.value || "");
+    slot.addEventListener("click", (event) => {
+      const pick = event.target.closest("[data-pick]");
+      if (pick) trigger("select", {pick: pick.dataset.pick});
+    });
     slot.addEventListener("click", onClick);
     slot.addEventListener("change", (event) => { if (event.target.matches("select[data-go]")) go(event.target.value); });
     slot.addEventListener("input", (event) => {
@@ -222,6 +226,12 @@
     go(location.search, false);
   };
   setInterval(ask, 2000);
+
+  // A key that a visible button names presses it, unless somebody types.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,[contenteditable]")) return;
+    [...document.querySelectorAll("[data-key]")].find((e) => e.dataset.key === event.key && e.offsetParent)?.click();
+  });
 
   // A change of theme (a class of the body) redraws the charts in the new colours.
   const redraw = () => document.querySelectorAll("[data-chart]").forEach((node) => { node.haloDrawn = ""; drawChart(node); });

@@ -2,7 +2,7 @@
 
 from haloforge.store import Store
 from haloforge.ui import progress, space
-from haloforge.ui.formatting import count, duration, title
+from haloforge.ui.formatting import count, left, title
 from haloforge.ui.markup import Html, h, join, link, note
 from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, open_run
@@ -36,12 +36,13 @@ def _now(store: Store) -> list[Html | str]:
     if not running:
         return [h("span", "nothing is running", cls="muted"), queue]
     run = running[0]
-    phase = progress.current(store, run)
-    left = f"{duration(phase.left_s)} left of {phase.name}" if phase and phase.left_s else ""
+    seen = progress.outlook(store, run)
+    phase = next((p for p in reversed(seen.phases) if p.done < p.total), None) or next(iter(seen.phases[-1:]), None)
+    remains = left(seen.run_left_s, "run") or (left(phase.left_s, phase.name) if phase else "")
     return [
         chips.run_status(run),
         link(f"{STAGES.get(run.stage, run.stage)} {title(run) if run.name else ''}".strip(), open_run(run.id)),
         h("span", chips.phase_text(phase) if phase else "starting", cls="muted"),
-        h("span", left, cls="muted"),
+        h("span", remains, cls="muted left"),
         queue,
     ]

@@ -15,6 +15,7 @@ LAYERS = [
     ["errors"],
     ["records"],
     ["languages"],
+    ["markup"],
     ["python_source"],
     ["files"],
     ["settings"],
@@ -32,6 +33,7 @@ LAYERS = [
     ["stages"],
     ["jobs"],
     ["doctor"],
+    ["reports"],
     ["cli", "ui"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -17,6 +17,7 @@ from haloforge.statistics import (
     mcnemar,
     mean_estimate,
     pass_at_k,
+    pass_at_k_curve,
     planned_gain,
     sign_flip,
     smallest_detectable_gain,
@@ -172,3 +173,20 @@ def test_models_that_do_not_differ_are_called_different_at_most_55_times_in_1000
         before, after = (list(rng.binomial(samples, rates) / samples) for _ in range(2))
         claims += compare(before, after, seed=i).verdict != "no detectable change"
     assert claims / 2000 <= 0.055
+
+
+@pytest.mark.parametrize("families", [30, 12, 1])
+def test_a_curve_says_at_each_k_what_the_single_estimate_says(families: int) -> None:
+    rng = np.random.default_rng(families)
+    passes = [(8, int(c)) for c in rng.integers(0, 9, 30)]
+    clusters = [i % families for i in range(30)]
+    ks = range(1, 9)
+    for k, found in zip(ks, pass_at_k_curve(passes, ks, clusters), strict=True):
+        alone = mean_estimate([pass_at_k(n, c, k) for n, c in passes], clusters)
+        assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-9)
+        assert found.method == alone.method
+
+
+def test_a_curve_of_a_model_that_solves_nothing_still_has_a_band() -> None:
+    found = pass_at_k_curve([(4, 0)] * 20, [1, 4])
+    assert [(e.value, e.method) for e in found] == [(0, "wilson")] * 2 and found[0].high > 0.1

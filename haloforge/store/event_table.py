@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from haloforge.records import Event, EventKind, dumps
@@ -19,6 +19,18 @@ def events(db: Connection, run_id: str, after: int = 0, kind: EventKind | None =
     """Events of a run with an id above `after`, oldest first; all of them unless there is a `limit`."""
     sql = "select * from events where run = ? and id > ? and (? is null or kind = ?) order by id limit ?"
     return [_event(row) for row in db.rows(sql, [run_id, after, kind, kind, limit])]
+
+
+def metrics_named(db: Connection, run_ids: Sequence[str], name: str, after: int = 0) -> list[Event]:
+    """The metrics of one name that these runs reported in events with an id above `after`, oldest first."""
+    sql = f"""select * from events where run in ({", ".join("?" * len(run_ids))}) and id > ? and kind = 'metric'
+              and json_extract(data, '$.name') = ? order by id"""
+    return [_event(row) for row in db.rows(sql, [*run_ids, after, name])]
+
+
+def newest_event_id(db: Connection) -> int:
+    """The id of the newest event of all runs; 0 while there is none."""
+    return int(db.rows("select max(id) as id from events")[0]["id"] or 0)
 
 
 def last_event(db: Connection, run_id: str, kind: EventKind) -> Event | None:

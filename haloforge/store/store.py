@@ -30,6 +30,8 @@ class Store(Connection):
 
     emit = event_table.emit
     events = event_table.events
+    metrics_named = event_table.metrics_named
+    newest_event_id = event_table.newest_event_id
     last_event = event_table.last_event
     begin_phase = event_table.begin_phase
     end_phase = event_table.end_phase

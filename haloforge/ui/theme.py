@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from haloforge.markup import looks
+from haloforge.reports.style import comparison_css
 from haloforge.ui import palette
 from haloforge.ui.view import TABS
 
@@ -63,7 +65,8 @@ def theme() -> Any:
 
 def css() -> str:
     """The whole style sheet."""
-    return (_ASSETS / "style.css").read_text(encoding="utf-8") + palette.css()
+    own = (_ASSETS / "style.css").read_text(encoding="utf-8")
+    return "\n".join([looks.page_css(".dark"), own, comparison_css(), palette.css()])
 
 
 def plotly_js() -> Path:

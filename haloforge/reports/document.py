@@ -13,7 +13,7 @@ from haloforge.markup.elements import Html, h
 from haloforge.markup.numbers import count
 from haloforge.reports import style
 from haloforge.reports.answers import Shown, problem_box
-from haloforge.reports.curves import curves
+from haloforge.reports.curves import curves, method
 from haloforge.reports.evidence import Evidence
 from haloforge.reports.headline import headline, score_table
 from haloforge.reports.matrix import matrix, picture
@@ -44,7 +44,7 @@ def document(shown: SideBySide, evidence: Sequence[Evidence | None]) -> str:
         h("p", f"Compared by halo-forge {__version__}, {time.strftime('%Y-%m-%d %H:%M %Z')}.", cls="muted"),
         [headline(shown, other) for other in others],
         _section("Scores", score_table(shown)),
-        _section("pass@k", curves(shown)),
+        _section("pass@k", curves(shown), method(shown)),
         _section("Problems", picture(shown, 1), _whole_matrix(shown)),
         [_answers(shown, evidence, other) for other in others],
         _section("Settings that differ", differing_settings(shown)),

@@ -34,7 +34,7 @@ def headline(shown: SideBySide, other: int, *more: Child) -> Html:
         h("p", _about(shown, other), cls="muted"),
         h("p", _granted(pair.granted), cls="muted") if pair.granted else None,
         more,
-        cls=f"card verdict {tone}",
+        cls=f"card verdict {tone}-claim",
     )
 
 
@@ -74,7 +74,9 @@ def _about(shown: SideBySide, other: int) -> str:
         f"p = {pair.paired.p_value:.2g} ({pair.paired.test}{_corrected(shown)})",
     ]
     if pair.paired.verdict == "no detectable change":
-        least = pair.paired.detectable
+        least, d = pair.paired.detectable, pair.paired.difference
+        if not d.low <= 0 <= d.high:
+            words.append("the interval leaves out 0, but the test does not agree")
         words.append(
             f"gains above {100 * least:.1f} points would be found" if least < 1 else "too few problems to find any gain"
         )

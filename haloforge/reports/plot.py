@@ -10,7 +10,7 @@ from haloforge.markup.looks import LINES
 from haloforge.markup.numbers import percent, share
 
 WIDTH, HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 42
 _MOST_TICKS = 9
 
 
@@ -79,7 +79,7 @@ def _grid(axes: Axes) -> list[Html]:
         digits = 0 if (100 * axes.top) % steps == 0 else 1
         parts.append(h("text", percent(level, digits), x=_LEFT - 6, y=y + 4, text_anchor="end"))
     for x in _ticks(axes):
-        parts.append(h("text", f"{x:g}", x=round(axes.x(x), 1), y=HEIGHT - _BOTTOM + 16, text_anchor="middle"))
+        parts.append(h("text", f"{x:g}", x=round(axes.x(x), 1), y=HEIGHT - _BOTTOM + 18, text_anchor="middle"))
     return parts
 
 

@@ -99,9 +99,9 @@ class Row(NamedTuple):
         return _GROUP_OF[before.passed > 0, after.passed > 0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SideBySide:
-    """Results on the same problems, each compared with the first."""
+    """Results on the same problems, each compared with the first. Equal only to itself."""
 
     sides: tuple[Side, ...]
     comparison: Comparison

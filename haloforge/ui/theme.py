@@ -65,8 +65,9 @@ def theme() -> Any:
 
 def css() -> str:
     """The whole style sheet."""
-    own = (_ASSETS / "style.css").read_text(encoding="utf-8")
-    return "\n".join([looks.page_css(".dark"), own, comparison_css(), palette.css()])
+    sheets = sorted(_ASSETS.glob("*.css"), key=lambda sheet: sheet.name != "style.css")
+    own = [sheet.read_text(encoding="utf-8") for sheet in sheets]
+    return "\n".join([looks.page_css(".dark"), *own, comparison_css(), palette.css()])
 
 
 def plotly_js() -> Path:

@@ -12,7 +12,8 @@ from haloforge.store import Store
 from haloforge.ui import inventory, space
 from haloforge.ui.api.shapes import Judged
 from haloforge.ui.loaded_models import borrowed
-from haloforge.ui.playground_request import allowed_models, find_problem, pasted_tests
+from haloforge.ui.playground_request import allowed_models, find_problem
+from haloforge.ui.typed_tests import pasted_asserts
 
 Language = Literal["python", "cpp", "c", "rust", "go", "java", "javascript", "typescript"]
 
@@ -88,5 +89,5 @@ def _problem(store: Store, prompt: str, language: str, asserts: str, place: tupl
         return replace(chosen, prompt=prompt) if prompt.strip() and not asserts else chosen
     if not prompt.strip():
         raise DataError("give a prompt, or the file and task_id of a problem")
-    tests = pasted_tests(asserts, language) if asserts.strip() else Tests()
+    tests = pasted_asserts(asserts, language) if asserts.strip() else Tests()
     return Problem("prompt", prompt, language=language, tests=tests)

@@ -1,16 +1,13 @@
 """Two benchmark results side by side: a headline that claims no more than it may, and the problems behind it."""
 
-import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from seeded import BENCHMARK, add_cycles, make_run, problem
+from compared_runs import TASKS, benchmarked, raft_run
+from seeded import add_cycles, make_run, problem
 
-from haloforge.records import Run, Sample, Verdict
-from haloforge.settings import values
+from haloforge.records import Sample
 from haloforge.store import Store
 from haloforge.ui import checkpoints
 from haloforge.ui.tabs import comparison
@@ -19,41 +16,12 @@ from haloforge.ui.widgets import result, run_overview
 
 VIEW = {"tab": "compare"}
 CUT_OFF = "10.0% of the answers were cut off"
-TASKS = [f"task-{i:02}" for i in range(40)]
 
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def benchmarked(store: Store, name: str, passed: set[str], sha256: str = "same", doubts: Sequence[str] = ()) -> Run:
-    """A finished benchmark run with its result file; each problem has one sample, passed or not."""
-    flat = {k: v for k, v in values(BENCHMARK).items() if v is not None}
-    config = BENCHMARK.load(None, {**flat, "k": [1], "model": name, "output": f"results/{name}.json"})
-    run = make_run(store, config, "done")
-    content: dict[str, Any] = {
-        "protocol": "halo",
-        "run": run.id,
-        "dataset": {"file": "data/test.jsonl", "name": "test", "sha256": sha256, "problems_sha256": sha256},
-        "model": {"name": name},
-        "pass_at_k": {"1": {"value": len(passed) / len(TASKS), "low": 0.1, "high": 0.9}},
-        "problems": [{"task_id": t, "family": t, "n": 1, "c": int(t in passed)} for t in TASKS],
-        "coverage": {"problems": len(TASKS), "scored": len(TASKS)},
-        "extraction_failures": {"count": 0, "share": 0.0},
-        "truncations": {"count": 4, "share": 0.1},
-        "doubts": list(doubts),
-        "samples_file": f"{name}.samples.jsonl",
-    }
-    Path("results").mkdir(exist_ok=True)
-    Path(f"results/{name}.json").write_text(json.dumps(content))
-    store.save_problems(run.id, [problem(t) for t in TASKS])
-    store.save_samples(run.id, 0, "benchmark", [Sample(t, 0, f"{name} says <b>", f"# {name} <b>") for t in TASKS])
-    for judged in store.samples(run.id):
-        ok = judged.sample.task_id in passed
-        store.save_verdicts([(judged.id, Verdict("passed" if ok else "wrong_answer", float(ok)))])
-    return run
 
 
 def claim_of(shown: str) -> tuple[str, str]:
@@ -154,20 +122,6 @@ def test_raft_runs_are_laid_over_each_other(store: Store) -> None:
         add_cycles(store, make_run(store, status="done", name=name), [0.3, 0.4])
     shown = comparison.overlay(store, VIEW)
     assert "one" in shown and "two" in shown and comparison.overlay(store, VIEW) == shown
-
-
-def raft_run(store: Store, solved: dict[int, int], name: str = "tonight") -> Run:
-    """A RAFT run whose cycle C solved the first `solved[C]` of twenty held-out problems."""
-    run = make_run(store, status="done", name=name)
-    tasks = TASKS[:20]
-    store.save_problems(run.id, [problem(t) for t in tasks], held_out=True)
-    for cycle, passed in solved.items():
-        store.save_samples(run.id, cycle, "eval", [Sample(t, 0, "x", f"# in cycle {cycle}") for t in tasks])
-        for judged in store.samples(run.id, cycle=cycle):
-            ok = judged.sample.task_id in tasks[:passed]
-            store.save_verdicts([(judged.id, Verdict("passed" if ok else "wrong_answer", float(ok)))])
-    add_cycles(store, run, [passed / len(tasks) for _, passed in sorted(solved.items())])
-    return run
 
 
 def test_the_cycles_of_one_run_are_compared_from_their_stored_samples(store: Store) -> None:

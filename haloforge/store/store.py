@@ -59,7 +59,6 @@ class Store(Connection):
     save_verdicts = sample_tables.save_verdicts
     save_selections = sample_tables.save_selections
     samples = sample_tables.samples
-    sample = sample_tables.sample
     count_samples = sample_tables.count_samples
     status_counts = sample_tables.status_counts
 

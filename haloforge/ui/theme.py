@@ -75,8 +75,8 @@ def plotly_js() -> Path:
 
 
 def head() -> str:
-    """The script for <head>: pane.js, the names of the tabs, the address of plotly (relative, for proxies)."""
-    script = (_ASSETS / "pane.js").read_text(encoding="utf-8")
+    """The scripts for <head>, the names of the tabs, the address of plotly (relative, for proxies)."""
+    script = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in ("pane.js", "editor.js"))
     names = json.dumps({label: name for name, label in TABS.items()})
     settings = f'window.haloPlotly = "gradio_api/file={plotly_js()}"; window.haloTabs = {names};'
     return f"<script>{settings}\n{script}</script>"

@@ -15,7 +15,7 @@ def render(store: Store, view: View) -> Html:
     banner = note(space.BANNER, "accent") if space.is_space() else None
     return join(
         [
-            h("p", "halo-forge", cls="brand"),
+            h("h1", "halo-forge", cls="brand"),
             sandbox(),
             h("div", _now(store), cls="now"),
             banner,

@@ -36,7 +36,7 @@ def render(store: Store, view: View, *, read_only: bool = False) -> Html:
     first = button("Try it: a real run, about two minutes", "try", cls="act primary")
     return h(
         "section",
-        h("h1", _WHAT),
+        h("h2", _WHAT),
         steps,
         h("div", None if read_only else first, h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
         cls="card stack welcome",

@@ -31,6 +31,7 @@ LAYERS = [
     ["store"],
     ["stages"],
     ["jobs"],
+    ["recipes", "pipeline"],
     ["doctor"],
     ["cli", "ui"],
 ]

@@ -3,8 +3,10 @@
 torch is imported only inside the functions that need it.
 """
 
+from haloforge.models.adapter_copy import export_adapter
 from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolve
 from haloforge.models.embedded import embedded_folder, gguf_file
+from haloforge.models.ending import end_token_ids
 from haloforge.models.hub import forget_fetched
 from haloforge.models.lineage import EMBEDDED, FINAL_MODEL
 from haloforge.models.loading import (
@@ -32,7 +34,9 @@ __all__ = [
     "checkpoint_in",
     "config_folder",
     "embedded_folder",
+    "end_token_ids",
     "export",
+    "export_adapter",
     "fetched",
     "find_checkpoints",
     "forget_fetched",

@@ -16,13 +16,14 @@ from haloforge.errors import ConfigError
 from haloforge.store import Store
 from haloforge.ui import api, mcp_server, recorded, space, theme
 from haloforge.ui.page import Page
-from haloforge.ui.tabs import comparison, data, playground, runs, stage
+from haloforge.ui.tabs import comparison, data, playground, runs, stage, whole_pipeline
 from haloforge.ui.view import TABS, open_run
 from haloforge.ui.widgets import header
 from haloforge.verify import hide_from_debuggers, isolation
 
 _BUILDERS: dict[str, Callable[[Page], None]] = {
     "runs": runs.build,
+    "pipeline": whole_pipeline.build,
     "data": data.build,
     "sft": partial(stage.build, stage="sft"),
     "raft": partial(stage.build, stage="raft"),

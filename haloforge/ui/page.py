@@ -11,6 +11,7 @@ from haloforge.errors import ForgeError, RunError
 from haloforge.store import Store
 from haloforge.ui import space
 from haloforge.ui.form import Form
+from haloforge.ui.launch.planner import Planner
 from haloforge.ui.panes import Fill, Pane, Render, Seen, Watch, new_pane, refresh
 from haloforge.ui.view import HOME, View, parse, query
 
@@ -38,6 +39,7 @@ class Page:
         self.view = gr.State({"tab": HOME})
         self.seen = gr.State(Seen())
         self.watch = Watch(self.store)
+        self.planner = Planner()
 
     def store(self) -> Store:
         """A store for one callback, which closes it."""

@@ -8,6 +8,7 @@ View = Mapping[str, str]
 
 TABS = {
     "runs": "Runs",
+    "pipeline": "Pipeline",
     "data": "Data",
     "sft": "SFT",
     "raft": "RAFT",

@@ -7,6 +7,7 @@ from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
 from haloforge.store import Store
 from haloforge.ui import charts, metrics
 from haloforge.ui.formatting import number, percent
+from haloforge.ui.launch import next_steps
 from haloforge.ui.markup import Child, Html, h, join, link, note, table
 from haloforge.ui.view import View, cycle_key, query
 from haloforge.ui.widgets import result
@@ -18,9 +19,18 @@ def render(store: Store, run: Run, view: View) -> Html:
     numbers, boxes = figures(store, run), run_charts(store, run)
     files = artifacts(store.events(run.id, kind="artifact"))
     if not (numbers or boxes or files):
-        return h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
+        nothing = h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
+        return join([nothing, next_links(store, run)])
     charts_grid = h("div", boxes, cls="grid2") if boxes else None
-    return join([notes(store, run), numbers, charts_grid, cost_table(costs(store, run.id)), files])
+    costs_box = cost_table(costs(store, run.id))
+    return join([notes(store, run), numbers, next_links(store, run), charts_grid, costs_box, files])
+
+
+def next_links(store: Store, run: Run) -> Html | None:
+    """What a run that is done offers next, each with its form filled in; None for others."""
+    offered = next_steps.steps(store, run)
+    links = [link(step.text, step.address, cls="act") for step in offered]
+    return h("nav", h("span", "Next", cls="muted"), links, cls="row", aria_label="Next steps") if links else None
 
 
 def notes(store: Store, run: Run) -> list[Html]:

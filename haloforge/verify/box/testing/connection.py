@@ -69,6 +69,8 @@ class Connection:
         """What is known of the solution's classes, by number."""
         self._contents: dict[str, Any] = {}
         """What it told about its module."""
+        self._flags: dict[str | int, int] = {}
+        """The number that each flag was told to be, by object."""
         self._last_number = 0
         """Number of the last request that was sent."""
 
@@ -213,8 +215,8 @@ class Connection:
             if outcome == "error":
                 raise self._rebuilt(value, operation)
             has_changed_more = self._lending.take_changes()
-            if (has_changed or has_changed_more) and value is not None:
-                self._report["changed_and_returned"] = True
+            if has_changed or has_changed_more:
+                self._report["changed" if value is None else "changed_and_returned"] = True
             return self._result(value, given, operation)
         except _MALFORMED as error:
             if isinstance(error, FromSolution) or self._lending.is_lent(error):
@@ -326,6 +328,10 @@ class Connection:
             return self._exceptions.of(handle["mro"])
         if "state" in handle and subject.about.fields is not None:
             subject.fields = [self._decoded(value) for value in handle["state"]]
+        if type(flag := handle.get("flag")) is int:
+            subject.flag = flag
+            if self._flags.setdefault(subject.target, flag) != flag:
+                self.mark_forgeable()  # one object, of two minds about what it holds
         if "plain" in handle:
             return plain_value(self._decoded(handle["plain"]), subject)
         return subject.proxy()

@@ -36,7 +36,7 @@ def render(store: Store, view: View, *, read_only: bool = False) -> Html:
     whole = link("Train a model: the whole pipeline", query({"tab": "pipeline"}), cls="act")
     return h(
         "section",
-        h("h1", _WHAT),
+        h("h2", _WHAT),
         steps,
         h("div", [] if read_only else [first, whole], h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
         cls="card stack welcome",

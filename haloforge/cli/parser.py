@@ -3,7 +3,7 @@
 import argparse
 
 from haloforge import __version__
-from haloforge.cli import commands, models, runs
+from haloforge.cli import commands, data, models, runs
 from haloforge.cli.flags import Parser, add_settings
 from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
 
@@ -76,6 +76,7 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
     export.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", metavar="FORMAT",
                         help="jsonl or parquet (default: jsonl)")  # fmt: skip
     export.set_defaults(do=commands.export, content="kept")
+    data.add_commands(group)
 
 
 def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:

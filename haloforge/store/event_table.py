@@ -7,18 +7,43 @@ from typing import Any
 
 from haloforge.records import Event, EventKind, dumps
 from haloforge.store.connection import Connection, Row
+from haloforge.store.figures import statements
 
 
 def emit(db: Connection, run_id: str, kind: EventKind, data: Mapping[str, Any]) -> None:
-    """Append one event."""
-    sql = "insert into events (run, time, kind, data) values (?, ?, ?, ?)"
-    db.write([(sql, (run_id, time.time(), kind, dumps(data)))])
+    """Append one event, and write what it says into the figures of the run."""
+    sql, now = "insert into events (run, time, kind, data) values (?, ?, ?, ?)", time.time()
+    db.write([(sql, (run_id, now, kind, dumps(data))), *statements(run_id, kind, data, now)])
 
 
 def events(db: Connection, run_id: str, after: int = 0, kind: EventKind | None = None, limit: int = -1) -> list[Event]:
     """Events of a run with an id above `after`, oldest first; all of them unless there is a `limit`."""
-    sql = "select * from events where run = ? and id > ? and (? is null or kind = ?) order by id limit ?"
-    return [_event(row) for row in db.rows(sql, [run_id, after, kind, kind, limit])]
+    which, args = ("and kind = ?", [kind]) if kind else ("", [])
+    sql = f"select * from events where run = ? and id > ? {which} order by id limit ?"
+    return [_event(row) for row in db.rows(sql, [run_id, after, *args, limit])]
+
+
+def last_events(db: Connection, run_id: str, kind: EventKind, limit: int) -> list[Event]:
+    """The newest events of one kind, oldest first."""
+    rows = db.rows("select * from events where run = ? and kind = ? order by id desc limit ?", [run_id, kind, limit])
+    return [_event(row) for row in reversed(rows)]
+
+
+def metrics(db: Connection, run_id: str, *names: str) -> list[Event]:
+    """The metrics of a run with one of these names, oldest first, found on an index: others are not read."""
+    marks = ", ".join("?" * len(names))
+    sql = f"""select * from events where run = ? and kind = 'metric' and json_extract(data, '$.name') in ({marks})
+              order by id"""
+    return [_event(row) for row in db.rows(sql, [run_id, *names])]
+
+
+def points(db: Connection, run_id: str, name: str, value: str, after: int = 0) -> list[Row]:
+    """Rows {id, step, cycle, value} of one number of a metric, above event id `after`; cycle None outside cycles."""
+    sql = """select id, json_extract(data, '$.step') as step, json_extract(data, '$.values.cycle') as cycle,
+                 json_extract(data, ?) as value
+             from events where run = ? and kind = 'metric' and json_extract(data, '$.name') = ? and id > ?
+             order by id"""
+    return [row for row in db.rows(sql, [f'$.values."{value}"', run_id, name, after]) if row["value"] is not None]
 
 
 def last_event(db: Connection, run_id: str, kind: EventKind) -> Event | None:

@@ -8,19 +8,19 @@ from pathlib import Path
 from threading import Thread
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from haloforge import jobs
 from haloforge.config import AppConfig
 from haloforge.errors import ConfigError
 from haloforge.store import Store
-from haloforge.ui import recorded, space, theme
+from haloforge.ui import api, mcp_server, recorded, space, theme
 from haloforge.ui.page import Page
 from haloforge.ui.tabs import comparison, data, playground, runs, stage
 from haloforge.ui.view import TABS
 from haloforge.ui.widgets import header
 from haloforge.verify import hide_from_debuggers, isolation
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 _BUILDERS: dict[str, Callable[[Page], None]] = {
     "runs": runs.build,
     "data": data.build,
@@ -42,6 +42,7 @@ def build(root: Path | None = None) -> gr.Blocks:
             for name, label in TABS.items():
                 with gr.Tab(label, id=name):
                     _BUILDERS[name](page)
+        api.add(page)
         page.wire(demo, tabs)
     return demo
 
@@ -67,9 +68,11 @@ def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
 def serve(demo: gr.Blocks, config: AppConfig) -> None:
     """Serve a built page until interrupted. Browsers load nothing from other hosts, and of our files only plotly.js.
 
-    Raises ConfigError where the address or the port cannot be had.
+    Raises ConfigError where the address or the port cannot be had, or MCP is asked for and not installed.
     """
     _check_port(config)
+    if config.mcp:
+        mcp_server.check_installed()
     gr.set_static_paths([theme.plotly_js()])
     demo.launch(
         server_name=config.host,
@@ -85,7 +88,13 @@ def serve(demo: gr.Blocks, config: AppConfig) -> None:
         enable_monitoring=False,
         allowed_paths=[],
         state_session_capacity=100,
+        mcp_server=config.mcp,
+        app_kwargs={"middleware": [Middleware(mcp_server.Guard, config=config)]},
+        prevent_thread_lock=True,
     )
+    if config.mcp:
+        mcp_server.complete(demo)
+    demo.block_thread()
 
 
 def _check_port(config: AppConfig) -> None:
@@ -104,7 +113,7 @@ def _check_port(config: AppConfig) -> None:
 
 def check_address(config: AppConfig) -> None:
     """Raises ConfigError for an address that others can reach, unless there is a login or the user insists."""
-    if config.host not in _LOCAL and config.auth is None and not config.insecure:
+    if config.host not in mcp_server.LOCAL and config.auth is None and not config.insecure:
         raise ConfigError(
             f"{config.host} can be reached by others, who could run code here: give --auth USER:PASSWORD, or --insecure"
         )

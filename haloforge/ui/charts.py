@@ -117,6 +117,24 @@ def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> F
     return {"data": data, "layout": layout}
 
 
+def bars(edges: Sequence[int], counts: Sequence[int], *, x: str, key: str) -> Figure:
+    """A histogram: `counts[i]` things lie from `edges[i]` to below `edges[i + 1]`."""
+    spans = [f"{low} to {high - 1}" for low, high in zip(edges, edges[1:], strict=False)]
+    data = {
+        "type": "bar",
+        "x": [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)],
+        "y": list(counts),
+        "width": [high - low for low, high in zip(edges, edges[1:], strict=False)],
+        "customdata": spans,
+        "hovertemplate": "%{customdata}: %{y}<extra></extra>",
+        "marker": {"color": ACCENT, "line": {"width": 0}},
+    }
+    layout = _layout(key, x, legend=False)
+    layout |= {"bargap": 0.08, "hovermode": "closest"}
+    layout["yaxis"] |= {"rangemode": "tozero"}
+    return {"data": [data], "layout": layout}
+
+
 def thin(points: Sequence[tuple[float, float]], limit: int = MAX_POINTS) -> list[tuple[float, float]]:
     """About `limit` points at most: the lowest and the highest of every bucket, in their order, so that spikes stay."""
     if len(points) <= limit:

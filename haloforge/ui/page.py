@@ -9,6 +9,7 @@ import gradio as gr
 
 from haloforge.errors import ForgeError, RunError
 from haloforge.store import Store
+from haloforge.ui import space
 from haloforge.ui.form import Form
 from haloforge.ui.panes import Fill, Pane, Render, Seen, Watch, new_pane, refresh
 from haloforge.ui.view import HOME, View, parse, query
@@ -113,7 +114,7 @@ class Page:
 
     def _act(self, name: str, value: str, view: View) -> str | None:
         if self.read_only:
-            gr.Warning("This demo is read-only: install halo-forge to run and change things.", duration=5)
+            gr.Warning(space.REFUSED, duration=5)
             return None
         try:
             if name not in self.actions:

@@ -18,6 +18,7 @@ class Caps(NamedTuple):
 
 OWN_MACHINE = Caps(models=None, max_new_tokens=8192, seconds=3600.0)
 DEMO = Caps(models=(EMBEDDED,), max_new_tokens=256, seconds=60.0)
+REFUSED = "This demo is read-only: install halo-forge to run and change things."
 BANNER = "This is a read-only demo: runs can be looked at, and the Playground runs the embedded model within limits."
 
 

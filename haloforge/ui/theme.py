@@ -63,7 +63,8 @@ def theme() -> Any:
 
 def css() -> str:
     """The whole style sheet."""
-    return (_ASSETS / "style.css").read_text(encoding="utf-8") + palette.css()
+    sheets = sorted(_ASSETS.glob("*.css"), key=lambda sheet: sheet.name != "style.css")
+    return "\n".join([*(sheet.read_text(encoding="utf-8") for sheet in sheets), palette.css()])
 
 
 def plotly_js() -> Path:

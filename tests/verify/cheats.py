@@ -1,7 +1,8 @@
 """Solutions that are wrong and try to pass all the same: what training would teach a model if its verifier let it.
 
 The programs are in cheats.txt. Each defines `add`, adds nothing right, and attacks one of the suites below: either as
-part of one program with its tests, which is what other harnesses run, or knowing our own protocol (`frames`).
+part of one program with its tests, which is what other harnesses run, or knowing our own protocol (`frames`). Those in
+attacks.txt bring tests of their own.
 """
 
 import re
@@ -374,5 +375,8 @@ CHEATS: dict[str, tuple[str, str]] = {
     name: (SUITES[words[0]], _FRAMES * ("frames" in words) + code)
     for name, (words, code) in sections("cheats.txt").items()
 }
-MARKED = {name for name, (words, _) in sections("cheats.txt").items() if "marked" in words}
+ATTACKS = sections("attacks.txt")
+"""Each has tests of its own, then a line `--- cheat` and the program that deceives them."""
+CHEATS |= {name: tuple(both.split("--- cheat\n")) for name, (_, both) in ATTACKS.items()}
+MARKED = {name for name, (words, _) in (sections("cheats.txt") | ATTACKS).items() if "marked" in words}
 """Those that pass, because their tests leave a judgement to the solution, and whose verdict says `forgeable`."""

@@ -114,6 +114,10 @@
   window.haloPane = (element, props, watch, trigger) => {
     const slot = element.querySelector(".slot");
     const draw = () => replace(slot, props.value || "");
+    slot.addEventListener("click", (event) => {
+      const pick = event.target.closest("[data-pick]");
+      if (pick) trigger("select", {pick: pick.dataset.pick});
+    });
     slot.addEventListener("click", onClick);
     slot.addEventListener("change", (event) => { if (event.target.matches("select[data-go]")) go(event.target.value); });
     watch("value", draw);
@@ -151,6 +155,12 @@
     const rows = list ? [...list.querySelectorAll("tr[data-row]")] : [];
     const now = rows.findIndex((row) => row.classList.contains("on"));
     rows[now < 0 ? 0 : now + (event.key === "j" ? 1 : -1)]?.querySelector('a[href^="?"]')?.click();
+  });
+
+  // A key that a visible button names presses it, unless somebody types.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,[contenteditable]")) return;
+    [...document.querySelectorAll("[data-key]")].find((e) => e.dataset.key === event.key && e.offsetParent)?.click();
   });
 
   // A change of theme (a class of the body) redraws the charts in the new colours.

@@ -1,7 +1,5 @@
 """Test suites in Python: one process runs the solution, another the tests, and the verdict comes from the second."""
 
-import ast
-import builtins
 import dataclasses
 import hashlib
 import json
@@ -14,11 +12,11 @@ import socket
 import time
 from typing import Any
 
-from haloforge.python_source import parse
 from haloforge.records import Problem, Status, TestOutcome
 from haloforge.verify.box.confinement.limits import JUDGE_MEMORY_MB, JUDGE_SLACK_S, Limits
 from haloforge.verify.box.protocol.wire import Channel, Closed
 from haloforge.verify.outcome import Outcome, summary_of, violent_end
+from haloforge.verify.python.one_process import needs_one_process
 from haloforge.verify.sandbox.zygote import BoxFailed, Exit, Zygote
 
 OUT_OF_TIME = "the tests ran out of time"
@@ -28,8 +26,7 @@ OUT_OF_TIME = "the tests ran out of time"
 class Suite:
     """The tests of one problem.
 
-    `joined`: they must run in one process with the solution. Either they patch, capture or inspect it, which only works
-    from within; or they execute what it returns, which must not happen where other verdicts are made.
+    `joined`: they must run in one process with the solution, see `one_process`.
     """
 
     key: str
@@ -64,41 +61,7 @@ def suite_of(problem: Problem) -> Suite:
     }
     key = hashlib.sha256(json.dumps(source).encode()).hexdigest()
     texts = (tests.setup, *tests.code, *tests.hidden)
-    joined = any(_NEEDS_ONE_PROCESS.search(_OF_SOLUTION.sub("", text)) for text in texts) or any(
-        map(_derives_from_solution, texts)
-    )
-    return Suite(key, source, joined)
-
-
-_OF_SOLUTION = re.compile(
-    r"\bcapsys\b|\bmonkeypatch\.(?:setenv|delenv)\(|\bmonkeypatch\.setattr\(\s*(?:solution,|[\"']solution\.)"
-    r"|\b(?:mock\.)?patch\(\s*[\"']solution\.|\b(?:mock\.)?patch\.object\(\s*solution,|\bmonkeypatch(?=\s*[,):])"
-    r"|\bfrom unittest import mock\b|\bunittest\.mock\b|\bmock\.(?:Mock|MagicMock|call|ANY|sentinel)\b"
-)
-"""What tests may do to a solution, or to what they pass to it, from another process."""
-_NEEDS_ONE_PROCESS = re.compile(
-    r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bpatch\.\w+\(|\bcapfd\b|\bredirect_std|\binspect\."
-    r"|\bsys\.(stdout|stdin|modules)\b"
-    r"|\bimportlib\b|\bsetattr\(|\b__(code|globals)__\b|\b(asdict|astuple|is_dataclass)\("
-    r"|\bget_type_hints\b|\bdataclasses\.\w+\("
-    r"|(?<![.\w])(eval|exec|compile|__import__)\(|\b(pickle|marshal)\b"
-)
-
-
-def _derives_from_solution(text: str) -> bool:
-    """Whether tests define a class below one that they do not define or import from anywhere but the solution."""
-    tree = parse(text)
-    if tree is None:
-        return False
-    nodes = list(ast.walk(tree))
-    bases = {base.id for n in nodes if isinstance(n, ast.ClassDef) for base in n.bases if isinstance(base, ast.Name)}
-    imports = [
-        n for n in nodes if isinstance(n, ast.ImportFrom) and n.module != "solution" or isinstance(n, ast.Import)
-    ]
-    known = {(alias.asname or alias.name).partition(".")[0] for n in imports for alias in n.names}
-    known |= {n.name for n in nodes if isinstance(n, ast.ClassDef)}
-    known |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    return bool(bases - known - vars(builtins).keys())
+    return Suite(key, source, needs_one_process(texts))
 
 
 def _names_to_define(problem: Problem) -> list[str]:

@@ -15,6 +15,7 @@ LAYERS = [
     ["errors"],
     ["records"],
     ["languages"],
+    ["markup"],
     ["python_source"],
     ["files"],
     ["settings"],
@@ -33,6 +34,7 @@ LAYERS = [
     ["jobs"],
     ["recipes", "pipeline"],
     ["doctor"],
+    ["reports"],
     ["cli", "ui"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -41,6 +41,8 @@ class Store(Connection):
 
     emit = event_table.emit
     events = event_table.events
+    metrics_named = event_table.metrics_named
+    newest_event_id = event_table.newest_event_id
     last_events = event_table.last_events
     metrics = event_table.metrics
     points = event_table.points

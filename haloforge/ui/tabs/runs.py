@@ -10,8 +10,8 @@ from haloforge.errors import RunError
 from haloforge.store import Store
 from haloforge.ui import pipeline
 from haloforge.ui.page import Page
-from haloforge.ui.view import View, open_run, query
-from haloforge.ui.widgets import run_detail, run_list, welcome
+from haloforge.ui.view import LIST_NAMES, View, open_run, query
+from haloforge.ui.widgets import run_detail, run_list, run_notes, welcome
 
 
 def build(page: Page) -> None:
@@ -24,7 +24,10 @@ def build(page: Page) -> None:
             page.pane("runs", run_detail.render, "run-detail")
     page.action("stop", stop)
     page.action("resume", resume)
+    page.action("again", again)
+    page.action("up", up)
     page.action("delete", delete)
+    page.action("describe", describe)
     page.action("try", first_try)
 
 
@@ -36,15 +39,30 @@ def stop(store: Store, view: View, value: str) -> None:
 
 def resume(store: Store, view: View, value: str) -> str:
     """Queue the run again and look at it."""
-    return open_run(jobs.resume(store, value).id)
+    return open_run(jobs.resume(store, value).id, view)
+
+
+def again(store: Store, view: View, value: str) -> str:
+    """Queue the settings of the run once more, with a new output, and look at that run."""
+    return open_run(jobs.again(store, value).id, view)
+
+
+def up(store: Store, view: View, value: str) -> None:
+    """Let a queued run change places with the one before it."""
+    store.move_up(value)
+
+
+def describe(store: Store, view: View, value: str) -> None:
+    """Store the name, tags and notes that the form of a run sent."""
+    run_notes.describe(store, value)
 
 
 def delete(store: Store, view: View, value: str) -> str:
-    """Forget a run. Raises RunError while it works, or when its id is cut short."""
+    """Forget a run, after the page asked for it. Raises RunError while it works, or when its id is cut short."""
     if store.find_run(value) is None:
         raise RunError(f"there is no run {value!r}")
     jobs.delete(store, value)
-    return query({"tab": "runs"})
+    return query({name: kept for name, kept in view.items() if name in LIST_NAMES}, tab="runs", runs=view.get("runs"))
 
 
 def first_try(store: Store, view: View, value: str) -> str:

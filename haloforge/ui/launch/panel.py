@@ -42,19 +42,20 @@ def status(form: Form, checked: Checked, plan: Plan | None, *, read_only: bool =
     return h("p", f"Ready{known}", cls="good")
 
 
-def told(form: Form, plan: Plan) -> Html:
+def told(form: Form, plan: Plan, typed: Sequence[Any]) -> Html:
     """What the dry run says: time and memory first, then what must be there, then everything else."""
     lines = [split(line) for line in plan.lines]
     checked = {check.name for check in plan.checks}
     first = [(name, text) for name, text in lines if name in ("time", "memory") and text != UNTOLD]
     others = [(name, text) for name, text in lines if name not in {"time", "memory"} | checked]
+    wrong = json.dumps(wrong_of(form, plan, typed))
     is_told = dict(lines).get("time") != UNTOLD
     parts = [
         h("dl", [_measured(*pair) for pair in sorted(first, reverse=True)], cls="facts large") if first else None,
         h("ul", map(_row, plan.checks), cls="checks", aria_label="What must be there") if plan.checks else None,
         _lines(others),
     ]
-    return h("div", parts, cls="stack tight", data_told="yes" if is_told else "no")
+    return h("div", parts, cls="stack tight", data_told="yes" if is_told else "no", data_wrong=wrong)
 
 
 def preview(form: Form, checked: Checked, facts: Mapping[str, Any]) -> Html:

@@ -151,7 +151,7 @@ class Launch:
             plan = plan._replace(lines=(*kept, _BUSY))
         return [
             panel.status(self.form, checked, plan, read_only=self.read_only),
-            panel.told(self.form, plan),
+            panel.told(self.form, plan, typed),
             gr.update(interactive=panel.is_ready(checked, plan) and not self.read_only),
         ]
 

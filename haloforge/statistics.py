@@ -25,6 +25,9 @@ POWER = 0.8
 Verdict = Literal["better", "worse", "no detectable change"]
 Floats = NDArray[np.float64]
 
+_NO_GAIN = 0.001
+"""Nobody would gather the millions of problems that show less."""
+
 _Z = NormalDist().inv_cdf
 _MOST_VALUES_AT_ONCE = 4_000_000  # resampled values in memory, 8 bytes each
 
@@ -73,11 +76,17 @@ class Comparison:
         """What a comparison without a detectable change could have found; empty for any other."""
         if self.verdict != "no detectable change":
             return ""
-        return (
-            f" (smallest detectable gain {self.detectable:.3f})"
-            if self.detectable < 1
-            else " (too few problems for any)"
-        )
+        if self.detectable >= 1:
+            return " (too few problems for any)"
+        enough = self.problems_for(self.difference.value)
+        settled = f"; to show one of {abs(self.difference.value):.3f} use about {enough:,} problems" if enough else ""
+        return f" (smallest detectable gain {self.detectable:.3f}{settled})"
+
+    def problems_for(self, gain: float) -> int | None:
+        """About how many problems that vary as these do would show such a gain; None where these do, or where hardly any gain is."""
+        if not _NO_GAIN <= abs(gain) < self.detectable:
+            return None
+        return two_digits(self.problems * (self.detectable / abs(gain)) ** 2)
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:

@@ -1,7 +1,8 @@
-"""`models` commands that make something for other tools: export."""
+"""`models` commands that make something for others: export, card."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from haloforge.errors import ConfigError
 
@@ -42,6 +43,33 @@ def _export(args: argparse.Namespace) -> str:
     from haloforge.models import export as export_merged
 
     return export_merged(args.model, args.output, dtype=args.dtype or "float32", progress=_say).path
+
+
+def add_card(parser: argparse.ArgumentParser) -> None:
+    """The flags of `models card`."""
+    parser.add_argument("--model", metavar="NAME", required=True, help="any checkpoint")
+    parser.add_argument("--name", metavar="NAME", help="name in the card (default: that of the run's output folder)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="file to write, and its chart beside it (default: print the card)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    parser.set_defaults(do=card)
+
+
+def card(args: argparse.Namespace) -> int:
+    """`models card`."""
+    from haloforge.stages.publishing.card import card_of
+    from haloforge.stages.publishing.files import card_name, write_card
+    from haloforge.store import Store
+
+    with Store() as store:
+        written = card_of(store, args.model, args.name or card_name(args.model))
+    if args.out is None:
+        print(written.text)
+        return 0
+    write_card(written, Path(args.out), overwrite=args.overwrite)
+    print(f"model card: {args.out}")
+    return 0
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@ from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolv
 from haloforge.models.embedded import embedded_folder, gguf_file
 from haloforge.models.ending import end_token_ids
 from haloforge.models.hub import forget_fetched
+from haloforge.models.licence import EMBEDDED_ON_HUB, base_licence
 from haloforge.models.lineage import EMBEDDED, FINAL_MODEL
 from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
@@ -26,10 +27,12 @@ from haloforge.models.skeleton import config_folder, linear_layers, with_layers,
 
 __all__ = [
     "EMBEDDED",
+    "EMBEDDED_ON_HUB",
     "FALLBACK_CHAT_TEMPLATE",
     "FINAL_MODEL",
     "LoadedModel",
     "Metadata",
+    "base_licence",
     "building",
     "checkpoint_in",
     "config_folder",

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from haloforge.records import Event, EventKind, dumps
@@ -53,6 +53,18 @@ def points(db: Connection, run_id: str, name: str, value: str, after: int = 0) -
              where run = ? and kind = 'metric' and json_extract(data, '$.name') = ? and id > ? order by id"""
     found = db.db.conn.execute(sql, [f'$.values."{value}"', run_id, name, after])  # 100,000 rows: no dict for each
     return [Point(*row) for row in found if row[3] is not None]
+
+
+def metrics_named(db: Connection, run_ids: Sequence[str], name: str, after: int = 0) -> list[Event]:
+    """The metrics of one name that these runs reported in events with an id above `after`, oldest first."""
+    sql = f"""select * from events where run in ({", ".join("?" * len(run_ids))}) and id > ? and kind = 'metric'
+              and json_extract(data, '$.name') = ? order by id"""
+    return [_event(row) for row in db.rows(sql, [*run_ids, after, name])]
+
+
+def newest_event_id(db: Connection) -> int:
+    """The id of the newest event of all runs; 0 while there is none."""
+    return int(db.rows("select max(id) as id from events")[0]["id"] or 0)
 
 
 def last_event(db: Connection, run_id: str, kind: EventKind) -> Event | None:

@@ -16,13 +16,14 @@ from haloforge.errors import ConfigError
 from haloforge.store import Store
 from haloforge.ui import api, downloads, mcp_server, recorded, space, theme
 from haloforge.ui.page import Page
-from haloforge.ui.tabs import comparison, data, playground, runs, stage
-from haloforge.ui.view import TABS
+from haloforge.ui.tabs import comparison, data, playground, runs, stage, whole_pipeline
+from haloforge.ui.view import TABS, open_run
 from haloforge.ui.widgets import header
 from haloforge.verify import hide_from_debuggers, isolation
 
 _BUILDERS: dict[str, Callable[[Page], None]] = {
     "runs": runs.build,
+    "pipeline": whole_pipeline.build,
     "data": data.build,
     "sft": partial(stage.build, stage="sft"),
     "raft": partial(stage.build, stage="raft"),
@@ -38,6 +39,7 @@ def build(root: Path | None = None) -> gr.Blocks:
     with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
         page = Page(root, read_only=space.is_space())
         page.pane("", header.render, "header")
+        page.action("visit", lambda store, _view, _value: open_run(space.start_try(store).id), for_visitors=True)
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, label in TABS.items():
                 with gr.Tab(label, id=name):
@@ -55,14 +57,14 @@ def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
         recorded.bring(store)
     hide_from_debuggers()  # else model-written code of the same user could read our environment in /proc
     Thread(target=isolation, name="probe of the sandbox", daemon=True).start()
-    trainer = None if space.is_space() else jobs.Trainer(root)
-    if trainer:
-        trainer.start()
+    if space.is_space():
+        space.Keeper(root).start()
+    trainer = jobs.Trainer(root)
+    trainer.start()
     try:
         serve(demo or build(root), config, root)
     finally:
-        if trainer:
-            trainer.stop()
+        trainer.stop()
 
 
 def serve(demo: gr.Blocks, config: AppConfig, root: Path | None = None) -> None:

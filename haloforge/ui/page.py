@@ -11,6 +11,7 @@ from haloforge.errors import ForgeError, RunError
 from haloforge.store import Store
 from haloforge.ui import space
 from haloforge.ui.form import Form
+from haloforge.ui.launch.planner import Planner
 from haloforge.ui.panes import Fill, Pane, Render, Seen, Watch, new_pane, refresh
 from haloforge.ui.view import HOME, View, parse, query
 
@@ -33,12 +34,14 @@ class Page:
         self.panes: list[Pane] = []
         self.fills: list[Fill] = []
         self.actions: dict[str, Action] = {}
+        self.open_to_visitors: set[str] = set()
         self.events: list[Any] = []
         self.forms: dict[str, Form] = {}
         self._later: list[Callable[[], None]] = []
         self.view = gr.State({"tab": HOME})
         self.seen = gr.State(Seen())
         self.watch = Watch(self.store)
+        self.planner = Planner()
 
     def store(self) -> Store:
         """A store for one callback, which closes it."""
@@ -54,9 +57,11 @@ class Page:
         """Components that get values or choices when the tab is opened."""
         self.fills.append(Fill(tab, components, values))
 
-    def action(self, name: str, act: Action) -> None:
-        """What buttons with `data-act=name` do."""
+    def action(self, name: str, act: Action, *, for_visitors: bool = False) -> None:
+        """What buttons with `data-act=name` do; visitors of the public demo may press those that are for them."""
         self.actions[name] = act
+        if for_visitors:
+            self.open_to_visitors.add(name)
 
     def started(self, event: Any) -> None:
         """An event of a form that changes the store: show the change at once instead of at the next tick."""
@@ -118,10 +123,11 @@ class Page:
             return str(sent["go"])
         if "tab" in sent:
             return query({**view, "from": ""}, tab=str(sent["tab"]))
-        return self._act(str(sent.get("act")), str(sent.get("value", "")), view) or None
+        return self.pressed(str(sent.get("act")), str(sent.get("value", "")), view) or None
 
-    def _act(self, name: str, value: str, view: View) -> str | None:
-        if self.read_only:
+    def pressed(self, name: str, value: str, view: View) -> str | None:
+        """Do what a button asks for; the address to go to, or None to stay. What cannot be done is a warning."""
+        if self.read_only and name not in self.open_to_visitors:
             gr.Warning(space.REFUSED, duration=5)
             return None
         try:

@@ -3,7 +3,7 @@
 from haloforge.store import Store
 from haloforge.ui import progress, space
 from haloforge.ui.formatting import count, left, title
-from haloforge.ui.markup import Html, h, join, link, note
+from haloforge.ui.markup import Html, button, h, join, link, note
 from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, open_run
 from haloforge.ui.widgets import chips
@@ -12,15 +12,25 @@ from haloforge.verify import isolation
 
 def render(store: Store, view: View) -> Html:
     """Product, sandbox, and the run at work."""
-    banner = note(space.BANNER, "accent") if space.is_space() else None
+    banner = _demo(store) if space.is_space() else None
     return join(
         [
-            h("p", "halo-forge", cls="brand"),
+            h("h1", "halo-forge", cls="brand"),
             sandbox(),
             h("div", _now(store), cls="now"),
             banner,
         ]
     )
+
+
+def _demo(store: Store) -> Html:
+    """What a visitor of the public demo can do, and the one button that starts something."""
+    if not space.runs_programs():
+        return note(space.CLOSED, "error")
+    ahead = space.waiting(store)
+    queue = h("span", f"{count(ahead, 'run')} waiting before yours", cls="muted") if ahead else ""
+    start = button("Start a tiny RAFT run: some minutes", "visit", cls="act primary")
+    return h("div", h("p", space.BANNER), h("div", start, queue, cls="row"), cls="note accent stack")
 
 
 def sandbox() -> Html:

@@ -7,6 +7,7 @@ from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
 from haloforge.store import Store
 from haloforge.ui import charts, curves, metrics
 from haloforge.ui.formatting import number, percent
+from haloforge.ui.launch import next_steps
 from haloforge.ui.markup import Child, Html, h, join, link, note, table
 from haloforge.ui.view import View, cycle_key, query
 from haloforge.ui.widgets import result, run_alarms, run_cycles, run_lineage, run_live
@@ -20,6 +21,7 @@ def render(store: Store, run: Run, view: View) -> Html:
     parts = [
         *notes(store, run),
         numbers,
+        next_links(store, run),
         run_cycles.render(store, run, view, spent) if run.stage == "raft" else None,
         run_live.newest_samples(store, run) if run.status == "running" else None,
         h("div", boxes, cls="grid2") if boxes else None,
@@ -30,6 +32,13 @@ def render(store: Store, run: Run, view: View) -> Html:
     if not any(parts):
         return h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
     return join(parts)
+
+
+def next_links(store: Store, run: Run) -> Html | None:
+    """What a run that is done offers next, each with its form filled in; None for others."""
+    offered = next_steps.steps(store, run)
+    links = [link(step.text, step.address, cls="act") for step in offered]
+    return h("nav", h("span", "Next", cls="muted"), links, cls="row", aria_label="Next steps") if links else None
 
 
 def notes(store: Store, run: Run) -> list[Html]:

@@ -33,11 +33,12 @@ def render(store: Store, view: View, *, read_only: bool = False) -> Html:
     if not is_new:
         return steps
     first = button("Try it: a real run, about two minutes", "try", cls="act primary")
+    whole = link("Train a model: the whole pipeline", query({"tab": "pipeline"}), cls="act")
     return h(
         "section",
-        h("h1", _WHAT),
+        h("h2", _WHAT),
         steps,
-        h("div", None if read_only else first, h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
+        h("div", [] if read_only else [first, whole], h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
         cls="card stack welcome",
         aria_label="What this is",
     )

@@ -249,6 +249,17 @@ def planned_gain(problems: int, samples: int, change: float, rate: float = 0.4) 
     return (_Z((1 + CONFIDENCE) / 2) + _Z(POWER)) * math.sqrt((sampling + varying) / problems)
 
 
+def planned_problems(gain: float, samples: int, change: float) -> int:
+    """About how many problems a paired benchmark needs to detect a gain in pass@1; two digits are meant seriously."""
+    return two_digits(planned_gain(1, samples, change) ** 2 / gain**2)
+
+
+def two_digits(count: float) -> int:
+    """A number of problems rounded up to two digits: what a plan can promise."""
+    step: int = 10 ** max(0, int(math.log10(max(count, 1))) - 1)
+    return math.ceil(count / step) * step
+
+
 def verdict(difference: Estimate, p_value: float) -> Verdict:
     """`better` or `worse` where the interval excludes 0 and the test agrees, else `no detectable change`."""
     if p_value > 1 - CONFIDENCE or difference.low <= 0 <= difference.high:

@@ -32,6 +32,7 @@ LAYERS = [
     ["store"],
     ["stages"],
     ["jobs"],
+    ["recipes", "pipeline"],
     ["doctor"],
     ["reports"],
     ["cli", "ui"],

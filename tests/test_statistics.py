@@ -19,8 +19,10 @@ from haloforge.statistics import (
     pass_at_k,
     pass_at_k_curve,
     planned_gain,
+    planned_problems,
     sign_flip,
     smallest_detectable_gain,
+    two_digits,
     verdict,
     wilson,
 )
@@ -173,6 +175,16 @@ def test_models_that_do_not_differ_are_called_different_at_most_55_times_in_1000
         before, after = (list(rng.binomial(samples, rates) / samples) for _ in range(2))
         claims += compare(before, after, seed=i).verdict != "no detectable change"
     assert claims / 2000 <= 0.055
+
+
+def test_the_problems_that_a_gain_needs_are_those_with_which_it_is_planned() -> None:
+    needed = planned_problems(0.05, 10, 1.0)
+    assert planned_gain(needed, 10, 1.0) <= 0.05 < planned_gain(int(needed * 0.85), 10, 1.0)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0.2, 1), (7, 7), (98.2, 99), (981, 990), (12_340, 13_000)])
+def test_a_plan_promises_two_digits(count: float, said: int) -> None:
+    assert two_digits(count) == said
 
 
 @pytest.mark.parametrize("families", [30, 12, 1])

@@ -217,14 +217,6 @@ def models_merge(args: argparse.Namespace) -> int:
     return 0
 
 
-def models_export(args: argparse.Namespace) -> int:
-    """`models export`."""
-    from haloforge.models import export
-
-    print(f"exported model: {export(args.model, args.output, dtype=args.dtype, progress=_say).path}")
-    return 0
-
-
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 

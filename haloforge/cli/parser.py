@@ -3,7 +3,7 @@
 import argparse
 
 from haloforge import __version__
-from haloforge.cli import commands, data, runs
+from haloforge.cli import commands, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_settings
 from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
 
@@ -22,6 +22,7 @@ def build() -> argparse.ArgumentParser:
     _verify(groups)
     _generate(groups)
     _runs(_group(groups, "runs", "list, show, stop, resume and delete runs"))
+    pipeline.add_run(groups)
     _models(_group(groups, "models", "list, merge and export checkpoints"))
     _app(groups)
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
@@ -148,12 +149,9 @@ def _models(group: "argparse._SubParsersAction[Parser]") -> None:
     merge.add_argument("--model", metavar="DIR", required=True, help="adapter checkpoint")
     merge.add_argument("--output", metavar="DIR", required=True, help="folder for the whole model")
     merge.set_defaults(do=commands.models_merge)
-    export = group.add_parser("export", help="a folder that other tools load without halo-forge")
-    export.add_argument("--model", metavar="NAME", required=True, help="any checkpoint")
-    export.add_argument("--output", metavar="DIR", required=True, help="folder to write")
-    export.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", metavar="DTYPE",
-                        help="number format: float32, bfloat16 or float16 (default: float32)")  # fmt: skip
-    export.set_defaults(do=commands.models_export)
+    export = group.add_parser("export", help="a folder or file that other tools load without halo-forge")
+    models.add_export(export)
+    models.add_card(group.add_parser("card", help="a model card for the Hub, written from the records of the runs"))
 
 
 def _app(groups: "argparse._SubParsersAction[Parser]") -> None:

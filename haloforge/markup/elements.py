@@ -17,7 +17,8 @@ Attribute: TypeAlias = str | int | float | bool | None
 
 def h(tag: str, *children: Child, **attributes: Attribute) -> Html:
     """An element. `cls` is class, underscores become dashes; True writes a bare attribute, False and None nothing."""
-    start = [tag, *(_attribute(name, value) for name, value in attributes.items() if value not in (None, False))]
+    given = {name: value for name, value in attributes.items() if not (value is None or value is False)}  # 0 is given
+    start = [tag, *(_attribute(name, value) for name, value in given.items())]
     return Html(f"<{' '.join(start)}>{join(children)}</{tag}>")
 
 
@@ -38,7 +39,7 @@ def table(heads: Iterable[Child], rows: Iterable[Html], *, label: str, cls: str 
         head if isinstance(head, Html) and head.startswith("<th") else h("th", head, scope="col") for head in heads
     ]
     body = h("table", h("thead", h("tr", cells)), h("tbody", rows), aria_label=label, cls=cls or None)
-    return h("div", body, cls="scroll", data_keep=label)
+    return h("div", body, cls="scroll", data_keep=label, tabindex=0, role="region", aria_label=label)
 
 
 def facts(pairs: Iterable[tuple[Child, Child]]) -> Html:

@@ -59,13 +59,13 @@ class Store(Connection):
     save_verdicts = sample_tables.save_verdicts
     save_selections = sample_tables.save_selections
     samples = sample_tables.samples
-    sample = sample_tables.sample
     count_samples = sample_tables.count_samples
     status_counts = sample_tables.status_counts
 
     sample_page = listed_samples.sample_page
     count_list = listed_samples.count_list
     tallies = listed_samples.tallies
+    problem_counts = listed_samples.problem_counts
     sample = listed_samples.sample
     problem_ids = listed_samples.problem_ids
 

@@ -1,71 +1,69 @@
-"""Files that the browser saves: made when asked for, sent to that browser alone, never kept on the server."""
+"""What a page sends as a file: the samples that a filter selects, as JSON Lines, read and sent a page at a time."""
 
-import asyncio
-import json
-from collections.abc import Callable
-from secrets import token_hex
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
 
-import gradio as gr
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
 
-from haloforge.errors import ForgeError
-from haloforge.store import Store
-from haloforge.ui.markup import Html, h
-from haloforge.ui.page import Page
-from haloforge.ui.view import View
+from haloforge.records import dumps
+from haloforge.store import Store, StoredSample
+from haloforge.ui.widgets.samples import EXPORT, filters
 
 
-class Download(NamedTuple):
-    """A text file: its name, its media type, and what is in it."""
+def routes(root: Path | None) -> list[Route]:
+    """The routes beside Gradio's own, over the store in `root`."""
 
-    name: str
-    type: str
-    text: str
+    async def samples(request: Request) -> Response:
+        if not _may_read(request):
+            return PlainTextResponse("Log in first.", 401)
+        asked = dict(request.query_params)
+        with Store(root) as store:
+            run = store.find_run(asked.get("run", ""))
+        if run is None:
+            return PlainTextResponse(f"There is no run {asked.get('run', '')!r}.", 404)
+        headers = {"Content-Disposition": f'attachment; filename="{run.id}.jsonl"'}
+        return StreamingResponse(lines(root, run.id, asked), media_type="application/jsonl", headers=headers)
 
-
-Make = Callable[[Store, View, str], Download]
-"""The file that a button asks for: of this store, for this address, by the value of the button."""
-
-_SCRIPT = """
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-save]");
-  if (button?.dataset.save === KIND) trigger("select", {value: button.dataset.value});
-});
-watch("value", () => {
-  if (!props.value) return;
-  const file = JSON.parse(props.value);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([file.text], {type: file.type}));
-  link.download = file.name;
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-});
-"""
+    return [Route(f"/{EXPORT}", samples)]
 
 
-def save_button(text: str, kind: str, value: str) -> Html:
-    """A button that saves the file which `downloads` of this kind makes for the value."""
-    return h("button", text, cls="act", type="button", data_save=kind, data_value=value)
+def lines(root: Path | None, run_id: str, asked: dict[str, str]) -> Iterator[str]:
+    """A line per sample that the filter of an address selects, newest first."""
+    after: int | None = None
+    while True:
+        with Store(root) as store:  # a page each: the next one may be read in another thread
+            page = store.sample_page(run_id, after=after, **filters(asked))
+        yield "".join(f"{dumps(_row(judged))}\n" for judged in page.samples)
+        if page.older is None:
+            return
+        after = page.older
 
 
-def downloads(page: Page, kind: str, make: Make) -> None:
-    """Serve the buttons of a kind. What `make` raises as a ForgeError is shown as a warning."""
-    script = _SCRIPT.replace("KIND", json.dumps(kind))
-    carrier = gr.HTML("", html_template="<div></div>", js_on_load=script, elem_id=f"save-{kind}", padding=False)
+def _row(judged: StoredSample) -> dict[str, object]:
+    """As `halo-forge verify` writes it, with where the sample stands in its run."""
+    sample, verdict = judged.sample, judged.verdict
+    return {
+        "task_id": sample.task_id,
+        "completion": sample.text,
+        "solution": sample.code,
+        "run": judged.run,
+        "cycle": judged.cycle,
+        "purpose": judged.purpose,
+        "index": sample.index,
+        "finish_reason": sample.finish_reason,
+        "tokens": sample.completion_tokens,
+        "kept": judged.kept,
+        "reason": judged.reason,
+        **({} if verdict is None else {"passed": verdict.passed, **verdict.to_json()}),
+    }
 
-    def made(view: View, value: str) -> Any:
-        try:
-            with page.store() as store:
-                file = make(store, view, value)
-        except ForgeError as error:
-            gr.Warning(str(error), duration=8)
-            return gr.skip()
-        return json.dumps({**file._asdict(), "nonce": token_hex(4)})  # another value each time, or nothing would happen
 
-    async def respond(view: View, message: gr.EventData) -> Any:
-        return await asyncio.to_thread(made, view, str(message._data.get("value", "")))
-
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-    carrier.select(respond, page.view, carrier, **quiet)
+def _may_read(request: Request) -> bool:
+    """Whether the page itself would be shown: Gradio guards its own routes only."""
+    app = request.app
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(app.tokens.get(request.cookies.get(name)) is not None for name in names)

@@ -16,6 +16,20 @@ def duration(seconds: float) -> str:
     return f"{s // 60} min" if s < 3600 else f"{s // 3600} h {s % 3600 // 60} min"
 
 
+def left(seconds: float | None, of: str = "") -> str:
+    """4 min left of the run; empty where that is not known, or nothing is left."""
+    if not seconds:
+        return ""
+    return f"{duration(max(1.0, seconds))} left" + (f" of the {of}" if of else "")
+
+
+def rate(per_second: float) -> str:
+    """3.2/s; what is slower than one a second by the minute or the hour."""
+    unit, seconds = next((u for u in (("s", 1), ("min", 60)) if per_second * u[1] >= 1), ("h", 3600))
+    value = per_second * seconds
+    return f"{value:.1f}/{unit}" if value < 10 else f"{value:.0f}/{unit}"
+
+
 def title(run: Run) -> str:
     """The name that somebody gave a run, or its id."""
     return run.name or run.id

@@ -78,8 +78,9 @@ def plotly_js() -> Path:
 
 
 def head() -> str:
-    """The script for <head>: pane.js, the names of the tabs, the address of plotly (relative, for proxies)."""
-    script = (_ASSETS / "pane.js").read_text(encoding="utf-8")
+    """The scripts for <head>, the names of the tabs, the address of plotly (relative, for proxies)."""
+    scripts = ("pane.js", "form.js", "editor.js")
+    script = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in scripts)
     names = json.dumps({label: name for name, label in TABS.items()})
     settings = f'window.haloPlotly = "gradio_api/file={plotly_js()}"; window.haloTabs = {names};'
     return f"<script>{settings}\n{script}</script>"

@@ -11,6 +11,7 @@ View = Mapping[str, str]
 
 TABS = {
     "runs": "Runs",
+    "pipeline": "Pipeline",
     "data": "Data",
     "sft": "SFT",
     "raft": "RAFT",
@@ -21,8 +22,11 @@ TABS = {
 """Name in the address -> label in the strip of tabs. The first is shown when no tab is named."""
 HOME = "runs"
 
-_PAGE_NAMES = ("samples", "sample")
-"""Page of the list of samples, and the sample chosen there. `page` is a name of Gradio's own, for other pages."""
+_PAGE_NAMES = ("samples", "after", "before", "sample")
+"""Page of the list of samples, the sample that it begins after or ends before, and the sample chosen there. `page` is
+a name of Gradio's own, for other pages."""
+LIST_NAMES = ("find", "stage", "was", "tag", "sort", "runs")
+"""What the list of runs shows: words to find, stage, status, tag, order, page."""
 
 
 def parse(query: str) -> dict[str, str]:
@@ -42,9 +46,10 @@ def query(view: View, **changes: str | int | None) -> str:
     return "?" + urlencode({name: value for name, value in merged.items() if value})
 
 
-def open_run(run_id: str) -> str:
-    """The address that shows a run, with no filters of an earlier view."""
-    return query({"tab": "runs", "run": run_id})
+def open_run(run_id: str, view: View | None = None) -> str:
+    """The address that shows a run; the list beside it stays as it is in `view`."""
+    listed = {name: value for name, value in (view or {}).items() if name in LIST_NAMES}
+    return query({"tab": "runs", "run": run_id, **listed})
 
 
 def number(view: View, name: str, default: int = 0) -> int:

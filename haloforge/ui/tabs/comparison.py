@@ -20,11 +20,11 @@ from haloforge.store import Store
 from haloforge.ui import metrics
 from haloforge.ui.checkpoints import choice, entries, is_measured, missing, model_key
 from haloforge.ui.cycle_metrics import cycle_metrics
-from haloforge.ui.downloads import Download, downloads, save_button
 from haloforge.ui.formatting import title
 from haloforge.ui.markup import Html, empty, h, link, note
 from haloforge.ui.measuring import Missing, benchmark, checkpoint, measured, sources, under_way
 from haloforge.ui.page import Page
+from haloforge.ui.saved_files import Download, downloads, save_button
 from haloforge.ui.view import View, number, query
 from haloforge.ui.widgets.checkpoint_pickers import address, measure_button, missing_note, pickers
 from haloforge.ui.widgets.compared_problems import problems

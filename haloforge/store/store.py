@@ -65,6 +65,7 @@ class Store(Connection):
     sample_page = listed_samples.sample_page
     count_list = listed_samples.count_list
     tallies = listed_samples.tallies
+    problem_counts = listed_samples.problem_counts
     sample = listed_samples.sample
     problem_ids = listed_samples.problem_ids
 

@@ -20,6 +20,8 @@ TICK_S = 2.0
 Action = Callable[[Store, View, str], str | None]
 """What a button does: changes the store; returns the address to go to, or None to stay."""
 
+_WITH_ADDRESS = "(view, seen, bus) => [view, seen, location.search || '?']"
+"""Runs in the browser before a tick."""
 _TABS_OUTPUT = 2
 """Index of the strip of tabs among the outputs of every event."""
 
@@ -82,18 +84,24 @@ class Page:
         state = [self.view, self.seen]
         quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         demo.load(self.load, None, filled, **quiet)
-        gr.Timer(TICK_S).tick(self.tick, state, outputs, trigger_mode="once", **quiet)
+        here = [*state, bus]
+        gr.Timer(TICK_S).tick(self.tick, here, outputs, trigger_mode="once", js=_WITH_ADDRESS, **quiet)
         queued = {**quiet, "queue": True}  # only a queued event can show a warning
         bus.select(self.dispatch, state, filled, trigger_mode="multiple", **queued)
         for event in self.events:
-            event.then(self.tick, state, outputs, **quiet)
+            event.then(self.tick, here, outputs, js=_WITH_ADDRESS, **quiet)
 
     async def load(self, request: gr.Request) -> list[Any]:
         """Everything that the address of a newly loaded page shows."""
         return await self._show(parse(str(request.query_params)), Seen(), fill=True)
 
-    async def tick(self, view: View, seen: Seen) -> Any:
-        """What changed since the last look; a skip when nothing was written and the address is the same."""
+    async def tick(self, view: View, seen: Seen, address: str = "") -> Any:
+        """What changed since the last look; a skip when nothing was written and the address is the same.
+
+        The address comes with every tick: a page that was loaded a moment ago, or before the server was started anew,
+        has no view here yet.
+        """
+        view = parse(address) if address else view
         if (seen.version, seen.view) == (self.watch.version(), view):
             return gr.skip()
         return await self._show(view, seen)

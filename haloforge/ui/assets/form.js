@@ -99,6 +99,11 @@
   // A pane that asks for its content once it is on the page.
   window.haloOpened = (element, props, watch, trigger) => {
     window.haloPane(element, props, watch, trigger);
+    let timer = 0;
+    watch("value", () => {
+      clearTimeout(timer);
+      if (element.querySelector('[data-told="no"]')) timer = setTimeout(() => trigger("submit", {}), 500);
+    });
     setTimeout(() => trigger("select", {open: true}), 0);
   };
 

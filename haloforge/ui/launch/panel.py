@@ -52,7 +52,7 @@ def told(form: Form, plan: Plan) -> Html:
     parts = [
         h("dl", [_measured(*pair) for pair in sorted(first, reverse=True)], cls="facts large") if first else None,
         h("ul", map(_row, plan.checks), cls="checks", aria_label="What must be there") if plan.checks else None,
-        h("dl", [[h("dt", _sentence(name)), h("dd", text)] for name, text in others], cls="facts") if others else None,
+        _lines(others),
     ]
     return h("div", parts, cls="stack tight", data_told="yes" if is_told else "no")
 
@@ -118,6 +118,13 @@ def split(line: str) -> tuple[str, str]:
     """A line of a dry run: its name, and behind two spaces or more the rest."""
     name, *rest = re.split(r"\s{2,}", line, maxsplit=1)
     return (name, rest[0]) if rest else ("", line)
+
+
+def _lines(lines: Sequence[tuple[str, str]]) -> Html | None:
+    """Lines of a dry run with their names, or as a list where they have none."""
+    if any(name for name, _ in lines):
+        return h("dl", [[h("dt", _sentence(name)), h("dd", text)] for name, text in lines], cls="facts")
+    return h("ul", [h("li", _sentence(text)) for _, text in lines], cls="plain") if lines else None
 
 
 def _measured(name: str, text: str) -> list[Html]:

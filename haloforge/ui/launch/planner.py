@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
@@ -25,6 +25,7 @@ IDLE_S = 90.0
 """Seconds after its last answer in which the process is kept: what it loaded takes memory."""
 _MOST_KEPT = 64
 _LOOK_S, _PATIENCE_S = 0.2, 3.0
+_NO_ANSWER = "this could not be planned; change a setting or reload to try again"
 
 
 Answer = TypeVar("Answer")
@@ -89,17 +90,27 @@ class Planner:
 
         A measurement is given up when another question waits; then the plan tells no time.
         """
-        key = _key(config, measures)
+        question = {"stage": config.stage, "config": config.to_json(), "measures": measures}
+        plan = self._answered(_key(config, measures), question)
+        return plan or (self.kept(config, measures=False) if measures else None) or Plan(error=_NO_ANSWER)
+
+    def times(self, chain: Sequence[StageConfig], *, measures: bool = True) -> Plan:
+        """How long each run of a pipeline takes: a line each, empty where that is not known."""
+        question = {"chain": [{"stage": c.stage, "config": c.to_json()} for c in chain], "measures": measures}
+        plan = self._answered(json.dumps([_key(c, measures) for c in chain]), question)
+        return plan or Plan(lines=("",) * len(chain))
+
+    def _answered(self, key: str, question: dict[str, Any]) -> Plan | None:
+        """The answer, kept or new; None where there came none."""
         self._waiting += 1
         with self._lock:
             self._waiting -= 1
             if key in self._kept:
                 return self._kept[key]
-            plan = self._ask({"stage": config.stage, "config": config.to_json(), "measures": measures})
+            plan = self._ask(question)
             if plan is None:
                 self._end()
-                unmeasured = self.kept(config, measures=False) if measures else None
-                return unmeasured or Plan(error="this could not be planned; change a setting or reload to try again")
+                return None
             self._kept[key] = plan
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)

@@ -12,6 +12,7 @@ from haloforge import stages
 from haloforge.config import STAGES
 from haloforge.errors import ForgeError
 from haloforge.ui.launch.preflight import preflight
+from haloforge.ui.launch.rehearsal import times
 from haloforge.verify import hide_from_debuggers
 
 
@@ -26,6 +27,15 @@ def answer(stage: str, config: dict[str, Any], *, measures: bool) -> dict[str, A
     return {"checks": [asdict(check) for check in preflight(parsed)], "lines": lines, "error": error}
 
 
+def answer_chain(chain: list[dict[str, Any]], *, measures: bool) -> dict[str, Any]:
+    """How long each run of a pipeline takes, or the sentence that refuses one."""
+    try:
+        lines, error = times([STAGES[c["stage"]].parse(c["config"]) for c in chain], measures=measures), ""
+    except ForgeError as e:
+        lines, error = [], str(e)
+    return {"checks": [], "lines": lines, "error": error}
+
+
 def main() -> None:
     """Answer until the input ends. What libraries print goes to stderr: stdout carries answers alone."""
     hide_from_debuggers()
@@ -35,7 +45,13 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            said = answer(asked["stage"], asked["config"], measures=asked["measures"])
+            measures = asked["measures"]
+            is_chain = "chain" in asked
+            said = (
+                answer_chain(asked["chain"], measures=measures)
+                if is_chain
+                else answer(asked["stage"], asked["config"], measures=measures)
+            )
         except Exception as error:  # noqa: BLE001  whatever a library raises must not end the process that plans
             said = {"checks": [], "lines": [], "error": f"this could not be planned: {error}"}
         out.write(json.dumps(said) + "\n")

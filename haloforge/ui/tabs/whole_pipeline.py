@@ -18,6 +18,7 @@ from haloforge.ui import pipeline
 from haloforge.ui.fields import FACTS, clean_text
 from haloforge.ui.formatting import number
 from haloforge.ui.launch import described, names, presets
+from haloforge.ui.launch.panel import UNTOLD
 from haloforge.ui.markup import Html, h, join, link, note
 from haloforge.ui.page import Page
 from haloforge.ui.palette import STAGES
@@ -118,11 +119,14 @@ def _wire(page: Page, fields: list[Any], panel: tuple[Any, Any, Any, Any]) -> No
     """Connected when all forms are there, as their fields may be those of the pipeline."""
     go, state, said, plan = panel
     inputs = [*fields, *(c for stage in _STAGES for c in page.forms[stage].components)]
-    changed = partial(_changed, page)
-    gr.on(
-        [f.change for f in fields], changed, inputs, [state, plan, go], trigger_mode="always_last", queue=False, **QUIET
-    )
-    plan.select(changed, inputs, [state, plan, go], queue=False, **QUIET)
+    changed, now = partial(_changed, page), [state, plan, go]
+
+    async def foreseen(*typed: Any) -> list[Any]:
+        return await page.planner.apart(lambda: _foreseen(page, typed))
+
+    gr.on([f.change for f in fields], changed, inputs, now, trigger_mode="always_last", queue=False, **QUIET)
+    plan.select(changed, inputs, now, queue=False, **QUIET)
+    plan.submit(foreseen, inputs, now, trigger_mode="multiple", **QUIET)
     page.started(go.click(lambda *typed: start(page, typed), inputs, said, **QUIET))
 
 
@@ -139,7 +143,21 @@ def _changed(page: Page, *typed: Any) -> list[Any]:
     except ForgeError as error:
         return [h("p", "Start is off. ", str(error), cls="bad"), "", gr.update(interactive=False)]
     ready = h("p", "Start is off. This demo is read-only.") if page.read_only else h("p", "Ready: six runs", cls="good")
-    return [ready, steps(chain), gr.update(interactive=not page.read_only)]
+    return [ready, steps(chain, None), gr.update(interactive=not page.read_only)]
+
+
+def _foreseen(page: Page, typed: Sequence[Any]) -> list[Any]:
+    """The same with the time of each run, or why one of them could not go."""
+    try:
+        chain = chain_of(page, typed)
+    except ForgeError:
+        return [gr.skip()] * 3
+    with page.store() as store:
+        is_free = store.count_runs(status="running") == 0 and not page.read_only
+    plan = page.planner.times(chain, measures=is_free)
+    if plan.error:
+        return [h("p", "Start is off. ", plan.error, cls="bad"), steps(chain, ()), gr.update(interactive=False)]
+    return [gr.skip(), steps(chain, plan.lines), gr.skip()]
 
 
 def start(page: Page, typed: Sequence[Any]) -> Html:
@@ -156,10 +174,20 @@ def start(page: Page, typed: Sequence[Any]) -> Html:
     return note(join([f"Queued {len(runs)} runs, each after the one before: ", links, "."]), "good")
 
 
-def steps(chain: Sequence[StageConfig]) -> Html:
-    """The runs in their order, with what each writes, and all of it as commands."""
+def steps(chain: Sequence[StageConfig], times: Sequence[str] | None) -> Html:
+    """The runs in their order, with what each writes and how long it takes, and all of it as commands.
+
+    `times` is None while they are worked out.
+    """
+    told = times or [""] * len(chain)
     rows = [
-        h("li", h("b", STAGES[config.stage]), h("span", _PURPOSES[place]), h("code", str(config.output_path)))
+        h(
+            "li",
+            h("b", STAGES[config.stage]),
+            h("span", _PURPOSES[place]),
+            h("span", told[place] if told[place] != UNTOLD else "", cls="muted num"),
+            h("code", str(config.output_path)),
+        )
         for place, config in enumerate(chain)
     ]
     commands = "\n".join(shlex.join(command(config)) for config in chain)
@@ -167,7 +195,8 @@ def steps(chain: Sequence[StageConfig]) -> Html:
     as_commands = h(
         "details", h("summary", "As commands"), h("pre", commands, cls="wrap", tabindex=0), id="pipeline-commands"
     )
-    return h("div", h("ol", rows, cls="chain"), as_commands, h("div", copy, cls="row"), cls="stack tight")
+    parts = [h("ol", rows, cls="chain"), as_commands, h("div", copy, cls="row")]
+    return h("div", parts, cls="stack tight", data_told="no" if times is None else "yes")
 
 
 _PURPOSES = (

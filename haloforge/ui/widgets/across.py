@@ -1,7 +1,7 @@
 """How did it learn this: the samples of one problem, a column for every cycle, from the starting model to the last."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from typing import NamedTuple
 
 from haloforge.records import Problem, Run
 from haloforge.store import Store, StoredSample
@@ -11,23 +11,32 @@ from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import plain
 from haloforge.ui.widgets.sample_detail import code_box, playground, reason_words
 
-_MOST = 2000
-"""Samples of one problem that are read."""
+_SHOWN = 12
+"""Samples of a cycle that can be looked at; of more, the newest."""
+
+
+class Answers(NamedTuple):
+    """The samples of one cycle that are shown, by their index, and how many there are and passed in all."""
+
+    cycle: int
+    shown: Sequence[StoredSample]
+    total: int
+    passed: int
+    kept: int
 
 
 def render(store: Store, run: Run, view: View) -> Html:
     """The problem, and side by side what each cycle answered; a sample of a cycle is chosen by its chip."""
     task = view["across"]
     problem = store.problem(run.id, task)
-    samples = store.samples(run.id, task_id=task, limit=_MOST)
+    cycles = answers(store, run, task)
     back = link("Back to the samples", query(view, across=None), cls="act")
-    if not samples:
+    if not cycles:
         return empty(f"This run has no samples of {task!r}.", back)
-    cycles = [(cycle, list(group)) for cycle, group in groupby(samples, key=lambda s: s.cycle)]
     head = h("div", h("h2", task, cls="mono"), h("span", _story(cycles), cls="muted"), back, cls="row spread")
     statement = plain(problem.statement, label="Prompt", cls="wrap short") if problem else None
     prompt = h("details", h("summary", "Prompt"), statement, id="across-prompt") if problem else None
-    columns = [_column(cycle, group, problem, view) for cycle, group in cycles]
+    columns = [_column(each, problem, view) for each in cycles]
     return join(
         [
             head,
@@ -37,20 +46,27 @@ def render(store: Store, run: Run, view: View) -> Html:
     )
 
 
-def _story(cycles: Sequence[tuple[int, list[StoredSample]]]) -> str:
-    first = next((cycle for cycle, group in cycles if any(map(_passed, group))), None)
+def answers(store: Store, run: Run, task: str) -> list[Answers]:
+    """What each cycle answered to one problem."""
+    found = []
+    for row in store.problem_counts(run.id, task):
+        newest = store.sample_page(run.id, task_id=task, cycle=row["cycle"]).samples[:_SHOWN]
+        by_index = sorted(newest, key=lambda s: s.sample.index)
+        found.append(Answers(row["cycle"], by_index, row["total"], row["passed"], row["kept"]))
+    return found
+
+
+def _story(cycles: Sequence[Answers]) -> str:
+    first = next((each.cycle for each in cycles if each.passed), None)
     if first is None:
         return "no sample of it has passed yet"
-    before = (
-        f"; none of {sum(len(group) for cycle, group in cycles if cycle < first)} before"
-        if first > cycles[0][0]
-        else ""
-    )
-    return f"first passed in cycle {first}{before}"
+    earlier = sum(each.total for each in cycles if each.cycle < first)
+    return f"first passed in cycle {first}" + (f"; none of {earlier} before" if earlier else "")
 
 
-def _column(cycle: int, group: Sequence[StoredSample], problem: Problem | None, view: View) -> Html:
+def _column(each: Answers, problem: Problem | None, view: View) -> Html:
     """The samples of a cycle as chips, and one of them: the one that was asked for, else the first that passed."""
+    cycle, group = each.cycle, each.shown
     asked = {part for part in view.get("shown", "").split(".") if part}
     chosen = next((s for s in group if str(s.id) in asked), None) or next(filter(_passed, group), group[0])
     others = asked - {str(s.id) for s in group}
@@ -63,8 +79,7 @@ def _column(cycle: int, group: Sequence[StoredSample], problem: Problem | None, 
         )
         for s in group
     ]
-    kept = sum(bool(s.kept) for s in group)
-    summary = f"{sum(map(_passed, group))} of {len(group)} passed" + (f", {kept} kept" if kept else "")
+    summary = f"{each.passed} of {each.total} passed" + (f", {each.kept} kept" if each.kept else "")
     return h(
         "article",
         h(

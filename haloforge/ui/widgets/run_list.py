@@ -1,11 +1,9 @@
 """The list of runs: searched, filtered and sorted, one line each; above it the queue."""
 
 from haloforge.records import Run, RunStatus
-from haloforge.stages.shared.scores import score_name
-from haloforge.store import ORDERS, Figures, RunFilter, RunLine, Store
-from haloforge.ui import progress
-from haloforge.ui.formatting import count, duration, left, percent, title
-from haloforge.ui.formatting import number as number_text
+from haloforge.store import ORDERS, RunFilter, RunLine, Store
+from haloforge.ui import metrics, progress
+from haloforge.ui.formatting import count, duration, left, title
 from haloforge.ui.markup import Html, button, empty, h, join, link, table
 from haloforge.ui.palette import RUNS, STAGES
 from haloforge.ui.view import View, number, open_run, query
@@ -74,22 +72,6 @@ def queue(store: Store, view: View) -> Html:
     return h("section", h("h3", "Queue"), h("ol", items, cls="queue"), more, cls="card", aria_label="Queue")
 
 
-def result(stage: str, figures: Figures) -> Html | str:
-    """The one number that says how good a run is, and what it is; empty where there is none yet."""
-    if figures.score is not None:
-        name = score_name(figures.untested_share)
-        before = figures.score_before
-        since = f", {percent(before)} before" if before is not None and before != figures.score else ""
-        return join([percent(figures.score), h("div", f"{name}{since}", cls="muted")])
-    if stage == "sft" and figures.loss is not None:
-        return join([number_text(figures.loss), h("div", "loss", cls="muted")])
-    if figures.rows is not None:
-        return join(
-            [number_text(figures.rows), h("div", "problems" if stage == "data-prepare" else "passed", cls="muted")]
-        )
-    return ""
-
-
 def took(run: Run) -> Html | str:
     """How long a run has worked, from its first start to its end."""
     if run.started is None:
@@ -128,21 +110,20 @@ def _waiting(run: Run, view: View, *, is_first: bool) -> Html:
 
 
 def _row(store: Store, line: RunLine, view: View, *, is_chosen: bool) -> Html:
-    run = line.run
+    run, found = line.run, metrics.figure(line.run.stage, line.figures)
     name = link(title(run), open_run(run.id, view), aria_current="true" if is_chosen else None, title=run.id)
     cells = [
-        h("td", name, h("div", _about(line), cls="muted"), _tags(run), cls="main"),
+        h(
+            "td",
+            name,
+            h("div", _about(line), [h("span", f" #{tag}") for tag in run.tags.split()], cls="muted"),
+            cls="main",
+        ),
         h("td", chips.run_status(run), _progress(store, line)),
-        h("td", result(run.stage, line.figures), cls="num"),
+        h("td", found.value, h("div", found.caption, cls="muted"), cls="num"),
         h("td", chips.ago(run.started or run.created), cls="num wide"),
     ]
     return row(cells, is_chosen=is_chosen)
-
-
-def _tags(run: Run) -> Html | None:
-    return (
-        h("div", [h("span", tag, cls="chip plain") for tag in run.tags.split()], cls="row tags") if run.tags else None
-    )
 
 
 def _about(line: RunLine) -> Html:

@@ -1,10 +1,10 @@
 """Above the runs: what this is, the pipeline with the newest result of every stage, and a first run of one's own."""
 
 from haloforge.store import Store
+from haloforge.ui import metrics
 from haloforge.ui.markup import Html, button, h, join, link
 from haloforge.ui.recorded import is_recorded
 from haloforge.ui.view import View, open_run, query
-from haloforge.ui.widgets import run_list
 
 _WHAT = (
     "halo-forge makes a small language model a better coder: it samples programs, runs each against a compiler or "
@@ -50,6 +50,7 @@ _NEWEST = 12
 
 def _step(store: Store, tab: str, name: str, what: str, stages: tuple[str, ...]) -> Html:
     newest = store.newest_done(stages)
-    figure = newest and run_list.result(newest.run.stage, newest.figures)
-    result = link(figure, open_run(newest.run.id), title="the newest result") if newest and figure else None
+    figure = metrics.figure(newest.run.stage, newest.figures) if newest else metrics.Figure("", "")
+    text = f"{figure.value} {figure.caption}"
+    result = link(text, open_run(newest.run.id), title="the newest result") if newest and figure.value else None
     return h("li", join([link(name, query({"tab": tab})), h("span", what, cls="muted"), result]))

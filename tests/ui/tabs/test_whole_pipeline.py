@@ -48,7 +48,7 @@ def test_a_read_only_page_queues_nothing(store: Store) -> None:
 
 
 def test_the_commands_of_a_pipeline_are_shown(page: Page) -> None:
-    shown = whole_pipeline.steps(whole_pipeline.chain_of(page, (*SMALL, "models/p")))
+    shown = whole_pipeline.steps(whole_pipeline.chain_of(page, (*SMALL, "models/p")), None)
     assert shown.count("halo-forge ") == 12  # to read, and to copy
 
 

@@ -213,11 +213,14 @@ class _Server:
         return [
             [key, codec.encode(argument, self._export)]
             for key, argument in given
-            if type(argument) in codec.MUTABLE and self._differs(argument, sent[key])
+            if (type(argument) in codec.MUTABLE or codec.is_array(argument)) and self._differs(argument, sent[key])
         ]
 
     def _differs(self, argument: Any, sent: Any) -> bool:
         """Whether an argument is not what the tests sent; objects are the same where they are the same object."""
+        if codec.is_array(argument):
+            was = codec.decode(sent, self._resolve)
+            return bool(argument.shape != was.shape or argument.tobytes() != was.tobytes())
         now = codec.identified(argument)
         if now == sent and repr(now) == repr(sent):
             return False

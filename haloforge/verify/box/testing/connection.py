@@ -18,6 +18,7 @@ from .plain_values import plain_value
 from .proxies import proxy_for
 from .reading import NOTHING_READ, TESTS_FILE, Reading
 from .solution_errors import (
+    EXITS,
     MAX_TEXT,
     ExceptionClasses,
     FromSolution,
@@ -294,14 +295,16 @@ class Connection:
         if "home" in row:
             return self._lending.exception(row["home"])
         names = class_names(row["classes"])
-        if "Exception" not in names:
+        if "Exception" not in names and not (names[0] in EXITS and self._reading.expects_exit):
             return SolutionGone(f"the solution raised {names[0]}")
         if operation in ("next", "step") and names[0] in ("StopIteration", "StopAsyncIteration"):
             self._note_classes(row)
-            return vars(builtins)[names[0]]()
+            return vars(builtins)[names[0]](*map(self._decoded, row["args"]))
         arguments = [self._decoded(argument) for argument in row["args"]]
         error: Any = StoppedIteration(*arguments)
-        if "StopIteration" not in names:
+        if names[0] in EXITS:
+            error = EXITS[names[0]](*arguments)
+        elif "StopIteration" not in names:
             error = self._exceptions.rebuilt(names, arguments)
         error.solution_message = str(row["message"])
         error.solution_object = self._resolve(row["object"])

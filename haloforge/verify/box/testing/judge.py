@@ -206,7 +206,8 @@ def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any
     except SolutionGone:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the tests raise is an outcome
-        if suite.kind == "program" and isinstance(error, SystemExit) and not error.code:
+        is_exit = isinstance(error, SystemExit) and not isinstance(error, FromSolution) and not error.code
+        if suite.kind == "program" and is_exit:
             return "done"  # as `unittest.main` ends when all is well; a solution that exits is gone
         unit.note(error)
     return "done"

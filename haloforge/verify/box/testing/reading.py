@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 TESTS_FILE = "tests.py"
 """The file name under which tests are compiled."""
 _DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.Tuple, ast.ListComp, ast.DictComp, ast.SetComp, ast.Constant)
+_EXITS = ("SystemExit", "KeyboardInterrupt", "BaseException")
 _TRUTH = ("assertTrue", "assertFalse", "bool")
 _CARRIERS = frozenset(["map", "filter", "sorted", "max", "min", "reduce", "partial", "starmap", "iter", "next"])
 """Functions that hand their arguments on to a function which is one of them."""
@@ -38,6 +39,8 @@ class Reading:
     """Those of them of which they read an attribute."""
     applied: frozenset[str] = frozenset()
     """Names of functions that they apply to what the entry point returns, or to the entry point."""
+    expects_exit: bool = False
+    """Whether they name what ends a program: SystemExit, KeyboardInterrupt or BaseException."""
     asks_identity: bool = False
     """Whether they ask if two values are one object."""
 
@@ -64,6 +67,7 @@ def read(trees: Sequence[ast.Module], entry_point: str | None) -> Reading:
         looked_into=frozenset(
             n.value.id for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
         ),
+        expects_exit=any(isinstance(n, ast.Name) and n.id in _EXITS for n in nodes),
         loaded=frozenset(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)),
     )
 

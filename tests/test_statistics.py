@@ -17,9 +17,12 @@ from haloforge.statistics import (
     mcnemar,
     mean_estimate,
     pass_at_k,
+    pass_at_k_curve,
     planned_gain,
+    planned_problems,
     sign_flip,
     smallest_detectable_gain,
+    two_digits,
     verdict,
     wilson,
 )
@@ -172,3 +175,30 @@ def test_models_that_do_not_differ_are_called_different_at_most_55_times_in_1000
         before, after = (list(rng.binomial(samples, rates) / samples) for _ in range(2))
         claims += compare(before, after, seed=i).verdict != "no detectable change"
     assert claims / 2000 <= 0.055
+
+
+def test_the_problems_that_a_gain_needs_are_those_with_which_it_is_planned() -> None:
+    needed = planned_problems(0.05, 10, 1.0)
+    assert planned_gain(needed, 10, 1.0) <= 0.05 < planned_gain(int(needed * 0.85), 10, 1.0)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0.2, 1), (7, 7), (98.2, 99), (981, 990), (12_340, 13_000)])
+def test_a_plan_promises_two_digits(count: float, said: int) -> None:
+    assert two_digits(count) == said
+
+
+@pytest.mark.parametrize("families", [30, 12, 1])
+def test_a_curve_says_at_each_k_what_the_single_estimate_says(families: int) -> None:
+    rng = np.random.default_rng(families)
+    passes = [(8, int(c)) for c in rng.integers(0, 9, 30)]
+    clusters = [i % families for i in range(30)]
+    ks = range(1, 9)
+    for k, found in zip(ks, pass_at_k_curve(passes, ks, clusters), strict=True):
+        alone = mean_estimate([pass_at_k(n, c, k) for n, c in passes], clusters)
+        assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-9)
+        assert found.method == alone.method
+
+
+def test_a_curve_of_a_model_that_solves_nothing_still_has_a_band() -> None:
+    found = pass_at_k_curve([(4, 0)] * 20, [1, 4])
+    assert [(e.value, e.method) for e in found] == [(0, "wilson")] * 2 and found[0].high > 0.1

@@ -3,7 +3,7 @@
 import argparse
 
 from haloforge import __version__
-from haloforge.cli import commands, data, models, runs
+from haloforge.cli import commands, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_settings
 from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
 
@@ -22,6 +22,7 @@ def build() -> argparse.ArgumentParser:
     _verify(groups)
     _generate(groups)
     _runs(_group(groups, "runs", "list, show, stop, resume and delete runs"))
+    pipeline.add_run(groups)
     _models(_group(groups, "models", "list, merge and export checkpoints"))
     _app(groups)
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
@@ -85,7 +86,12 @@ def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:
     plan = _stage(group, "plan", "benchmark", "what such a benchmark would take, and which gain it could detect")
     plan.set_defaults(dry_run=True, **{"set:overwrite": True})  # it writes nothing, so no result is in its way
     compare = group.add_parser("compare", help="compare results on the same problems, with a paired interval")
-    compare.add_argument("results", metavar="FILE", nargs="+", help="result files; the first is the one compared with")
+    compare.add_argument("results", metavar="RESULT", nargs="+",
+                         help="result files, or cycle:RUN:NUMBER for a cycle of a RAFT run; the first is the one "
+                              "compared with")  # fmt: skip
+    compare.add_argument(
+        "--report", metavar="FILE", help="also write the comparison as an HTML file that needs no server"
+    )
     compare.add_argument("--json", action="store_true", help="print JSON")
     compare.set_defaults(do=commands.compare)
 

@@ -80,6 +80,14 @@ def tallies(db: Connection, run_id: str, cycle: int | None = None) -> list[Row]:
     return db.rows(sql, [run_id, cycle, cycle])
 
 
+def problem_counts(db: Connection, run_id: str, task_id: str) -> list[Row]:
+    """Rows {cycle, total, passed, kept} of the samples of one problem, by cycle."""
+    sql = f"""select s.cycle, count(*) as total, sum(coalesce(v.status = 'passed', 0)) as passed,
+                  sum(coalesce(x.kept, 0)) as kept
+              {JOINED} where s.run = ? and s.task_id = ? group by s.cycle order by s.cycle"""
+    return db.rows(sql, [run_id, task_id])
+
+
 def sample(db: Connection, sample_id: int) -> StoredSample | None:
     """The sample with this row id."""
     rows = db.rows(f"select {WHOLE_COLUMNS} {JOINED} where s.id = ?", [sample_id])

@@ -80,12 +80,6 @@ def samples(
     return [to_stored_sample(row) for row in db.rows(sql, [*args, limit, offset])]
 
 
-def sample(db: Connection, sample_id: int) -> StoredSample | None:
-    """One whole sample by its row id."""
-    rows = db.rows(f"select {WHOLE_COLUMNS} {JOINED} where s.id = ?", [sample_id])
-    return to_stored_sample(rows[0]) if rows else None
-
-
 def count_samples(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> int:
     """How many samples the filter selects."""
     where, args = where_clause(run_id, which)

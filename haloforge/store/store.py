@@ -41,6 +41,8 @@ class Store(Connection):
 
     emit = event_table.emit
     events = event_table.events
+    metrics_named = event_table.metrics_named
+    newest_event_id = event_table.newest_event_id
     last_events = event_table.last_events
     metrics = event_table.metrics
     points = event_table.points
@@ -57,13 +59,13 @@ class Store(Connection):
     save_verdicts = sample_tables.save_verdicts
     save_selections = sample_tables.save_selections
     samples = sample_tables.samples
-    sample = sample_tables.sample
     count_samples = sample_tables.count_samples
     status_counts = sample_tables.status_counts
 
     sample_page = listed_samples.sample_page
     count_list = listed_samples.count_list
     tallies = listed_samples.tallies
+    problem_counts = listed_samples.problem_counts
     sample = listed_samples.sample
     problem_ids = listed_samples.problem_ids
 

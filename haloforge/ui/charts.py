@@ -14,6 +14,8 @@ MAX_POINTS = 800
 """Points of one line that are sent to the browser."""
 _MARKERS_UP_TO = 40
 """Points of a line that are drawn with markers; of longer lines markers would hide the line."""
+_QUIET = "#7c8aa0"
+"""Bars that only count: the accent is for what is measured of a run."""
 _LINE_COLORS = (ACCENT, "#4f86e8", "#22a35a", "#8b6be0", "#d99a26", "#2aa5bf")
 
 
@@ -24,7 +26,7 @@ def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool =
         id=name,
         cls="chart flat" if flat else "chart",
         data_chart=json.dumps(figure),
-        role="img",
+        role="figure",
         aria_label=title,
     )
     return h("div", h("div", h("h3", title), h("span", note, cls="muted"), cls="row spread"), box, cls="card")
@@ -127,7 +129,7 @@ def bars(edges: Sequence[int], counts: Sequence[int], *, x: str, key: str) -> Fi
         "width": [high - low for low, high in zip(edges, edges[1:], strict=False)],
         "customdata": spans,
         "hovertemplate": "%{customdata}: %{y}<extra></extra>",
-        "marker": {"color": ACCENT, "line": {"width": 0}},
+        "marker": {"color": _QUIET},
     }
     layout = _layout(key, x, legend=False)
     layout |= {"bargap": 0.08, "hovermode": "closest"}

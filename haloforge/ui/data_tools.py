@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haloforge.config import ValidateConfig
 from haloforge.errors import ConfigError, DataError, ForgeError, Stopped
@@ -13,7 +13,7 @@ from haloforge.problems import SOURCES
 from haloforge.stages.data import bringing, mixing, splitting
 from haloforge.stages.data.contents import as_read, contents
 from haloforge.stages.data.editing import replace_row
-from haloforge.stages.data.own_files import Written
+from haloforge.stages.data.own_files import OwnRow, Written
 from haloforge.stages.data.validate import Validation
 from haloforge.stages.data.validate import validate as validate_file
 from haloforge.ui import inventory
@@ -132,29 +132,49 @@ def _progress(name: str, done: int, total: int) -> Html:
     return h("div", h("p", text), chips.bar(done / total if total else 0.0), cls="note stack tight")
 
 
-def row_as_text(view: View) -> str:
+class Taken(NamedTuple):
+    """A row that was taken into the editor: its file, its line, and how it read then."""
+
+    file: str
+    line: int
+    text: str
+
+
+def taken(view: View) -> Taken:
     """The row that is shown, as JSON to edit. Raises DataError where it is not there any more."""
-    own = chosen_row(inventory.read_rows(chosen_file(view)), view)
+    name = chosen_file(view)
+    own = chosen_row(inventory.read_rows(name), view)
+    return Taken(name, own.line, _as_text(own))
+
+
+def saved(row: Taken | None, text: str, output: str) -> Html:
+    """Put the edited text in the place of the row that was taken, in the file itself or in another."""
+
+    def save() -> Html:
+        if row is None:
+            raise DataError("Take a row first.")
+        name = own_name(row.file)
+        if row.text not in [_as_text(own) for own in inventory.read_rows(name) if own.line == row.line]:
+            raise DataError(f"{name} has changed since you took line {row.line}: take the row again.")
+        place = inventory.own_file(output) if output and output.strip() else Path(name)
+        edited = _object(text)
+        return wrote("Saved", replace_row(Path(name), row.line, edited, place), str(edited.get("task_id", "")))
+
+    return said(save)
+
+
+def _as_text(own: OwnRow) -> str:
     return json.dumps(own.row, indent=2, ensure_ascii=False)
 
 
-def saved(view: View, text: str, output: str) -> Html:
-    """Put the edited row in the place of the one that is shown, in the file itself or in another."""
-
-    def save() -> Html:
-        name = own_name(chosen_file(view))
-        own = chosen_row(inventory.read_rows(name), view)
-        try:
-            row = json.loads(text or "")
-        except ValueError as error:
-            raise DataError(f"The row is not valid JSON: {error}.") from error
-        if not isinstance(row, dict):
-            raise DataError("The row is not a JSON object: it begins with { and ends with }.")
-        place = inventory.own_file(output) if output and output.strip() else Path(name)
-        written = replace_row(Path(name), own.line, row, place)
-        return wrote("Saved", written, str(row.get("task_id") or name_of(own)))
-
-    return said(save)
+def _object(text: str) -> dict[str, Any]:
+    try:
+        row = json.loads(text or "")
+    except ValueError as error:
+        raise DataError(f"The row is not valid JSON: {error}.") from error
+    if not isinstance(row, dict):
+        raise DataError("The row is not a JSON object: it begins with { and ends with }.")
+    return row
 
 
 def halved(view: View, share: float | None, seed: float | None, train: str, held_out: str) -> Html:

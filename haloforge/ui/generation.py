@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from haloforge.config import VerifySettings
@@ -121,7 +122,7 @@ def one_answer(request: Request, model: str, should_stop: Callable[[], bool]) ->
 def _growing(state: Answer, request: Request, verify: Verify, should_stop: Callable[[], bool]) -> Iterator[Answer]:
     """The first answer piece by piece with its verdict, then one state for each of the others."""
     question = Question(request.problem, _params(request), request.seed)
-    for event in answer(_engine(state.model, request), question, verify, should_stop):
+    for event in answer(engine_of(state.model, request.root), question, verify, should_stop):
         state = after(state, event)
         yield state
     if state.verdict is None:
@@ -155,16 +156,19 @@ def _others(request: Request, model: str, verify: Verify, should_stop: Callable[
         return
     first = [(request.problem.task_id, 0)]
     wanted = SampleRequest([request.problem], request.samples, _params(request), request.seed, skip=first)
-    with _engine(model, request) as engine:
+    with engine_of(model, request.root) as engine:
         for sample in engine.generate(wanted, should_stop):
             yield Attempt(sample.text, sample.code, verify(sample.code), sample.finish_reason == "length")
 
 
-def _engine(model: str, request: Request) -> AbstractContextManager[Engine]:
-    """The engine of a model; one of a server is opened now, and keys come from the environment."""
+def engine_of(model: str, root: Path | None) -> AbstractContextManager[Engine]:
+    """The engine of a model, by any name of the Playground; keys of servers come from the environment.
+
+    `root` is where the runs are kept that go before models in memory.
+    """
     named = model_names.parse(model)
     if named.is_local:
-        return borrowed(model, request.root)
+        return borrowed(model, root)
     return closing(open_engine(named.backend, named.name, base_url=named.base_url))
 
 

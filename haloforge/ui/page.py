@@ -11,6 +11,7 @@ from haloforge.errors import ForgeError, RunError
 from haloforge.store import Store
 from haloforge.ui import space
 from haloforge.ui.form import Form
+from haloforge.ui.launch.planner import Planner
 from haloforge.ui.panes import Fill, Pane, Render, Seen, Watch, new_pane, refresh
 from haloforge.ui.view import HOME, View, parse, query
 
@@ -19,6 +20,8 @@ TICK_S = 2.0
 Action = Callable[[Store, View, str], str | None]
 """What a button does: changes the store; returns the address to go to, or None to stay."""
 
+_WITH_ADDRESS = "(view, seen, bus) => [view, seen, location.search || '?']"
+"""Runs in the browser before a tick."""
 _TABS_OUTPUT = 2
 """Index of the strip of tabs among the outputs of every event."""
 
@@ -31,12 +34,14 @@ class Page:
         self.panes: list[Pane] = []
         self.fills: list[Fill] = []
         self.actions: dict[str, Action] = {}
+        self.open_to_visitors: set[str] = set()
         self.events: list[Any] = []
         self.forms: dict[str, Form] = {}
         self._later: list[Callable[[], None]] = []
         self.view = gr.State({"tab": HOME})
         self.seen = gr.State(Seen())
         self.watch = Watch(self.store)
+        self.planner = Planner()
 
     def store(self) -> Store:
         """A store for one callback, which closes it."""
@@ -52,9 +57,11 @@ class Page:
         """Components that get values or choices when the tab is opened."""
         self.fills.append(Fill(tab, components, values))
 
-    def action(self, name: str, act: Action) -> None:
-        """What buttons with `data-act=name` do."""
+    def action(self, name: str, act: Action, *, for_visitors: bool = False) -> None:
+        """What buttons with `data-act=name` do; visitors of the public demo may press those that are for them."""
         self.actions[name] = act
+        if for_visitors:
+            self.open_to_visitors.add(name)
 
     def started(self, event: Any) -> None:
         """An event of a form that changes the store: show the change at once instead of at the next tick."""
@@ -77,18 +84,24 @@ class Page:
         state = [self.view, self.seen]
         quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         demo.load(self.load, None, filled, **quiet)
-        gr.Timer(TICK_S).tick(self.tick, state, outputs, trigger_mode="once", **quiet)
+        here = [*state, bus]
+        gr.Timer(TICK_S).tick(self.tick, here, outputs, trigger_mode="once", js=_WITH_ADDRESS, **quiet)
         queued = {**quiet, "queue": True}  # only a queued event can show a warning
         bus.select(self.dispatch, state, filled, trigger_mode="multiple", **queued)
         for event in self.events:
-            event.then(self.tick, state, outputs, **quiet)
+            event.then(self.tick, here, outputs, js=_WITH_ADDRESS, **quiet)
 
     async def load(self, request: gr.Request) -> list[Any]:
         """Everything that the address of a newly loaded page shows."""
         return await self._show(parse(str(request.query_params)), Seen(), fill=True)
 
-    async def tick(self, view: View, seen: Seen) -> Any:
-        """What changed since the last look; a skip when nothing was written and the address is the same."""
+    async def tick(self, view: View, seen: Seen, address: str = "") -> Any:
+        """What changed since the last look; a skip when nothing was written and the address is the same.
+
+        The address comes with every tick: a page that was loaded a moment ago, or before the server was started anew,
+        has no view here yet.
+        """
+        view = parse(address) if address else view
         if (seen.version, seen.view) == (self.watch.version(), view):
             return gr.skip()
         return await self._show(view, seen)
@@ -110,10 +123,11 @@ class Page:
             return str(sent["go"])
         if "tab" in sent:
             return query({**view, "from": ""}, tab=str(sent["tab"]))
-        return self._act(str(sent.get("act")), str(sent.get("value", "")), view) or None
+        return self.pressed(str(sent.get("act")), str(sent.get("value", "")), view) or None
 
-    def _act(self, name: str, value: str, view: View) -> str | None:
-        if self.read_only:
+    def pressed(self, name: str, value: str, view: View) -> str | None:
+        """Do what a button asks for; the address to go to, or None to stay. What cannot be done is a warning."""
+        if self.read_only and name not in self.open_to_visitors:
             gr.Warning(space.REFUSED, duration=5)
             return None
         try:

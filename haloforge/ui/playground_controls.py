@@ -21,7 +21,7 @@ def controls(page: Page) -> dict[str, Any]:
     """The components that `Controls` names, the list of the fields of the cases, and what shows and hides them."""
     caps = space.caps()
     parts = {**_models(page, caps), **_task(), **_tests()}
-    with gr.Accordion("Sampling", open=False), gr.Row(elem_classes="fields"):
+    with gr.Accordion("Sampling", open=False, elem_classes="group"), gr.Row(elem_classes="fields"):
         parts["samples"] = gr.Number(1, label="Samples per model", info=f"1 to {MOST_SAMPLES}", elem_id="play-samples")
         most = f"at most {caps.max_new_tokens}"
         parts["max_new_tokens"] = gr.Number(256, label="Max new tokens", info=most, elem_id="play-tokens")
@@ -67,7 +67,7 @@ def _models(page: Page, caps: space.Caps) -> dict[str, Any]:
     )  # fmt: skip
     parts: dict[str, Any] = {"models": models}
     if free:
-        with gr.Accordion("Add a model on a server", open=False):
+        with gr.Accordion("Add a model on a server", open=False, elem_classes="group"):
             with gr.Row(elem_classes="fields"):
                 parts["server"] = gr.Dropdown(
                     [(_SERVER_NAMES[name], name) for name in SERVERS], value=SERVERS[0], label="Server",
@@ -135,7 +135,7 @@ def _tests() -> dict[str, Any]:
 
 def _judging() -> dict[str, Any]:
     usual = VerifySettings()
-    with gr.Accordion("Reward: as in training", open=False), gr.Row(elem_classes="fields"):
+    with gr.Accordion("Reward: as in training", open=False, elem_classes="group"), gr.Row(elem_classes="fields"):
         reward = gr.Dropdown(
             [("graded, 0 to 1", "graded"), ("binary, 1 for a pass", "binary")], value=usual.reward, label="Reward",
             elem_id="play-reward",
@@ -143,7 +143,7 @@ def _judging() -> dict[str, Any]:
         threshold = gr.Number(
             RaftLoop().reward_threshold, label="Reward threshold", info="RAFT learns from here on", elem_id="play-least"
         )
-        limit = gr.Number(usual.time_limit_s, label="CPU seconds per test run", info="where the problem names none")
+        limit = gr.Number(usual.time_limit_s, label="CPU seconds", info="Per test run, where the problem names none.")
         partial = gr.Checkbox(usual.partial, label="Between 0.7 and 1 by the share of tests passed")
         untested = gr.Checkbox(True, label="Run programs that have no tests")
     return {

@@ -114,7 +114,7 @@ def verifier_settings(typed: Controls) -> VerifySettings:
         reward="binary" if typed.reward == "binary" else "graded",
         partial=bool(typed.partial),
         run_after_compile=bool(typed.run_untested),
-        time_limit_s=_number("CPU seconds per test run", typed.time_limit_s, 0.1, 600),
+        time_limit_s=_number("CPU seconds", typed.time_limit_s, 0.1, 600),
     )
 
 

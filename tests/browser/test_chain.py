@@ -55,6 +55,7 @@ def read_first(path: Path) -> list[str]:
 @pytest.mark.timeout(1200)
 def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
     page = window.open("?tab=data")
+    page.get_by_role("tab", name="Prepare a dataset").click()
     fill(page, "data-prepare", output="data/train.jsonl", language="python", limit="12")
     start(page, "data-prepare")
     until_done(page, "data")

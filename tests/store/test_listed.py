@@ -155,8 +155,8 @@ def test_metrics_are_found_by_name_and_points_one_number_at_a_time(store: Store)
     report.log("beside them")
     assert [event.data["step"] for event in store.metrics(run.id, "eval")] == [0, 1, 2]
     points = store.points(run.id, "train", "loss")
-    assert [(row["step"], row["value"]) for row in points] == [(0, 2.0), (1, 1.0), (2, 0.0)]
-    assert store.points(run.id, "train", "loss", after=points[1]["id"])[0]["step"] == 2
+    assert [(point.step, point.value) for point in points] == [(0, 2.0), (1, 1.0), (2, 0.0)]
+    assert store.points(run.id, "train", "loss", after=points[1].event)[0].step == 2
     assert store.points(run.id, "train", "lr") == []
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import Row, refuse_unwritable, write_jsonl
@@ -36,7 +36,8 @@ class OwnRow:
         return f"family:{self.problem.family}", f"prompt:{' '.join(self.problem.statement.split())}"
 
 
-class Written(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Written:
     """A file that was written, and how many rows it has."""
 
     path: Path

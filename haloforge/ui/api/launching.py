@@ -13,7 +13,7 @@ from haloforge.settings import command, settings
 from haloforge.store import Store
 from haloforge.ui.api.runs import run_line
 from haloforge.ui.api.shapes import Plan, RunLine, SettingLine
-from haloforge.ui.form import nested
+from haloforge.ui.fields import nested
 
 StageName = Literal["data-prepare", "data-generate", "sft", "raft", "benchmark"]
 

@@ -11,7 +11,7 @@ from haloforge.stages.answer import Completed, Question, Verified, answer, verif
 from haloforge.store import Store
 from haloforge.ui import inventory, space
 from haloforge.ui.api.shapes import Judged
-from haloforge.ui.loaded_models import borrowed
+from haloforge.ui.generation import engine_of
 from haloforge.ui.playground_request import allowed_models, find_problem
 from haloforge.ui.typed_tests import pasted_asserts
 
@@ -38,7 +38,7 @@ def generate(
     """Let a model answer a prompt, and verify the code in its answer as in training. Nothing is stored.
 
     Args:
-        model: a model of `list_models`, or another folder or Hub id.
+        model: a model of `list_models`, a folder or Hub id, `ollama:NAME`, `openai:NAME@URL` or `anthropic:NAME`.
         prompt: what to ask; empty asks the problem that `file` and `task_id` name.
         language: the language of the answer.
         asserts: Python assert statements to test the answer with; empty without a problem means compile and run only.
@@ -57,7 +57,7 @@ def generate(
     code: str | None = None
     with verifier_of(problem) as verify:
         question = Question(problem, params, seed)
-        for event in answer(borrowed(name), question, verify, lambda: time.monotonic() > deadline):
+        for event in answer(engine_of(name, store.root), question, verify, lambda: time.monotonic() > deadline):
             match event:
                 case Completed(text, code):
                     pass

@@ -9,8 +9,9 @@ from haloforge.errors import ConfigError, ForgeError
 from haloforge.records import STATUSES, EventKind, Purpose, Run, RunStatus
 from haloforge.settings import command
 from haloforge.store import Store, StoredSample
-from haloforge.ui import metrics, progress
+from haloforge.ui import progress
 from haloforge.ui.api.shapes import EventLine, PhaseLine, RunDetail, RunLine, SampleLine, SamplePage
+from haloforge.ui.key_figure import key_figure
 
 PAGE_ROWS = 50
 _MOST_ROWS = 1000
@@ -128,7 +129,7 @@ def list_samples(
 
 def run_line(store: Store, run: Run) -> RunLine:
     """A run as lists show it."""
-    output = output_of(run)
+    output, line = output_of(run), store.run_line(run.id)
     return {
         "id": run.id,
         "name": run.name,
@@ -139,7 +140,7 @@ def run_line(store: Store, run: Run) -> RunLine:
         "finished": run.finished,
         "parent": run.parent,
         "output": str(output) if output else None,
-        "figure": metrics.key_figure(store, run),
+        "figure": key_figure(line) if line else "",
     }
 
 

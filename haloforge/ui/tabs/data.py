@@ -8,6 +8,7 @@ import gradio as gr
 
 from haloforge import jobs, stages
 from haloforge.config import PrepareConfig
+from haloforge.errors import ForgeError
 from haloforge.store import Store
 from haloforge.ui import data_tools as tools
 from haloforge.ui import inventory
@@ -62,6 +63,16 @@ def prepare(store: Store, view: View, name: str) -> str | None:
     stages.plan(config, measures=False)
     jobs.submit(store, config)
     return None
+
+
+def take_row(view: View) -> list[Any]:
+    """The chosen row, for the page to remember and for the editor."""
+    try:
+        row = tools.taken(view)
+    except ForgeError as error:
+        gr.Warning(str(error), duration=8)
+        return [gr.skip(), gr.skip()]
+    return [row, row.text]
 
 
 def _bring() -> None:
@@ -123,10 +134,11 @@ def _edit(page: Page) -> None:
         take = gr.Button("Take the chosen row", size="md", elem_id="edit-take")
     text = gr.Code(label="Row", language="json", lines=6, max_lines=24, interactive=True, elem_id="edit-row")
     name = gr.Textbox(label="Save as", placeholder="the same file", max_lines=1, elem_id="edit-name")
-    take.click(tools.row_as_text, page.view, text, **_QUIET)
+    row = gr.State(None)
+    take.click(take_row, page.view, [row, text], **_QUIET)
     with gr.Row(elem_classes="actions"):
         save = gr.Button("Save the row", size="md", elem_id="edit-save")
-    save.click(tools.saved, [page.view, text, name], new_pane("edit-out"), **_WORK)
+    save.click(tools.saved, [row, text, name], new_pane("edit-out"), **_WORK)
 
 
 def _split(page: Page) -> None:

@@ -224,7 +224,7 @@ def opened(store: Store, view: View, names: Sequence[str] = FILLED) -> list[Any]
     models = list(space.caps().models or inventory.choices("model", store.root))
     sets = inventory.problem_sets()
     values: dict[str, Any] = {
-        "models": gr.update(choices=models),
+        "models": gr.update(choices=models, **({"value": [view["model"]]} if view.get("model") in models else {})),
         "file": gr.update(choices=sets),
         "new_file": gr.update(choices=inventory.own_files()),
     }

@@ -95,8 +95,8 @@ def _text(index: int, answer: Answer, request: Request, name: str) -> Html | Non
     if answer.state in ("waiting", "loading", "writing"):
         return raw if answer.text else None
     if answer.code is None:
-        no_program = note(_no_program(answer, request)) if answer.verdict else None
-        return h("div", raw if answer.text else None, no_program, cls="stack")
+        advice = note(_advice(request)) if answer.verdict and answer.pieces >= request.max_new_tokens else None
+        return h("div", raw if answer.text else None, advice, cls="stack")
     folded = h(
         "details",
         h("summary", "Whole answer"),
@@ -106,13 +106,11 @@ def _text(index: int, answer: Answer, request: Request, name: str) -> Html | Non
     return h("div", _program(index, 0, answer.code, request.problem.language), folded, cls="stack")
 
 
-def _no_program(answer: Answer, request: Request) -> str:
-    text = "No program could be found in this answer."
-    if answer.pieces >= request.max_new_tokens:
-        text += (
-            f" It ended at the limit of {number(request.max_new_tokens)} tokens: raise Max new tokens under Sampling."
-        )
-    return text
+def _advice(request: Request) -> str:
+    return (
+        f"It has no program, and ended at the limit of {number(request.max_new_tokens)} tokens: raise Max new tokens "
+        "under Sampling."
+    )
 
 
 def _program(index: int, attempt: int, text: str, language: str) -> Html:
@@ -198,4 +196,4 @@ def _pace(answer: Answer, request: Request, *, hidden: bool) -> str:
     if not answer.pieces:
         return state
     speed = f", {answer.pieces / answer.seconds:.0f} tokens/s" if answer.seconds > _MIN_SECONDS and not hidden else ""
-    return f"{state}: {count(answer.pieces, 'token')} of at most {number(request.max_new_tokens)}{speed}"
+    return f"{state}: about {count(answer.pieces, 'token')} of at most {number(request.max_new_tokens)}{speed}"

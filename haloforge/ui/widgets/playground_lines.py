@@ -57,7 +57,7 @@ def tally(pairs: Sequence[Pair]) -> Html:
 
 
 def _pair(pair: Pair) -> Html:
-    says = f"{pair.better} is better (p = {pair.p_value:.2g})" if pair.better else "chance explains this"
+    says = f"{pair.better} is better (p = {pair.p_value:.2g})" if pair.better else "may be chance"
     return h(
         "tr",
         h("td", pair.first, cls="mono break"),

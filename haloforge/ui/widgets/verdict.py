@@ -74,7 +74,8 @@ def tests_list(outcomes: tuple[str, ...], names: tuple[str, ...] = ()) -> Html:
     more = len(outcomes) - _MAX_TESTS
     rows += [h("li", h("span", ""), h("span", f"and {count(more, 'test')} more", cls="muted"))] if more > 0 else []
     counts = Counter(TestOutcome.from_text(outcome).passed for outcome in outcomes)
-    return _folded(f"Test by test: {counts[True]} passed, {counts[False]} not", h("ol", rows, cls="tests"))
+    listing = h("ol", rows, cls="tests", tabindex=0, aria_label="Tests")
+    return _folded(f"Test by test: {counts[True]} passed, {counts[False]} not", listing)
 
 
 def reward_words(verdict: Verdict) -> str:

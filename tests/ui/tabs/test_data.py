@@ -95,12 +95,20 @@ def test_tests_are_tested_with_progress_and_a_report() -> None:
 
 def test_an_edited_row_is_checked_and_saved() -> None:
     write("mine.jsonl", problem(), problem("sub"))
-    view = {**MINE, "task": "sub"}
-    row = json.loads(tools.row_as_text(view))
-    assert "not valid JSON" in tools.saved(view, "{", "")
-    assert "missing or empty" in tools.saved(view, json.dumps(row | {"prompt": ""}), "")
-    assert "data/mine.jsonl" in tools.saved(view, json.dumps(row | {"prompt": "Subtract."}), "")
+    row = tools.taken({**MINE, "task": "sub"})
+    edited = json.loads(row.text)
+    assert "not valid JSON" in tools.saved(row, "{", "")
+    assert "missing or empty" in tools.saved(row, json.dumps(edited | {"prompt": ""}), "")
+    assert "data/mine.jsonl" in tools.saved(row, json.dumps(edited | {"prompt": "Subtract."}), "")
     assert [p.statement for p in load_problems("data/mine.jsonl")] == ["Write add(a, b).", "Subtract."]
+
+
+def test_a_row_that_changed_meanwhile_is_not_overwritten() -> None:
+    write("mine.jsonl", problem(), problem("sub"))
+    row = tools.taken({**MINE, "task": "sub"})
+    write("mine.jsonl", problem("sub"), problem())
+    assert "has changed since you took line 2" in tools.saved(row, row.text, "")
+    assert [p.task_id for p in load_problems("data/mine.jsonl")] == ["sub", "add"]
 
 
 def test_a_file_is_split_under_names_of_its_own() -> None:
@@ -130,7 +138,9 @@ def test_a_dropped_file_is_added_or_one_sentence_names_its_bad_row(workspace: Pa
     assert "should be a name such as" in tools.brought(str(good), "/tmp/elsewhere.jsonl")
 
 
-@pytest.mark.parametrize("act", [lambda v: tools.saved(v, "{}", ""), lambda v: tools.halved(v, 0.2, 1, "", "")])
+@pytest.mark.parametrize(
+    "act", [lambda v: tools.saved(tools.taken(v), "{}", ""), lambda v: tools.halved(v, 0.2, 1, "", "")]
+)
 def test_a_bundled_set_is_never_changed(act: object) -> None:
     assert "comes with the package" in act({**VIEW, "file": "starter"})  # type: ignore[operator]
 

@@ -96,7 +96,8 @@ def child(*, changing: bool) -> bytes:
     network = _words("recvmsg sendmsg")
     loosening = _words("prctl seccomp setrlimit setsid setpgid fork vfork pidfd_open pidfd_send_signal")
     refused = [*answers([*network, *loosening], errno_answer(errno.EPERM)), *(() if changing else _changing_nothing())]
-    rules = [*_threads_only(), *_signals_to(SOME_PID), *_reading_limits_only(), *_no_signals_by_files(), *refused]
+    files = [*_no_signals_by_files(), *_own_pages_only()]
+    rules = [*_threads_only(), *_signals_to(SOME_PID), *_reading_limits_only(), *files, *refused]
     return program(rules, otherwise=ALLOW)
 
 
@@ -113,6 +114,7 @@ def binary(*, changing: bool) -> bytes:
         *_signals_to(SOME_PID),
         *_reading_limits_only(),
         *_no_signals_by_files(),
+        *_own_pages_only(),
         *_stream_pairs(),
         *_terminal(),
         *(() if changing else _changing_nothing()),
@@ -150,6 +152,7 @@ def command(protected: Sequence[int]) -> bytes:
         *_no_signals_to(protected),
         *_reading_limits_only(),
         *_no_signals_by_files(),
+        *_own_pages_only(),
         *_terminal(),
         *answers(["pidfd_open", "pidfd_send_signal"], errno_answer(errno.EPERM)),
         *allowances([*MEMORY_AND_TIME, *FILES, *OPENING, *FORKING, *more]),
@@ -209,10 +212,22 @@ def _reading_limits_only() -> list[bytes]:
 
 
 def _no_signals_by_files() -> list[bytes]:
-    """A file descriptor can be told to send any signal to any process: F_SETOWN, F_SETSIG, F_SETOWN_EX."""
-    tests = [step(EQUAL, 3 - i, 0, command) for i, command in enumerate((8, 10, 15))]
+    """A file descriptor can be told to send any signal to any process (F_SETOWN, F_SETSIG, F_SETOWN_EX).
+
+    By a lease (F_SETLEASE) whoever opens that file waits, in whatever sandbox; F_NOTIFY tells who opens one.
+    """
+    commands = (8, 10, 15, 1024, 1026)
+    tests = [step(EQUAL, len(commands) - i, 0, command) for i, command in enumerate(commands)]
     body = [argument(1), *tests, return_(ALLOW), return_(errno_answer(errno.EPERM))]
     return when("fcntl", body)
+
+
+def _own_pages_only() -> list[bytes]:
+    """madvise neither merges pages with those of other processes, nor takes memory from the machine (as root)."""
+    merge, poison, take_offline = 12, 100, 101
+    tests = [step(EQUAL, 3 - i, 0, advice) for i, advice in enumerate((merge, poison, take_offline))]
+    body = [argument(2), *tests, return_(ALLOW), return_(errno_answer(errno.EINVAL))]
+    return when("madvise", body)
 
 
 def _stream_pairs() -> list[bytes]:

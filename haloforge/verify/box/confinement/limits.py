@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 MEBIBYTE = 1 << 20
 STACK_MB = 64
+SIGNALS = 1024
+"""Timers and queued signals: the kernel counts them by user, so that a program could take all of the user's."""
 SUITES_KEPT = 256
 """Compiled test suites that a judging process holds. The engine counts along, so both ends must use this number."""
 WALL_PER_CPU = 4.0
@@ -61,6 +63,7 @@ def apply_shared(limits: Limits) -> None:
             _no_higher(resource.RLIMIT_NOFILE, limits.open_files),
             _no_higher(resource.RLIMIT_CORE, 0),
             _no_higher(resource.RLIMIT_STACK, STACK_MB * MEBIBYTE),
+            _no_higher(resource.RLIMIT_SIGPENDING, SIGNALS),
         ]
     )
 

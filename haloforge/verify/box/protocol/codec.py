@@ -79,6 +79,11 @@ MUTABLE = frozenset(
 """Arguments of these types that a call changed in place are changed in the caller's process too."""
 
 
+def is_array(value: Any) -> bool:
+    """Whether it is an array of numpy's own class."""
+    return "numpy" in sys.modules and type(value) is sys.modules["numpy"].ndarray
+
+
 def identified(value: Any) -> Any:
     """What JSON can carry of it, with other objects by their id: to see whether anything in it changed."""
     return encode(value, lambda item: {"id": id(item)})
@@ -103,6 +108,9 @@ def encode(value: Any, export: Export) -> Any:
     for base in PLAIN_BASES:
         if isinstance(value, base):
             return export(value) | {"plain": encode(_as_base(value, base), export)}
+    encoder = _ENCODERS_BY_NAME.get((kind.__module__, kind.__name__))
+    if encoder is not None and vars(sys.modules.get(kind.__module__, sys)).get(kind.__name__) is kind:
+        return encoder(value, export)
     return export(value)
 
 
@@ -175,15 +183,20 @@ _ENCODERS: dict[type, Callable[[Any, Export], Any]] = {
 }
 
 
+_ENCODERS_BY_NAME: dict[tuple[str, str], Callable[[Any, Export], Any]] = {}
+
+
 def _encode_numpy(value: Any) -> Any:
     """Arrays and scalars of numbers, booleans and strings; None for anything else."""
     numpy = sys.modules["numpy"]
+    if type(value) is numpy.ndarray and value.dtype.kind in "mM":
+        return {"ndarray": [value.dtype.str, list(value.shape), value.ravel().astype("int64").tolist()]}
     if type(value) is numpy.ndarray and value.dtype.kind in "biufcU":
         flat = value.ravel()
         data = [[float(c.real), float(c.imag)] for c in flat] if value.dtype.kind == "c" else flat.tolist()
         return {"ndarray": [value.dtype.str, list(value.shape), data]}
-    if isinstance(value, numpy.generic) and type(value).__module__ == "numpy" and value.dtype.kind in "biufcU":
-        item = value.item()
+    if isinstance(value, numpy.generic) and type(value).__module__ == "numpy" and value.dtype.kind in "biufcUmM":
+        item = int(value.astype("int64")) if value.dtype.kind in "mM" else value.item()
         return {"scalar": [value.dtype.str, [item.real, item.imag] if value.dtype.kind == "c" else item]}
     return None
 
@@ -256,18 +269,21 @@ def _decode_array(body: Any, resolve: Resolve) -> Any:
     if len(data) * dtype.itemsize > MAX_ARRAY_BYTES:
         raise TooLarge(f"an array of more than {MAX_ARRAY_BYTES >> 20} MiB")
     values = [complex(*c) for c in data] if dtype.kind == "c" else data
-    return numpy.array(values, dtype=dtype).reshape([int(n) for n in shape])
+    array = numpy.array(values, dtype="int64").view(dtype) if dtype.kind in "mM" else numpy.array(values, dtype=dtype)
+    return array.reshape([int(n) for n in shape])
 
 
 def _decode_scalar(body: Any, resolve: Resolve) -> Any:
     dtype = _checked_dtype(body[0])
+    if dtype.kind in "mM":
+        return _decode_array([body[0], [], [body[1]]], resolve)[()]
     return dtype.type(complex(*body[1]) if dtype.kind == "c" else body[1])
 
 
 def _checked_dtype(text: str) -> Any:
     import numpy
 
-    if not re.fullmatch(r"[<>|=](?:[biufc]\d{1,2}|U\d{1,4})", text):
+    if not re.fullmatch(r"[<>|=](?:[biufc]\d{1,2}|U\d{1,4}|[mM]8(?:\[\d{0,9}[A-Za-z]{1,2}\])?)", text):
         raise ValueError(f"dtype {text}")
     return numpy.dtype(text)
 
@@ -308,6 +324,12 @@ def register(tag: str, decoder: Callable[[Any, Resolve], Any], kind: type | None
     _DECODERS[tag] = decoder
     if kind is not None:
         _ENCODERS[kind] = lambda value, export: {tag: encoder(value, export)}
+
+
+def register_by_name(module: str, name: str, decoder: Callable[[Any, Resolve], Any], encoder: Any) -> None:
+    """The same for the class of that name, where its module need not be loaded yet."""
+    _DECODERS[name] = decoder
+    _ENCODERS_BY_NAME[module, name] = lambda value, export: {name: encoder(value, export)}
 
 
 def register_type(kind: type) -> None:

@@ -6,6 +6,7 @@ import collections
 import datetime
 import decimal
 import fractions
+import importlib
 import io
 import itertools
 import pathlib
@@ -23,6 +24,9 @@ MODULES = frozenset(
     ]
 )
 """Modules whose functions and classes tests may be given from their own library instead of from the solution."""
+
+MAX_PATTERN = 10_000
+"""Characters of a regular expression that crosses."""
 
 
 def _by(function: Callable[..., Any]) -> Callable[[Any, codec.Resolve], Any]:
@@ -52,6 +56,22 @@ def _zone(offset: datetime.timedelta, name: str) -> datetime.timezone:
     return datetime.UTC if not offset else datetime.timezone(offset, name)
 
 
+def _pattern(body: Any, resolve: codec.Resolve) -> Any:
+    text, flags = (codec.decode(part, resolve) for part in body)
+    if len(text) > MAX_PATTERN:
+        raise codec.TooLarge(f"a regular expression of more than {MAX_PATTERN} characters")
+    return re.compile(text, flags)
+
+
+def _in_words(module: str, name: str) -> None:
+    """Let an object of a class of that module cross by its text, from which it can be made again."""
+
+    def made(body: Any, resolve: codec.Resolve) -> Any:
+        return vars(importlib.import_module(module))[name](str(body))
+
+    codec.register_by_name(module, name, made, lambda value, export: str(value))
+
+
 _ODD: collections.OrderedDict[Any, Any] = collections.OrderedDict()
 _TYPES: list[tuple[type, Callable[..., Any], Callable[[Any, codec.Export], Any]]] = [
     (slice, slice, _as(lambda v: v.start, lambda v: v.stop, lambda v: v.step)),
@@ -75,6 +95,11 @@ for _kind, _make, _encode in _TYPES:
     codec.register(_kind.__name__, _by(_make), _kind, _encode)
 
 codec.register("Match", matches.found, re.Match, matches.told)
+codec.register("Pattern", _pattern, re.Pattern, _as(lambda v: v.pattern, lambda v: v.flags))
+
+_in_words("uuid", "UUID")
+for _name in ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"):
+    _in_words("ipaddress", _name)
 
 for _named in (
     *(value for value in vars(builtins).values() if isinstance(value, type) and issubclass(value, Exception)),

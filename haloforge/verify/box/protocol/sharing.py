@@ -75,6 +75,9 @@ def replace_contents(original: Any, value: Any) -> bool:
 
     Raises TypeError for any other pair.
     """
+    if codec.is_array(original) and codec.is_array(value) and original.shape == value.shape:
+        original[...] = value
+        return True
     if type(original) is not type(value) or type(original) not in codec.MUTABLE:
         raise TypeError("no such argument can be changed")
     if isinstance(original, list | bytearray | array.array | collections.UserList):

@@ -13,7 +13,7 @@ from ..protocol.sharing import Shared
 from ..protocol.specials import OPERATIONS
 from ..protocol.wire import Channel, Closed
 from . import coroutines
-from .describing import Describer, kind_of, library_name, members_of, state_of
+from .describing import Describer, flag_of, kind_of, library_name, members_of, state_of
 from .lent import Lent
 from .patches import PATCHES, Patches
 from .program import MODULE_NAME, compile_reporting, describe
@@ -213,11 +213,14 @@ class _Server:
         return [
             [key, codec.encode(argument, self._export)]
             for key, argument in given
-            if type(argument) in codec.MUTABLE and self._differs(argument, sent[key])
+            if (type(argument) in codec.MUTABLE or codec.is_array(argument)) and self._differs(argument, sent[key])
         ]
 
     def _differs(self, argument: Any, sent: Any) -> bool:
         """Whether an argument is not what the tests sent; objects are the same where they are the same object."""
+        if codec.is_array(argument):
+            was = codec.decode(sent, self._resolve)
+            return bool(argument.shape != was.shape or argument.tobytes() != was.tobytes())
         now = codec.identified(argument)
         if now == sent and repr(now) == repr(sent):
             return False
@@ -262,6 +265,8 @@ class _Server:
             is_new = True
         described = {"handle": number, "class": type(value).__name__, "kind": kind_of(value)}
         described |= self._describer.of(value)
+        if (flag := flag_of(value)) is not None:
+            described["flag"] = flag
         state = state_of(value) if is_new else None
         if state is not None:
             described["state"] = [codec.encode(field, self._export) for field in state]

@@ -18,6 +18,7 @@ from .plain_values import plain_value
 from .proxies import proxy_for
 from .reading import NOTHING_READ, TESTS_FILE, Reading
 from .solution_errors import (
+    EXITS,
     MAX_TEXT,
     ExceptionClasses,
     FromSolution,
@@ -69,6 +70,8 @@ class Connection:
         """What is known of the solution's classes, by number."""
         self._contents: dict[str, Any] = {}
         """What it told about its module."""
+        self._flags: dict[str | int, int] = {}
+        """The number that each flag was told to be, by object."""
         self._last_number = 0
         """Number of the last request that was sent."""
 
@@ -213,8 +216,8 @@ class Connection:
             if outcome == "error":
                 raise self._rebuilt(value, operation)
             has_changed_more = self._lending.take_changes()
-            if (has_changed or has_changed_more) and value is not None:
-                self._report["changed_and_returned"] = True
+            if has_changed or has_changed_more:
+                self._report["changed" if value is None else "changed_and_returned"] = True
             return self._result(value, given, operation)
         except _MALFORMED as error:
             if isinstance(error, FromSolution) or self._lending.is_lent(error):
@@ -292,14 +295,16 @@ class Connection:
         if "home" in row:
             return self._lending.exception(row["home"])
         names = class_names(row["classes"])
-        if "Exception" not in names:
+        if "Exception" not in names and not (names[0] in EXITS and self._reading.expects_exit):
             return SolutionGone(f"the solution raised {names[0]}")
         if operation in ("next", "step") and names[0] in ("StopIteration", "StopAsyncIteration"):
             self._note_classes(row)
-            return vars(builtins)[names[0]]()
+            return vars(builtins)[names[0]](*map(self._decoded, row["args"]))
         arguments = [self._decoded(argument) for argument in row["args"]]
         error: Any = StoppedIteration(*arguments)
-        if "StopIteration" not in names:
+        if names[0] in EXITS:
+            error = EXITS[names[0]](*arguments)
+        elif "StopIteration" not in names:
             error = self._exceptions.rebuilt(names, arguments)
         error.solution_message = str(row["message"])
         error.solution_object = self._resolve(row["object"])
@@ -326,6 +331,10 @@ class Connection:
             return self._exceptions.of(handle["mro"])
         if "state" in handle and subject.about.fields is not None:
             subject.fields = [self._decoded(value) for value in handle["state"]]
+        if type(flag := handle.get("flag")) is int:
+            subject.flag = flag
+            if self._flags.setdefault(subject.target, flag) != flag:
+                self.mark_forgeable()  # one object, of two minds about what it holds
         if "plain" in handle:
             return plain_value(self._decoded(handle["plain"]), subject)
         return subject.proxy()

@@ -133,7 +133,10 @@ def _completed(suite: Suite | str, solution: Solution, report: dict[str, Any], s
     except (SolutionGone, Closed) as error:
         report |= {"end": "gone", "detail": str(error)}
     outcomes = unit.outcomes + [NOT_RUN] * (suite.count - len(unit.outcomes))
-    if report.pop("changed_and_returned", False) and suite.reading.keeps_arguments:
+    reading, changed = suite.reading, report.pop("changed", False)
+    if (report.pop("changed_and_returned", False) and reading.keeps_arguments) or (
+        changed and reading.compares_arguments
+    ):
         report["forgeable"] = True  # the tests may have computed what they expect from what the solution changed
     was_called = solution.calls > report["bound"] or "forgeable" in report  # for in one process nobody counts
     was_tested = PASSED in outcomes if suite.count or suite.kind == "pytest" else was_called
@@ -203,7 +206,8 @@ def _session(suite: Suite, solution: Solution, unit: Unit, report: dict[str, Any
     except SolutionGone:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the tests raise is an outcome
-        if suite.kind == "program" and isinstance(error, SystemExit) and not error.code:
+        is_exit = isinstance(error, SystemExit) and not isinstance(error, FromSolution) and not error.code
+        if suite.kind == "program" and is_exit:
             return "done"  # as `unittest.main` ends when all is well; a solution that exits is gone
         unit.note(error)
     return "done"

@@ -1,6 +1,7 @@
 """Judgements in tests that are made by functions of ours instead, because Python would ask the solution, or nobody."""
 
 import ast
+import builtins
 import importlib
 import sys
 import types
@@ -10,7 +11,11 @@ from typing import Any
 from ..protocol.library_types import MODULES
 from .reading import name_of
 
-_OF_ALL_ITEMS = ("allclose", "all")
+_OF_ALL_ITEMS = frozenset(
+    ["allclose", "all", "any", "array_equiv", "count_nonzero", "norm", "assert_allclose", "assert_almost_equal"]
+    + ["assert_array_almost_equal", "assert_array_equal", "assert_array_less", "assert_equal"]
+)
+"""Functions of numpy that judge all items at once, or as many as there are."""
 MODULE_NAMES = frozenset(["np", "numpy", "pytest", *sys.stdlib_module_names])
 """If tests use `name.attribute` with one of these and do not define it, they mean the library's module."""
 JUDGING_NAMES = frozenset(["allclose", "deepcopy", "isclose", "isnan"])
@@ -55,7 +60,7 @@ def with_our_own_judgements(tree: ast.Module) -> ast.Module:
             match node.func:
                 case ast.Attribute(attr=name) if name in _OF_ALL_ITEMS:
                     pass
-                case ast.Name(id="allclose"):
+                case ast.Name(id=name) if name in _OF_ALL_ITEMS and name not in vars(builtins):
                     pass
                 case _:
                     return node

@@ -48,6 +48,19 @@ class StoppedIteration(FromSolution, RuntimeError):
 StoppedIteration.__name__ = StoppedIteration.__qualname__ = "StopIteration"
 
 
+class ExitedBySolution(FromSolution, SystemExit):
+    """SystemExit out of a call, for tests that expect it; for all others the solution is gone."""
+
+
+class InterruptedBySolution(FromSolution, KeyboardInterrupt):
+    """The same for KeyboardInterrupt."""
+
+
+EXITS: dict[str, type[FromSolution]] = {"SystemExit": ExitedBySolution, "KeyboardInterrupt": InterruptedBySolution}
+for _name, _kind in EXITS.items():
+    _kind.__name__ = _kind.__qualname__ = _name
+
+
 class ExceptionClasses:
     """Local classes for those of the solution, so that the tests' `except` clauses mean what they say."""
 

@@ -69,7 +69,9 @@ class Subject:
         self.solution, self.target, self.kind, self.about = solution, target, kind, about
         self.class_name = kind
         self.of_tests = False
-        """Whether the tests named it or made it; other objects are what a function of the solution returned."""
+        """Whether the tests named it, made it, or found it in what they made; other objects were returned."""
+        self.is_made = False
+        """Whether the tests' own call of a class made it."""
         self.is_sum = False
         """Whether an operator made it from objects that the tests made. Adding to it does not mark the verdict, so that
         `a + b + c` is judged like `a + b`."""
@@ -82,6 +84,8 @@ class Subject:
         """Of an enumeration, told before the tests began."""
         self.fields: list[Any] | None = None
         """Values of the fields of a dataclass: told when it was returned, or those that the tests made it from."""
+        self.flag: int | None = None
+        """Of a member of an enumeration of flags: its number, told when it was handed out."""
         self.known_since = solution.time()
         self._views: Views | None = None
 
@@ -95,7 +99,7 @@ class Subject:
     @property
     def is_fresh(self) -> bool:
         """Whether the tests made it and did nothing with it yet: comparing it is a test of that comparison."""
-        return self.of_tests and not self.touched
+        return self.is_made and not self.touched
 
     def ask(self, operation: str, *arguments: Any) -> Any:
         """One operation with it."""
@@ -106,6 +110,8 @@ class Subject:
         if name in self.members:
             return self.members[name]
         result = self.ask("get", name)
+        if name in ("value", "_value_") and self.flag not in (None, result):
+            self.solution.mark_forgeable()
         inner = self._adopt(result)
         if inner is not None and inner.kind == "function":
             inner.method_of, inner.name = self, name
@@ -159,7 +165,8 @@ class Subject:
 
     def made(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> None:
         """The tests made it, from these arguments: so they know its fields themselves."""
-        self.of_tests, self.known_since, self.fields = True, self.solution.time(), None
+        self.of_tests = self.is_made = True
+        self.known_since, self.fields = self.solution.time(), None
         names = self.about.fields
         if names is None or len(arguments) + len(keywords) != len(names) or self.touched:
             return
@@ -295,7 +302,13 @@ class Subject:
         return value
 
     def search(self, item: object) -> bool:
-        """`item in it`. What a function returned may hold anything that it is asked for, or go on until it comes."""
+        """`item in it`. What a function returned may hold anything that it is asked for, or go on until it comes.
+
+        What a flag holds was told when it was handed out, as was what is looked for; no flags at all are in each.
+        """
+        its = inner_subject(item)
+        if self.flag is not None and its is not None and its.flag and its.about is self.about:
+            return its.flag & self.flag == its.flag
         if "__contains__" in self.about.special and (self.of_tests or "__iter__" not in self.about.special):
             if not self.of_tests:
                 self.solution.mark_forgeable()

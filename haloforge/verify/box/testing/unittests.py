@@ -8,6 +8,7 @@ without that mark, and those that yield.
 import contextlib
 import decimal
 import functools
+import importlib
 import importlib.util
 import inspect
 import math
@@ -17,7 +18,7 @@ import types
 import unittest
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..running.program import MODULE_NAME
 from .fixtures import Fixture, Fixtures, FixturesOfTest, MonkeyPatch
@@ -74,16 +75,51 @@ def provide(solution: Binder, names: Mapping[str, str], offered: Sequence[str]) 
 def collected(module: types.ModuleType, solution: Binder) -> Iterator[Callable[[], Any]]:
     """Every test of the module, in the order of definition."""
     fixtures = Fixtures(module, solution.patch)
+    yield from _between(_hooks(module, "module", "Module"), _collected(module, fixtures))
+    fixtures.close()
+
+
+def _collected(module: types.ModuleType, fixtures: Fixtures) -> Iterator[Callable[[], Any]]:
     for name, value in list(vars(module).items()):
         if isinstance(value, type) and issubclass(value, unittest.TestCase):
             yield from _cases(value)
         elif isinstance(value, type) and name.startswith("Test"):
             methods = {m: f for parent in reversed(value.__mro__) for m, f in vars(parent).items()}
-            for method in [m for m in methods if m.startswith("test")]:
-                yield from _calls(methods[method], fixtures, value)
+            tests = (
+                call for m in list(methods) if m.startswith("test") for call in _calls(methods[m], fixtures, value)
+            )
+            yield from _between(_hooks(value, "class"), tests)
         elif isinstance(value, types.FunctionType) and name.startswith("test"):
             yield from _calls(value, fixtures, None)
-    fixtures.close()
+
+
+class _Hooks(NamedTuple):
+    """What comes before the first test of a module or class, and what after its last."""
+
+    before: Sequence[Callable[[], Any]]
+    after: Sequence[Callable[[], Any]]
+
+
+def _hooks(owner: Any, of: str, of_unittest: str = "") -> _Hooks:
+    """`setup_module`, `tearDownModule` and the like, where they are there."""
+    names = ([f"setup_{of}", f"setUp{of_unittest}"], [f"teardown_{of}", f"tearDown{of_unittest}"])
+    count = 2 if of_unittest else 1
+    before, after = ([functools.partial(_call_hook, owner, n, owner) for n in part[:count]] for part in names)
+    return _Hooks(before, after)
+
+
+def _between(hooks: _Hooks, tests: Iterator[Callable[[], Any]]) -> Iterator[Callable[[], Any]]:
+    """The tests, the first with what comes before all of them, the last with what comes after."""
+    before, test = hooks.before, next(tests, None)
+    while test is not None:
+        following = next(tests, None)
+        yield functools.partial(_all_of, [*before, test, *([] if following else hooks.after)])
+        test, before = following, []
+
+
+def _all_of(calls: Sequence[Callable[[], Any]]) -> None:
+    for call in calls:
+        call()
 
 
 def _cases(kind: Any) -> Iterator[Callable[[], Any]]:
@@ -136,17 +172,19 @@ def _run_function(
 ) -> None:
     instance: Any = owner() if owner else None
     call = getattr(instance, function.__name__) if owner else function
-    for name in ("setup_method", "setUp"):
-        _call_hook(instance, name, call)
+    hooked = instance if owner else sys.modules[function.__module__]
+    kind = "method" if owner else "function"
+    for name in (f"setup_{kind}", "setUp"):
+        _call_hook(hooked, name, call)
     with used.values(of_fixtures, row, instance) as values:
         _runner(call, function)(**row, **values)
-    _call_hook(instance, "teardown_method", call)
+    _call_hook(hooked, f"teardown_{kind}", call)
 
 
 def _call_hook(instance: Any, name: str, test: Any) -> None:
     """Call a hook such as `setup_method`, if it is there; it is given the test where it has a parameter."""
     hook = getattr(instance, name, None)
-    if hook is not None:
+    if callable(hook):
         hook(*([test] if inspect.signature(hook).parameters else []))
 
 
@@ -169,7 +207,7 @@ def _runner(call: Callable[..., Any], function: Any) -> Callable[..., None]:
 def _pytest() -> types.ModuleType:
     module = types.ModuleType("pytest")
     vars(module).update(raises=_Raises, approx=_Approx, fixture=_fixture, mark=_Marks(), fail=_fail, skip=_skip)
-    vars(module).update(param=_Param, warns=_warns, MonkeyPatch=MonkeyPatch)
+    vars(module).update(param=_Param, warns=_warns, MonkeyPatch=MonkeyPatch, importorskip=_imported)
     return module
 
 
@@ -183,6 +221,11 @@ def _fail(reason: str = "", **options: Any) -> None:
 
 def _skip(reason: str = "", **options: Any) -> None:
     raise AssertionError("skipped")
+
+
+def _imported(name: str, *_: Any, **options: Any) -> types.ModuleType:
+    """`importorskip`: a test that is skipped counts as failed."""
+    return importlib.import_module(name)
 
 
 class _Param(tuple[Any, ...]):

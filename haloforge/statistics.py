@@ -83,7 +83,7 @@ class Comparison:
         return f" (smallest detectable gain {self.detectable:.3f}{settled})"
 
     def problems_for(self, gain: float) -> int | None:
-        """About how many problems that vary as these do would show such a gain; None where these do, or where hardly any gain is."""
+        """About how many problems that vary as these do would show it; None where these do, or the gain is hardly any."""
         if not _NO_GAIN <= abs(gain) < self.detectable:
             return None
         return two_digits(self.problems * (self.detectable / abs(gain)) ** 2)

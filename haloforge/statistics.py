@@ -83,7 +83,7 @@ class Comparison:
         return f" (smallest detectable gain {self.detectable:.3f}{settled})"
 
     def problems_for(self, gain: float) -> int | None:
-        """About how many problems that vary as these do would show it; None where these do, or the gain is hardly any."""
+        """About how many problems that vary as these do would show it; None where these do, or there is hardly any."""
         if not _NO_GAIN <= abs(gain) < self.detectable:
             return None
         return two_digits(self.problems * (self.detectable / abs(gain)) ** 2)

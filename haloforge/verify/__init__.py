@@ -38,7 +38,7 @@ from haloforge.verify.sandbox.levels import lost_at
 from haloforge.verify.sandbox.probe import isolation
 from haloforge.verify.sandbox.reach import usual_packages
 from haloforge.verify.toolchains import compiler_version
-from haloforge.verify.verifier import Verifier, open_verifier
+from haloforge.verify.verifier import Verifier, open_verifier, verifier_at
 
 __all__ = [
     "COMPILES",
@@ -55,4 +55,5 @@ __all__ = [
     "reward_function",
     "reward_of",
     "usual_packages",
+    "verifier_at",
 ]

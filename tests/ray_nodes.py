@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-OBJECT_STORE = 80 * 1024 * 1024
+_SMALL = ("--num-cpus=1", "--object-store-memory=83886080", "--disable-usage-stats")
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_memory_monitor_refresh_ms": "0"}
 
 
@@ -40,14 +40,12 @@ class RayNodes:
     def start(self, host: str, core: int, environment: Mapping[str, str] | None = None) -> None:
         """A node with one processor; the first is the head. Returns when it has joined."""
         ray = Path(sys.executable).with_name("ray")
-        how = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
-        if self.nodes:
-            how = [f"--address={self.address}"]
+        head = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
+        how = [f"--node-ip-address={host}", *([f"--address={self.address}"] if self.nodes else head)]
         log = Path(self.folder) / f"{host}.log"
         with log.open("wb") as output:
             self.nodes[host] = subprocess.Popen(
-                ["taskset", "-c", str(core), str(ray), "start", "--block", "--num-cpus=1", f"--node-ip-address={host}",
-                 f"--object-store-memory={OBJECT_STORE}", "--disable-usage-stats", *how],
+                [str(shutil.which("taskset")), "-c", str(core), str(ray), "start", "--block", *_SMALL, *how],
                 env=os.environ | ENVIRONMENT | dict(environment or {}),
                 stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             )  # fmt: skip

@@ -85,6 +85,7 @@ class Dispatcher(Generic[W]):
         self._numbers = 0
         self._nodes: dict[str, Node] = {}
         self._ready: deque[Node] = deque()
+        self._slots = 0
         self.lost = 0
         """Pieces that a node did not give back so far."""
 
@@ -109,12 +110,13 @@ class Dispatcher(Generic[W]):
         """A node that takes pieces from now on."""
         self._nodes[node.name] = node
         self._ready.append(node)
+        self._slots += node.slots
 
     def leave(self, name: str) -> list[W]:
         """The node is gone. Its pieces are given again; samples that are given up are returned."""
         node = self._nodes.pop(name, None)
-        if node is not None and node in self._ready:
-            self._ready.remove(node)
+        if node is not None and not node.silent:
+            self._set_aside(node)
         given_up = self._given_again(number for number, sent in self._sent.items() if sent.node == name)
         self._late = {number: sent for number, sent in self._late.items() if sent.node != name}
         return given_up
@@ -124,9 +126,8 @@ class Dispatcher(Generic[W]):
         node = self._nodes.get(name)
         if node is None or node.silent:
             return []
+        self._set_aside(node)
         node.silent = True
-        if node in self._ready:
-            self._ready.remove(node)
         return self._given_again(number for number, sent in self._sent.items() if sent.node == name)
 
     def hear(self, name: str) -> None:
@@ -134,6 +135,7 @@ class Dispatcher(Generic[W]):
         node = self._nodes.get(name)
         if node is not None and node.silent:
             node.silent = False
+            self._slots += node.slots
             if node.in_flight < node.slots:
                 self._ready.append(node)
 
@@ -178,9 +180,10 @@ class Dispatcher(Generic[W]):
         """Samples that wait, and that no node takes."""
         takers = [node for node in self._nodes.values() if not node.silent]
         taken = frozenset().union(*(node.languages for node in takers))
-        waiting = (job for problems in self._waiting.values() for jobs in problems.values() for job in jobs)
+        unheard = (problems for language, problems in self._waiting.items() if language not in taken)
+        waiting = (job for problems in unheard for jobs in problems.values() for job in jobs)
         again = (job for piece in self._again for job in piece.jobs if job in self._open)
-        return [job for jobs in (waiting, again) for job in jobs if self._language_of(job) not in taken]
+        return [*waiting, *(job for job in again if self._language_of(job) not in taken)]
 
     def give_up(self, jobs: Iterable[W]) -> None:
         """These samples need no outcome any more."""
@@ -200,6 +203,11 @@ class Dispatcher(Generic[W]):
         self.give_up(jobs)
         return jobs
 
+    def _set_aside(self, node: Node) -> None:
+        self._slots -= node.slots
+        if node in self._ready:
+            self._ready.remove(node)
+
     def _next_for(self, node: Node) -> Piece[W] | None:
         for _ in range(len(self._again)):
             piece = self._again.popleft()
@@ -216,8 +224,7 @@ class Dispatcher(Generic[W]):
 
     def _taken_from(self, problems: dict[int, deque[W]]) -> list[W]:
         """Samples of the problem that waits longest, then of the next: fewer when little waits, so that all share."""
-        slots = sum(node.slots for node in self._nodes.values() if not node.silent)
-        size = min(PIECE, math.ceil(self._count / max(1, slots)))
+        size = min(PIECE, math.ceil(self._count / self._slots))
         taken: list[W] = []
         while problems and len(taken) < size:
             key = next(iter(problems))

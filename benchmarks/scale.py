@@ -53,7 +53,7 @@ class FakeNode:
     is_cut: bool = False
     free: list[float] = field(default_factory=lambda: [0.0] * CORES)
     busy_s: float = 0.0
-    spans: array[float] = field(default_factory=lambda: array("d"))
+    spans: "array[float]" = field(default_factory=lambda: array("d"))
     """Start and end of each sample, one after the other."""
 
     def judge(self, now: float, jobs: list[Job]) -> float:

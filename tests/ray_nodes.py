@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,24 +29,27 @@ def free_port() -> int:
 class RayNodes:
     """`address` is what `verifier.cluster` takes."""
 
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     folder: str = field(default_factory=lambda: tempfile.mkdtemp(prefix="hfr", dir="/tmp"))  # sockets want short paths
     nodes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
-    def start(self, host: str, core: int, environment: Mapping[str, str] | None = None) -> None:
-        """A node with one processor; the first is the head. Returns when it has joined."""
+    def start(
+        self, host: str, core: int, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    ) -> None:
+        """A node with one processor; the first is the head. Returns when it has joined. `before` runs it."""
         ray = Path(sys.executable).with_name("ray")
         head = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
         how = [f"--node-ip-address={host}", *([f"--address={self.address}"] if self.nodes else head)]
         log = Path(self.folder) / f"{host}.log"
         with log.open("wb") as output:
             self.nodes[host] = subprocess.Popen(
-                [str(shutil.which("taskset")), "-c", str(core), str(ray), "start", "--block", *_SMALL, *how],
-                env=os.environ | ENVIRONMENT | dict(environment or {}),
+                [*before, str(shutil.which("taskset")), "-c", str(core), str(ray), "start", "--block", *_SMALL, *how],
+                env=ENVIRONMENT | os.environ | dict(environment or {}),
                 stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         until = time.monotonic() + 90

@@ -99,15 +99,15 @@ def compare(count: int) -> None:
         killed = timed(VerifySettings(cluster=nodes.address), items, clock, lambda: nodes.kill("127.0.0.2"))
     print("this machine")
     near = timed(VerifySettings(), items, clock)
-    print(
-        "verdicts equal:",
-        facts_of(far) == facts_of(near),
-        "and with the killed node:",
-        facts_of(killed) == facts_of(near),
-    )
-    left = [p.pid for p in psutil.process_iter(["cmdline"]) if "from box import warm" in " ".join(p.info["cmdline"] or [])
-            and p.ppid() == 1]  # fmt: skip
-    print("sandboxes without an owner:", left)
+    same = [facts_of(verdicts) == facts_of(near) for verdicts in (far, killed)]
+    print(f"verdicts equal: {same[0]}, and with the killed node: {same[1]}; sandboxes without an owner: {orphans()}")
+
+
+def orphans() -> list[int]:
+    """Process ids of sandboxes that nobody owns any more, two seconds later."""
+    time.sleep(2)
+    found = psutil.process_iter(["cmdline", "ppid"])
+    return [p.pid for p in found if p.info["ppid"] == 1 and "from box import warm" in " ".join(p.info["cmdline"] or [])]
 
 
 @contextmanager
@@ -174,8 +174,8 @@ def hostile() -> None:
     differ = [f"{name}: {a.status}, here {b.status}" for name, a, b in zip(items, far, near, strict=True)
               if (a.status, a.forgeable) != (b.status, b.forgeable)]  # fmt: skip
     trained = [name for name, verdict in zip(items, far, strict=True) if verdict.passed and not verdict.forgeable]
-    print(f"{len(cheats.CHEATS)} cheats, {len(items) - len(cheats.CHEATS)} hostile programs; passed unmarked over the nodes: "
-          f"{trained}; statuses that differ from this machine's: {differ}")  # fmt: skip
+    print(f"{len(cheats.CHEATS)} cheats, {len(items) - len(cheats.CHEATS)} hostile programs")
+    print(f"passed unmarked over the nodes: {trained}\nstatuses that differ from this machine's: {differ}")
 
 
 def main() -> None:

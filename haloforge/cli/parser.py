@@ -63,6 +63,7 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
                           default=argparse.SUPPRESS, help="as --run-solutions, which is the default")  # fmt: skip
     add_settings(validate, ValidateConfig)
     validate.set_defaults(do=commands.validate)
+    _stage(group, "release", "release")
     export = group.add_parser("export", help="write what a run sampled and verified as a data set")
     export.add_argument("run", metavar="RUN", help="id of a run that sampled, or its beginning")
     what = export.add_mutually_exclusive_group()

@@ -83,7 +83,7 @@ class Comparison:
         return f" (smallest detectable gain {self.detectable:.3f}{settled})"
 
     def problems_for(self, gain: float) -> int | None:
-        """About how many problems that vary as these do would show such a gain; None where these do, or where hardly any gain is."""
+        """About how many problems that vary as these do would show such a gain; None where these do, or for no gain."""
         if not _NO_GAIN <= abs(gain) < self.detectable:
             return None
         return two_digits(self.problems * (self.detectable / abs(gain)) ** 2)

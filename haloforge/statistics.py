@@ -83,7 +83,7 @@ class Comparison:
         return f" (smallest detectable gain {self.detectable:.3f}{settled})"
 
     def problems_for(self, gain: float) -> int | None:
-        """About how many problems that vary as these do would show such a gain; None where these do, or for no gain."""
+        """About how many problems that vary as these do would show it; None where these do, or there is hardly any."""
         if not _NO_GAIN <= abs(gain) < self.detectable:
             return None
         return two_digits(self.problems * (self.detectable / abs(gain)) ** 2)
@@ -306,14 +306,14 @@ def _resampled_means(sums: Floats, counts: Floats, seed: int) -> Floats:
 
 
 def _resampled_rows(sums: Floats, counts: Floats, seed: int) -> Floats:
-    """The same draws as `_resampled_means` for several columns at once; (draws, columns)."""
-    rng, means = np.random.default_rng(seed), []
-    units = len(sums)
+    """The same draws as `_resampled_means` for several columns at once, to six digits; (draws, columns)."""
+    rng, means, units = np.random.default_rng(seed), [], len(sums)
+    narrow = np.column_stack([sums, counts]).astype(np.float32)
     for draws in _chunks(units):
         picked = rng.integers(0, units, size=(draws, units), dtype=np.int32)
-        places = picked + np.arange(draws, dtype=np.int64)[:, None] * units
-        times = np.bincount(places.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float64)
-        means.append((times @ sums) / (times @ counts)[:, None])
+        places = picked + np.arange(draws, dtype=np.int32)[:, None] * np.int32(units)
+        times = np.bincount(places.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float32)
+        means.append((times @ narrow[:, :-1]) / (times @ narrow[:, -1])[:, None])
     return np.concatenate(means)
 
 

@@ -1,10 +1,15 @@
-"""`models` commands that make something for others: export, card."""
+"""`models` commands that make something for others: export, card, push; and `data push`."""
 
 import argparse
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from haloforge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from haloforge.stages.publishing.staging import PlannedFile
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +54,7 @@ def add_card(parser: argparse.ArgumentParser) -> None:
     """The flags of `models card`."""
     parser.add_argument("--model", metavar="NAME", required=True, help="any checkpoint")
     parser.add_argument("--name", metavar="NAME", help="name in the card (default: that of the run's output folder)")
-    parser.add_argument(
-        "--out", metavar="FILE", help="file to write, and its chart beside it (default: print the card)"
-    )
+    parser.add_argument("--out", metavar="FILE", help="file to write, its chart beside it (default: print it)")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     parser.set_defaults(do=card)
 
@@ -70,6 +73,82 @@ def card(args: argparse.Namespace) -> int:
     write_card(written, Path(args.out), overwrite=args.overwrite)
     print(f"model card: {args.out}")
     return 0
+
+
+def add_push(parser: argparse.ArgumentParser) -> None:
+    """The flags of `models push`."""
+    parser.add_argument("--model", metavar="NAME", required=True, help="any checkpoint")
+    _add_repo(parser)
+    parser.add_argument("--format", choices=["merged", "adapter"], metavar="FORMAT",
+                        help="merged or adapter (default: adapter where its base is on the Hub)")  # fmt: skip
+    parser.add_argument("--gguf", metavar="TYPE", nargs="?", const="f16", default="", type=str.lower,
+                        help="a GGUF file too, in f16 or another type of models export")  # fmt: skip
+    parser.set_defaults(do=push)
+
+
+def add_data_push(parser: argparse.ArgumentParser) -> None:
+    """The flags of `data push`."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", metavar="FILE", help="problem file to send")
+    what.add_argument("--run", metavar="RUN", help="run whose samples are sent")
+    parser.add_argument("--content", choices=["kept", "pairs", "all"], default="kept", metavar="CONTENT",
+                        help="which samples: kept, pairs or all, as in data export (default: kept)")  # fmt: skip
+    _add_repo(parser)
+    parser.set_defaults(do=data_push)
+
+
+def _add_repo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repo", metavar="NAME", required=True, help="repository on the Hub: OWNER/NAME")
+    parser.add_argument("--public", action="store_true", help="for everyone to see (default: private)")
+    parser.add_argument("--dry-run", action="store_true", help="list files and sizes; send nothing")
+
+
+def push(args: argparse.Namespace) -> int:
+    """`models push`."""
+    from haloforge.stages.publishing.staging import model_upload, planned_model, stage_model
+    from haloforge.stages.publishing.upload import refuse_without_token, send
+    from haloforge.store import Store
+
+    upload = model_upload(args.model, args.repo, args.format, args.gguf)
+    with Store() as store:
+        if args.dry_run:
+            _print_files(planned_model(store, upload), args)
+            return 0
+        refuse_without_token()
+        folder = stage_model(store, upload, _uploads(), _say)
+    print(f"sent: {send(folder, args.repo, public=args.public)}")
+    return 0
+
+
+def data_push(args: argparse.Namespace) -> int:
+    """`data push`."""
+    from haloforge.stages.publishing.dataset import DatasetUpload, stage_dataset
+    from haloforge.stages.publishing.staging import planned_folder, refuse_repo
+    from haloforge.stages.publishing.upload import refuse_without_token, send
+    from haloforge.store import Store
+
+    refuse_repo(args.repo)
+    if not args.dry_run:
+        refuse_without_token()
+    with Store() as store, TemporaryDirectory(prefix="halo-forge-") as place:
+        folder = stage_dataset(store, DatasetUpload(args.repo, args.data, args.run, args.content), Path(place))
+        if args.dry_run:
+            _print_files(planned_folder(folder), args)
+        else:
+            print(f"sent: {send(folder, args.repo, kind='dataset', public=args.public)}")
+    return 0
+
+
+def _uploads() -> Path:
+    from haloforge.store import home
+
+    return home() / "uploads"
+
+
+def _print_files(files: "list[PlannedFile]", args: argparse.Namespace) -> None:
+    for file in files:
+        print(f"{file.name:<40} {'about ' if file.is_about else ''}{file.size:,} bytes")
+    print(f"would be sent to {args.repo}, {'public' if args.public else 'private'}")
 
 
 def _say(line: str) -> None:

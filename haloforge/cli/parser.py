@@ -77,6 +77,7 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
     export.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", metavar="FORMAT",
                         help="jsonl or parquet (default: jsonl)")  # fmt: skip
     export.set_defaults(do=commands.export, content="kept")
+    models.add_data_push(group.add_parser("push", help="send problems or samples to the Hugging Face Hub as Parquet"))
     data.add_commands(group)
 
 
@@ -152,6 +153,7 @@ def _models(group: "argparse._SubParsersAction[Parser]") -> None:
     export = group.add_parser("export", help="a folder or file that other tools load without halo-forge")
     models.add_export(export)
     models.add_card(group.add_parser("card", help="a model card for the Hub, written from the records of the runs"))
+    models.add_push(group.add_parser("push", help="send a checkpoint, with its card, to the Hugging Face Hub"))
 
 
 def _app(groups: "argparse._SubParsersAction[Parser]") -> None:

@@ -3,7 +3,7 @@
 torch is imported only inside the functions that need it.
 """
 
-from haloforge.models.adapter_copy import export_adapter
+from haloforge.models.adapter_copy import export_adapter, refuse_no_plain_adapter
 from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolve
 from haloforge.models.embedded import embedded_folder, gguf_file
 from haloforge.models.ending import end_token_ids
@@ -55,6 +55,7 @@ __all__ = [
     "merge_in_place",
     "name_base_commit",
     "read_metadata",
+    "refuse_no_plain_adapter",
     "refuse_without_bitsandbytes",
     "resolve",
     "with_layers",

@@ -1,4 +1,4 @@
-"""Which number format the weights of a folder are stored in; reads the headers of safetensors files, no weights."""
+"""The number format and the size of the weights in a folder; reads headers of safetensors files, no weights."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,3 +23,15 @@ def stored_dtype(folder: Path) -> "torch.dtype":
     if floating == {"BF16"}:
         return torch.bfloat16
     return torch.float16 if floating == {"F16"} else torch.float32
+
+
+def weights_size(folder: Path) -> int:
+    """Bytes of the weights of a full model; of one whose weights are not here yet, what its config makes of them."""
+    from transformers import AutoConfig
+
+    from haloforge.models.skeleton import without_weights
+
+    if files := list(folder.glob("*.safetensors")):
+        return sum(file.stat().st_size for file in files)
+    model = without_weights(AutoConfig.from_pretrained(folder))
+    return sum(weight.numel() for weight in model.parameters()) * (model.config.dtype or stored_dtype(folder)).itemsize

@@ -16,12 +16,13 @@ from haloforge.models.gguf.vocabulary import describe_vocabulary, vocabulary_of
 from haloforge.models.loading import LoadedModel, Progress
 from haloforge.models.merging import load_merged, metadata_of
 from haloforge.models.metadata import building, write_metadata
+from haloforge.models.skeleton import without_weights
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from gguf import GGMLQuantizationType, GGUFWriter
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _GENERATION_TAGS = re.compile(r"\{%-?\s*(end)?generation\s*-?%\}")
 """They mark what a model is trained on, add nothing to the text, and other readers of templates do not know them."""
@@ -70,7 +71,7 @@ def write_gguf(loaded: LoadedModel, file: Path, kind: str) -> None:
     describe_vocabulary(writer, loaded.tokenizer, vocabulary)
     _describe_ends(writer, loaded.tokenizer)
     try:
-        _write_tensors(writer, loaded, list(_tensors(loaded, kind)))
+        _write_tensors(writer, loaded, list(_tensors(loaded.model, kind)))
     finally:
         writer.close()
 
@@ -106,17 +107,25 @@ def _values(tensor: _Tensor, weights: "dict[str, torch.Tensor]", loaded: LoadedM
     return reordered(tensor.source, weights[tensor.source].float().numpy(), loaded.model.config)
 
 
-def _tensors(loaded: LoadedModel, wanted: str) -> Iterator[_Tensor]:
+def gguf_size(config_folder: Path, kind: str) -> int:
+    """Bytes of the tensors of such a file, from the config alone; the vocabulary adds some megabytes."""
+    from transformers import AutoConfig
+
+    model = without_weights(AutoConfig.from_pretrained(config_folder))
+    return sum(size_of(tensor.shape, tensor.kind) for tensor in _tensors(model, kind))
+
+
+def _tensors(model: "PreTrainedModel", wanted: str) -> Iterator[_Tensor]:
     """All tensors of the file in its order. Raises ModelError for a weight that the architecture does not have."""
     from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, get_tensor_name_map
 
-    config = loaded.model.config
+    config = model.config
     architecture = architecture_of(config).name
     number = next(arch for arch in MODEL_ARCH if MODEL_ARCH_NAMES[arch] == architecture)
     names = get_tensor_name_map(number, config.num_hidden_layers)
     if (factors := rope_factors(config)) is not None:
         yield _Tensor("rope_freqs.weight", "", factors.shape, type_for("rope_freqs.weight", factors.shape, wanted))
-    for source, weight in loaded.model.state_dict().items():
+    for source, weight in model.state_dict().items():
         if source == "lm_head.weight" and config.tie_word_embeddings:
             continue  # llama.cpp uses the embeddings where there is no output tensor
         name = names.get_name(source, try_suffixes=(".weight", ".bias"))

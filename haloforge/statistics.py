@@ -25,6 +25,9 @@ POWER = 0.8
 Verdict = Literal["better", "worse", "no detectable change"]
 Floats = NDArray[np.float64]
 
+_NO_GAIN = 0.001
+"""Nobody would gather the millions of problems that show less."""
+
 _Z = NormalDist().inv_cdf
 _MOST_VALUES_AT_ONCE = 4_000_000  # resampled values in memory, 8 bytes each
 
@@ -73,11 +76,17 @@ class Comparison:
         """What a comparison without a detectable change could have found; empty for any other."""
         if self.verdict != "no detectable change":
             return ""
-        return (
-            f" (smallest detectable gain {self.detectable:.3f})"
-            if self.detectable < 1
-            else " (too few problems for any)"
-        )
+        if self.detectable >= 1:
+            return " (too few problems for any)"
+        enough = self.problems_for(self.difference.value)
+        settled = f"; to show one of {abs(self.difference.value):.3f} use about {enough:,} problems" if enough else ""
+        return f" (smallest detectable gain {self.detectable:.3f}{settled})"
+
+    def problems_for(self, gain: float) -> int | None:
+        """About how many problems that vary as these do would show it; None where these do, or there is hardly any."""
+        if not _NO_GAIN <= abs(gain) < self.detectable:
+            return None
+        return two_digits(self.problems * (self.detectable / abs(gain)) ** 2)
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
@@ -297,14 +306,14 @@ def _resampled_means(sums: Floats, counts: Floats, seed: int) -> Floats:
 
 
 def _resampled_rows(sums: Floats, counts: Floats, seed: int) -> Floats:
-    """The same draws as `_resampled_means` for several columns at once; (draws, columns)."""
-    rng, means = np.random.default_rng(seed), []
-    units = len(sums)
+    """The same draws as `_resampled_means` for several columns at once, to six digits; (draws, columns)."""
+    rng, means, units = np.random.default_rng(seed), [], len(sums)
+    narrow = np.column_stack([sums, counts]).astype(np.float32)
     for draws in _chunks(units):
         picked = rng.integers(0, units, size=(draws, units), dtype=np.int32)
-        places = picked + np.arange(draws, dtype=np.int64)[:, None] * units
-        times = np.bincount(places.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float64)
-        means.append((times @ sums) / (times @ counts)[:, None])
+        places = picked + np.arange(draws, dtype=np.int32)[:, None] * np.int32(units)
+        times = np.bincount(places.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float32)
+        means.append((times @ narrow[:, :-1]) / (times @ narrow[:, -1])[:, None])
     return np.concatenate(means)
 
 

@@ -1,8 +1,10 @@
 """A pipeline is one file: its stages get each other's outputs, and a second call goes on where the first one was."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from haloforge.config import RaftConfig, SftConfig
 from haloforge.errors import ConfigError, RunError
@@ -98,3 +100,9 @@ def test_a_step_with_other_settings_than_before_is_refused(tmp_path: Path, store
     other = pipeline(tmp_path, data__limit="5")
     with pytest.raises(RunError, match="the step data of .*out was run with other settings .* another output_dir"):
         next_run(store, other, other.steps()[0], None)
+
+
+@pytest.mark.parametrize("path", [p for p in (ROOT / "configs").glob("*.yaml") if p.is_symlink()], ids=lambda p: p.name)
+def test_the_pipelines_of_the_package_lie_among_the_recipes(path: Path) -> None:
+    assert [step.name for step in load_pipeline(path, {}).steps()][-2:] == ["raft", "benchmark after"]
+    assert path.name in {p.name for p in files("haloforge.recipes").iterdir()}

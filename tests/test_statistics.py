@@ -106,6 +106,15 @@ def test_no_detectable_change_names_the_gain_that_would_have_been_seen() -> None
     assert found.sentence().endswith(f"no detectable change (smallest detectable gain {found.detectable:.3f})")
 
 
+def test_a_gain_that_cannot_be_claimed_says_how_many_problems_would_show_it() -> None:
+    found = compare([0.5, 0.25] * 10, [0.25, 0.5] * 9 + [0.5, 0.5])
+    needed = found.problems_for(found.difference.value)
+    assert needed and needed > 20
+    assert found.sentence().endswith(f"; to show one of {found.difference.value:.3f} use about {needed:,} problems)")
+    assert needed == pytest.approx(20 * (found.detectable / found.difference.value) ** 2, rel=0.1)
+    assert found.problems_for(found.detectable * 2) is None and found.problems_for(0.0) is None
+
+
 def test_where_nothing_changed_a_small_gain_could_still_hide() -> None:
     assert compare([0.5] * 60, [0.5] * 60).sentence().endswith("(smallest detectable gain 0.050)")
 
@@ -195,7 +204,7 @@ def test_a_curve_says_at_each_k_what_the_single_estimate_says(families: int) -> 
     ks = range(1, 9)
     for k, found in zip(ks, pass_at_k_curve(passes, ks, clusters), strict=True):
         alone = mean_estimate([pass_at_k(n, c, k) for n, c in passes], clusters)
-        assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-9)
+        assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-6)
         assert found.method == alone.method
 
 

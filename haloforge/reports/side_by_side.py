@@ -66,7 +66,9 @@ class Side:
     @cached_property
     def strict(self) -> Estimate | None:
         """pass@1; None where nothing was scored."""
-        return pass_at(self.tallies, 1)
+        curve = self.curve  # begins with the same estimate where it has all problems
+        has_all = curve.problems == sum(tally.scored > 0 for tally in self.tallies)
+        return curve.estimates[0] if curve.ks and has_all else pass_at(self.tallies, 1)
 
     @cached_property
     def granted(self) -> Estimate | None:

@@ -10,7 +10,7 @@ from haloforge.store.sample_tables import JOINED
 from haloforge.store.stored import WHOLE_COLUMNS, StoredSample, to_stored_sample
 
 LIST_ROWS = 50
-MOST_EXAMINED = 20_000
+MOST_EXAMINED = 10_000
 """Samples that are looked at for one page; a rare match is further on, and the page says from where."""
 
 

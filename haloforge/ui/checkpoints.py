@@ -62,11 +62,12 @@ def is_measured(entry: Entry) -> bool:
 def choice(store: Store, view: View, known: Sequence[Entry]) -> list[str]:
     """The keys to compare: those in the address, else the oldest against the newest that it may compare with.
 
-    One of the known entries at least is measured. A cycle of a run too old to be offered is still compared.
+    One of the known entries at least is measured. What is not offered is taken too:
+    a cycle of an older run, and a model by any name.
     """
     named = [view.get("a", ""), view.get("b", ""), *view.get("more", "").split(",")]
     keys = {entry.key for entry in known}
-    usable = [key if key in keys or _is_cycle(store, key) else "" for key in named]
+    usable = [key if key in keys or model_of(key) or _is_cycle(store, key) else "" for key in named]
     measured = [entry for entry in known if is_measured(entry)]
     alike = [entry for entry in measured if not entry.run]
     if len(alike) < 2:

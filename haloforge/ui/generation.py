@@ -100,7 +100,7 @@ async def side_by_side(request: Request) -> AsyncIterator[tuple[Answer, ...]]:
             if time.monotonic() - shown_at > 1 / UPDATES_PER_S or answers[0].state != "writing":
                 shown_at = time.monotonic()
                 yield tuple(answers)
-        yield tuple(answers)
+        yield tuple(answer if answer.is_over else _broken(answer) for answer in answers)
     finally:
         stop.set()
 
@@ -130,6 +130,11 @@ def _growing(state: Answer, request: Request, verify: Verify, should_stop: Calla
     for attempt in _others(request, state.model, verify, should_stop):
         state = replace(state, more=(*state.more, attempt))
         yield state
+
+
+def _broken(state: Answer) -> Answer:
+    """A model whose thread ended by an error that is no user's, such as no memory left; the log has its traceback."""
+    return replace(state, state="failed", error="It ended by an unexpected error; the log of the app has the reason.")
 
 
 def after(state: Answer, event: AnswerEvent) -> Answer:

@@ -25,7 +25,7 @@ _HINTS: dict[Effect, dict[str, bool]] = {
 def check_installed() -> None:
     """Raises ConfigError where the package that speaks MCP is not there."""
     if importlib.util.find_spec("mcp") is None:
-        raise ConfigError("--mcp needs the package mcp, which is not installed: pip install 'haloforge[mcp]'")
+        raise ConfigError("--mcp needs the package mcp, which is not installed: pip install 'halo-forge[mcp]'")
 
 
 def complete(demo: Any) -> None:

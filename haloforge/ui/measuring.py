@@ -159,7 +159,8 @@ def _problem_file(store: Store, on: Source) -> str:
         run = store.run(cycle[0])
         asked = {row["task_id"] for row in on.result["problems"]}
         path = store.folder(run.id) / f"held-out-{on.result['dataset']['sha256'][:12]}.jsonl"
-        write_jsonl(path, (problem.to_json() for problem in held_out_problems(store, run, asked)))
+        if not path.exists():  # its name says what is in it
+            write_jsonl(path, (problem.to_json() for problem in held_out_problems(store, run, asked)))
         return str(path)
     measured_by = store.find_run(str(on.result.get("run", "")))
     path = Path(measured_by.cwd if measured_by else ".", on.result["dataset"]["file"])

@@ -78,9 +78,8 @@ class Page:
         bus = gr.HTML(
             "", html_template="<div></div>", js_on_load="haloBus(element, props, watch, trigger)", elem_id="bus"
         )
-        self.panes.append(Pane(bus, "", lambda _store, view: query(view)))
         outputs = [self.view, self.seen, tabs, *(p.component for p in self.panes)]
-        filled = [*outputs, *(c for f in self.fills for c in f.components)]
+        filled = [*outputs, bus, *(c for f in self.fills for c in f.components)]
         state = [self.view, self.seen]
         quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         demo.load(self.load, None, filled, **quiet)
@@ -111,7 +110,7 @@ class Page:
         sent: Mapping[str, Any] = message._data
         address = await asyncio.to_thread(self._address_after, sent, view)
         if address is None:
-            return [*await self._show(view, seen), *(gr.skip() for f in self.fills for _ in f.components)]
+            return [*await self._show(view, seen), gr.skip(), *(gr.skip() for f in self.fills for _ in f.components)]
         values = await self._show(parse(address), seen, fill=True)
         if "tab" in sent:  # the browser has opened that tab itself, and may have opened another one since
             values[_TABS_OUTPUT] = gr.skip()
@@ -148,8 +147,8 @@ class Page:
             now_seen, markup = refresh(self.panes, store, view, seen, version)
             tab = gr.skip() if seen.view.get("tab") == view["tab"] else gr.Tabs(selected=view["tab"])
             values = [view, now_seen, tab, *(gr.skip() if html is None else html for html in markup)]
-            if fill:
-                values += [value for f in self.fills for value in _filled(f, store, view)]
+            if fill:  # a tick sends no address: it may have begun before a click, and be answered after it
+                values += [query(view), *(value for f in self.fills for value in _filled(f, store, view))]
         return values
 
 

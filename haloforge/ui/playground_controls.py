@@ -86,7 +86,11 @@ def _models(page: Page, caps: space.Caps) -> dict[str, Any]:
                 "play-server-said", f'<p class="muted">Keys come from the environment of the app: {keys}.</p>'
             )
     parts["blind"] = gr.Checkbox(
-        False, label="Blind vote: hide which model is which until you have voted", container=False, elem_id="play-blind"
+        False,
+        label="Blind vote: hide which model is which until you have voted",
+        container=False,
+        visible=free or len(names) > 1,
+        elem_id="play-blind",
     )
     return parts
 

@@ -50,10 +50,14 @@ class OutcomeCache:
             ) from error
 
     def get(self, key: str) -> Outcome | None:
-        """The outcome of an earlier run, or None."""
+        """The outcome of an earlier run, or None; also for a row that is damaged."""
         with self._lock:
             row = self._connection.execute("SELECT outcome FROM outcomes WHERE key = ?", (key,)).fetchone()
-        return Outcome.from_json(json.loads(row[0])) if row else None
+        try:
+            return Outcome.from_json(json.loads(row[0])) if row else None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # it is judged again, and replaced
+            _log.warning("a damaged verdict in the cache is not used: %s", error)
+            return None
 
     def put(self, key: str, outcome: Outcome) -> None:
         """Keep an outcome, if it would be the same next time. On a full disk it is not kept, and a warning says so."""

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable
 
 from haloforge.config import VerifySettings
-from haloforge.records import Problem
+from haloforge.records import Problem, Tests
 from haloforge.verify.outcome import Outcome
 
 _KINDS = ("asserts", "check", "pytest", "program")
 
 _log = logging.getLogger(__name__)
+_Key = tuple[str, Tests, str | None]
 
 
 class Joining:
@@ -19,17 +20,17 @@ class Joining:
     def __init__(self, settings: VerifySettings) -> None:
         self._mode = settings.mode
         self._type = settings.type
-        self._decided: dict[str, bool] = {}
+        self._decided: dict[_Key, bool] = {}
         self._lock = threading.Lock()
 
     @property
     def chosen(self) -> tuple[str, ...]:
         """Ids of the problems that `auto_joined` joined."""
-        return tuple(task for task, joined in list(self._decided.items()) if joined)
+        return tuple(key[0] for key, joined in list(self._decided.items()) if joined)
 
     def applies_to(self, problem: Problem) -> bool:
         """Whether this problem is judged in one process."""
-        return self._may_join(problem) and (self._mode == "joined" or self._decided.get(problem.task_id, False))
+        return self._may_join(problem) and (self._mode == "joined" or self._decided.get(_key(problem), False))
 
     def _may_join(self, problem: Problem) -> bool:
         is_python = problem.language == "python" and self._type in ("auto", "python")
@@ -42,13 +43,18 @@ class Joining:
         """
         if self._mode != "auto_joined" or not self._may_join(problem) or not isinstance(problem.solution, str):
             return
-        if problem.task_id in self._decided:
+        if _key(problem) in self._decided:
             return
         with self._lock:  # other workers wait for it, instead of trying the same
-            if problem.task_id in self._decided:
+            if _key(problem) in self._decided:
                 return
             fails = tried(problem.solution, False).status != "passed"
             joined = fails and tried(problem.solution, True).status == "passed"
-            self._decided[problem.task_id] = joined
+            self._decided[_key(problem)] = joined
         if joined:
             _log.warning("%s: its reference passes only in one process with its tests; joined", problem.task_id)
+
+
+def _key(problem: Problem) -> _Key:
+    """Two problems may have one id, in two files."""
+    return problem.task_id, problem.tests, problem.solution

@@ -27,6 +27,7 @@ from haloforge.verify.outcome import Outcome, verdict_of
 from haloforge.verify.sandbox.interpreter import OWN, Interpreter, interpreter_of
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import check_interpreter, chosen_level
+from haloforge.verify.sandbox.reach import usual_packages
 from haloforge.verify.sandbox.zygote import BoxFailed
 from haloforge.verify.toolchains import compiler_of, compiler_path, library_digest, runner_path, toolchain
 from haloforge.verify.worker import Worker, limits_for
@@ -215,10 +216,12 @@ class Verifier:
         only_scoring = {"reward", "partial", "workers", "allow_unsafe"}  # they change no outcome, only its reward
         settings = self._settings.model_dump(mode="json", exclude=only_scoring)
         settings["stop_at_first_failure"] = self._settings.stop_at_first_failure
-        about = problem.tests.to_json(), problem.language, problem.entry_point, problem.starter_code, problem.solution
-        interpreter = "" if self._python is OWN else (self._python.version, self._python.holds)
+        about = problem.language, problem.entry_point, problem.starter_code, problem.solution
+        tests = dataclasses.astuple(problem.tests)
+        own = usual_packages() if language_of(problem.language).syntax == "python" else ""
+        interpreter = own if self._python is OWN else (self._python.version, self._python.holds)
         made_by = toolchain(self._settings, problem.language), interpreter
-        return key_of(settings, self.isolation, made_by, about)
+        return key_of(settings, self.isolation, made_by, tests, about)
 
     def _judged(self, worker: Worker, problem: Problem, code: str) -> Outcome:
         """Judge the sample; again with more time or memory where the first limits may have been unfair."""
@@ -229,30 +232,29 @@ class Verifier:
             limits = dataclasses.replace(limits, wall_s=limits.wall_s * 2)
             outcome = self._tried(worker, problem, code, limits)
         if outcome.status in ("timeout", "memory_limit") and not outcome.slept:
-            fair = self._fair_limits(worker, problem, outcome, limits)
+            reference = self._reference(worker, problem)
+            fair = _fair_limits(outcome, reference, limits)
             outcome = outcome if fair == limits else self._tried(worker, problem, code, fair)
+            if reference.slept and outcome.status != "passed":  # no other run need know of this
+                outcome = dataclasses.replace(outcome, slept=True)
         return outcome
 
-    def _fair_limits(self, worker: Worker, problem: Problem, outcome: Outcome, limits: Limits) -> Limits:
-        """Larger limits where the reference itself needs much."""
-        reference = self._reference(worker, problem)
-        cpu_s = max(limits.cpu_s, REFERENCE_FACTOR * reference.cpu_s)
-        memory_mb = limits.memory_mb
-        if outcome.status == "memory_limit" and reference.memory_mb * 2 > memory_mb:
-            memory_mb = int(REFERENCE_FACTOR * memory_mb)
-        return Limits(cpu_s, max(limits.wall_s, cpu_s * WALL_PER_CPU), memory_mb)
-
     def _reference(self, worker: Worker, problem: Problem) -> Outcome:
-        """How the reference solution did. Measured once per problem, and only if a sample ran out of time or memory."""
+        """How the reference solution did. Measured once per problem, and only if a sample ran out of time or memory.
+
+        `slept` where it could not be measured on this machine now.
+        """
         tests = problem.tests
         if problem.solution is None or tests.time_limit_s is not None or tests.memory_mb is not None:
             return _NO_REFERENCE
-        if problem.task_id not in self._references:
+        key = self._problem_keys.of(problem)
+        if key not in self._references:
             memory_mb = int(REFERENCE_FACTOR * self._settings.memory_mb)
             generous = Limits(REFERENCE_CPU_S, WALL_PER_CPU * REFERENCE_CPU_S, memory_mb)
             outcome = self._tried(worker, problem, problem.solution, generous)
-            self._references[problem.task_id] = outcome if outcome.status == "passed" else _NO_REFERENCE
-        return self._references[problem.task_id]
+            unknown = dataclasses.replace(_NO_REFERENCE, slept=outcome.slept or outcome.status == "unscored")
+            self._references[key] = outcome if outcome.status == "passed" else unknown
+        return self._references[key]
 
     @property
     def joined(self) -> tuple[str, ...]:
@@ -275,6 +277,15 @@ class Verifier:
                 reason = f"{type(error).__name__}: {error}"
             worker.restart()
         return Outcome("unscored", f"verification itself failed {MAX_TRIES} times: {reason}")
+
+
+def _fair_limits(outcome: Outcome, reference: Outcome, limits: Limits) -> Limits:
+    """Larger limits where the reference itself needs much."""
+    cpu_s = max(limits.cpu_s, REFERENCE_FACTOR * reference.cpu_s)
+    memory_mb = limits.memory_mb
+    if outcome.status == "memory_limit" and reference.memory_mb * 2 > memory_mb:
+        memory_mb = int(REFERENCE_FACTOR * memory_mb)
+    return Limits(cpu_s, max(limits.wall_s, cpu_s * WALL_PER_CPU), memory_mb)
 
 
 def _may_have_starved(outcome: Outcome, limits: Limits) -> bool:

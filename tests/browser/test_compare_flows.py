@@ -27,7 +27,7 @@ SMALL = RaftConfig.parse(
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """A server over two benchmarks, of which one is doubtful, a RAFT run of three cycles, and a tiny model."""
     running = App(tmp_path_factory.mktemp("compare"))
-    save_tiny_model(running.folder / "models" / "tiny")
+    save_tiny_model(running.folder / "models" / "tiny" / "final_model")
     with Store(running.runs) as store:
         benchmarked(store, "base", set(TASKS[:8]), folder=running.folder)
         cut = ["87.9% of the answers were cut off: give --max-new-tokens a larger value"]
@@ -117,15 +117,35 @@ def test_the_problems_are_saved_as_csv(window: Window, tmp_path: Path) -> None:
     assert lines[0].startswith("task_id,A_samples,A_passed,B_samples") and len(lines) == 21
 
 
+@pytest.mark.parametrize("window", [{}, {"color_scheme": "dark"}], ids=["light", "dark"], indirect=True)
+def test_axe_finds_nothing_serious_on_the_page_nor_in_the_report(window: Window, tmp_path: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page = window.open(cycles(window.app, 0, 2) + f"&more=cycle:{window.app.raft}:1&list=all")
+    claim(page).wait_for()
+    for folded in page.locator("#comparison summary").all():
+        folded.click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Report (HTML)").click()
+    saved.value.save_as(tmp_path / "report.html")
+    found = [v for v in axe.Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+    report = window.page.context.new_page()
+    report.goto((tmp_path / "report.html").as_uri())
+    report.locator("summary").first.click()
+    report.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+    seen = report.evaluate("axe.run()")["violations"]
+    found += [v for v in seen if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], [node["html"][:120] for node in v["nodes"][:2]]) for v in found] == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_missing_benchmark_is_queued_on_the_same_problems_and_the_comparison_appears(window: Window) -> None:
-    page = window.open(f"?tab=compare&a=cycle:{window.app.raft}:2&b=model:models/tiny")
-    page.get_by_text("models/tiny has no benchmark on the 20 problems of tonight, cycle 2").wait_for()
+    page = window.open(f"?tab=compare&a=cycle:{window.app.raft}:2&b=model:models/tiny/final_model")
+    page.get_by_text("models/tiny/final_model has no benchmark on the 20 problems of tonight, cycle 2").wait_for()
     page.get_by_role("button", name="Benchmark it: 1 sample each, the same settings").click()
-    page.get_by_text("models/tiny is being benchmarked on these 20 problems").wait_for()
+    page.get_by_text("models/tiny/final_model is being benchmarked on these 20 problems").wait_for()
     claim(page).wait_for(timeout=DONE_MS)
     page.get_by_text("A 95.0 % → B 0.0 %").wait_for()
     with Store(window.app.runs) as store:
-        [run] = [run for run in store.runs(stage="benchmark") if run.config["model"] == "models/tiny"]
+        [run] = [run for run in store.runs(stage="benchmark") if run.config["model"] == "models/tiny/final_model"]
         assert run.config["generation"]["max_new_tokens"] == 8 and len(store.problems(run.id)) == 20

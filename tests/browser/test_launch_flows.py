@@ -110,7 +110,8 @@ def test_a_finished_run_fills_in_the_next_stage(window: Window) -> None:
     page.locator("#raft-said").get_by_text("Filled in from first tuning.").wait_for()
     page.wait_for_function("document.querySelector('#raft-prompts input').value.startsWith('data/train.jsonl')")
     assert field(page, "raft", "sft_checkpoint").input_value() == "models/sft/final_model"
-    said(page, "raft", "Start is off. models/sft/final_model")
+    said(page, "raft", "Start is off. The folder models/sft/final_model does not exist")
+    beside(page, "raft", "sft_checkpoint").get_by_text("does not exist").wait_for()
     fill(page, "raft", "raft.num_cycles", "9")
     page.locator("#raft-preview").get_by_text("--cycles 9").wait_for()
     page.reload()  # the run is out of the address by now, and what was typed since is shown

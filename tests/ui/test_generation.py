@@ -166,3 +166,14 @@ def test_a_model_leaves_the_memory_as_soon_as_a_run_is_at_work(models: tuple[str
     while loaded_models.held() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert loaded_models.held() == ()
+
+
+def test_a_model_that_ends_by_an_error_of_ours_is_said_to_have_failed(
+    models: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(generation, "borrowed", no_memory)
+    [last] = asyncio.run(collect(Request(models[:1], ADD)))[-1]
+    assert last.state == "failed" and "unexpected error" in last.error

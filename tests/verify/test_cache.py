@@ -107,3 +107,54 @@ def test_only_the_newest_are_kept():
     for problem in (*problems, problems[1], problems[0]):
         known.of(problem)
     assert computed == ["a", "b", "c", "a"]
+
+
+def test_a_damaged_row_is_judged_again(tmp_path):
+    first = verdicts(tmp_path / "cache.db")
+    with sqlite3.connect(tmp_path / "cache.db") as other:
+        other.execute("UPDATE outcomes SET outcome = '{\"status\": ' || key")
+    assert [v.status for v in verdicts(tmp_path / "cache.db")] == [v.status for v in first]
+
+
+def kept(cache):
+    with sqlite3.connect(cache) as other:
+        return other.execute("SELECT count(*) FROM outcomes").fetchone()[0]
+
+
+def test_another_version_of_a_package_is_another_question(tmp_path, monkeypatch):
+    for versions in (("numpy 1",), ("numpy 2",), ("numpy 1",)):
+        monkeypatch.setattr("haloforge.verify.verifier.usual_packages", lambda versions=versions: versions)
+        with open_verifier(VerifySettings(workers=1), tmp_path / "cache.db") as verifier:
+            assert verifier.verify(SQUARE, CODES[0]).passed
+    assert kept(tmp_path / "cache.db") == 2
+
+
+def test_hidden_tests_of_every_kind_are_part_of_the_question(tmp_path):
+    shown, hidden = ("from solution import f\ndef test_a(): assert f(3) == 9",), ("def test_b(): assert f(2) == 4",)
+    with open_verifier(VerifySettings(workers=1), tmp_path / "cache.db") as verifier:
+        assert verifier.verify(Problem("p", "", tests=Tests("pytest", code=shown)), CODES[1]).passed
+        both = Problem("p", "", tests=Tests("pytest", code=shown, hidden=hidden))
+        assert verifier.verify(both, CODES[1]).status == "wrong_answer"
+
+
+def burning(name, seconds):
+    return f"import time\ndef f(x):\n    while time.process_time() < {seconds}: pass\n    return x  # {name}"
+
+
+def returning_it(solution):
+    return Problem("one id", "", tests=Tests("asserts", code=("assert f(3) == 3",)), solution=solution)
+
+
+def test_a_problem_of_the_same_id_has_a_reference_of_its_own():
+    slow, quick = returning_it(burning("r", 2.2)), returning_it("def f(x): return x")
+    with open_verifier(VerifySettings(workers=1, time_limit_s=1.0)) as verifier:
+        assert verifier.verify(slow, burning("a", 2.4)).passed
+        assert verifier.verify(quick, burning("b", 2.4)).status == "timeout"
+
+
+def test_a_timeout_is_not_kept_where_the_reference_could_not_be_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr("haloforge.verify.verifier.REFERENCE_CPU_S", 0.2)
+    asleep = returning_it("import time\ndef f(x): time.sleep(900)")
+    with open_verifier(VerifySettings(workers=1, time_limit_s=1.0), tmp_path / "cache.db") as verifier:
+        assert verifier.verify(asleep, burning("a", 9)).status == "timeout"
+    assert kept(tmp_path / "cache.db") == 0

@@ -113,6 +113,11 @@
     window.haloPane(element, props, watch, trigger);
     watch("value", () => {
       element.classList.remove("stale");
+      const told = element.querySelector("[data-wrong]");
+      if (told && forms[stage].said && !Object.keys(forms[stage].said.wrong).length) {
+        forms[stage].said.wrong = JSON.parse(told.dataset.wrong);
+        decorate(stage);
+      }
       if (element.querySelector('[data-told="no"]')) forms[stage].foresee({measures: true});
     });
   };

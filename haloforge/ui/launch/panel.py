@@ -42,19 +42,20 @@ def status(form: Form, checked: Checked, plan: Plan | None, *, read_only: bool =
     return h("p", f"Ready{known}", cls="good")
 
 
-def told(form: Form, plan: Plan) -> Html:
+def told(form: Form, plan: Plan, typed: Sequence[Any]) -> Html:
     """What the dry run says: time and memory first, then what must be there, then everything else."""
     lines = [split(line) for line in plan.lines]
     checked = {check.name for check in plan.checks}
     first = [(name, text) for name, text in lines if name in ("time", "memory") and text != UNTOLD]
     others = [(name, text) for name, text in lines if name not in {"time", "memory"} | checked]
+    wrong = json.dumps(wrong_of(form, plan, typed))
     is_told = dict(lines).get("time") != UNTOLD
     parts = [
         h("dl", [_measured(*pair) for pair in sorted(first, reverse=True)], cls="facts large") if first else None,
         h("ul", map(_row, plan.checks), cls="checks", aria_label="What must be there") if plan.checks else None,
         _lines(others),
     ]
-    return h("div", parts, cls="stack tight", data_told="yes" if is_told else "no")
+    return h("div", parts, cls="stack tight", data_told="yes" if is_told else "no", data_wrong=wrong)
 
 
 def preview(form: Form, checked: Checked, facts: Mapping[str, Any]) -> Html:
@@ -91,10 +92,15 @@ def facts_of(
     }
 
 
-def wrong_of(form: Form, plan: Plan) -> dict[str, str]:
-    """The field that the refusal of a plan is about, and the refusal; empty where it names none."""
-    complaint = about(plan.error, form.settings) if plan.error else None
-    return {field_id(form.cls.stage, complaint.path): complaint.sentence} if complaint and complaint.path else {}
+def wrong_of(form: Form, plan: Plan, typed: Sequence[Any]) -> dict[str, str]:
+    """The field that the refusal of a plan is about, by its value or its name, and the refusal; empty for neither."""
+    if not plan.error:
+        return {}
+    named = {s.path: clean(s, value) for s, value in zip(form.settings, typed, strict=True) if s.kind}
+    by_value = [path for path, value in named.items() if isinstance(value, str) and value in plan.error]
+    complaint = about(plan.error, form.settings)
+    path = by_value[0] if by_value else complaint.path
+    return {field_id(form.cls.stage, path): complaint.sentence} if path else {}
 
 
 def save_link(config: StageConfig) -> Html:

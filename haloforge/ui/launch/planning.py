@@ -11,6 +11,7 @@ from typing import Any
 from haloforge import stages
 from haloforge.config import STAGES
 from haloforge.errors import ForgeError
+from haloforge.estimates import remember
 from haloforge.ui.launch.preflight import preflight
 from haloforge.ui.launch.rehearsal import times
 from haloforge.verify import hide_from_debuggers
@@ -39,6 +40,7 @@ def answer_chain(chain: list[dict[str, Any]], *, measures: bool) -> dict[str, An
 def main() -> None:
     """Answer until the input ends. What libraries print goes to stderr: stdout carries answers alone."""
     hide_from_debuggers()
+    remember()
     out, sys.stdout = sys.stdout, sys.stderr
     import transformers  # noqa: F401  while the form is being filled in: the first plan would wait for it
 

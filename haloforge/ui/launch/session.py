@@ -127,7 +127,7 @@ class Launch:
         plan = self._kept(checked)
         facts = panel.facts_of(self.form, checked, typed, base, preset or "") | dict(more)
         if plan and not facts["wrong"]:
-            facts["wrong"] = panel.wrong_of(self.form, plan)
+            facts["wrong"] = panel.wrong_of(self.form, plan, typed)
         return [
             panel.status(self.form, checked, plan, read_only=self.read_only),
             panel.preview(self.form, checked, facts | {"asks": checked.config is not None}),
@@ -151,7 +151,7 @@ class Launch:
             plan = plan._replace(lines=(*kept, _BUSY))
         return [
             panel.status(self.form, checked, plan, read_only=self.read_only),
-            panel.told(self.form, plan),
+            panel.told(self.form, plan, typed),
             gr.update(interactive=panel.is_ready(checked, plan) and not self.read_only),
         ]
 

@@ -1,6 +1,7 @@
 """Data: prepare, generate or bring problems, look at what is in a file, and make others of it."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def build(page: Page) -> None:
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=7, min_width=320), gr.Tabs(elem_id="data-from") as ways:
             with gr.Tab("Sources", id="sources"):
-                page.pane("data", sources.render, "sources")
+                page.pane("data", partial(sources.render, can_prepare=not page.read_only), "sources")
             with gr.Tab("Prepare a dataset", id="data-prepare"):
                 stage_form(page, "data", "data-prepare")
             with gr.Tab("Generate with a model", id="data-generate"):

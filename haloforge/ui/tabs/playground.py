@@ -47,7 +47,7 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 def build(page: Page) -> None:
     """Controls on the left, answers on the right; beneath them what was voted."""
-    page.pane("playground", memory_line, "playground-busy")
+    page.pane("playground", partial(memory_line, can_unload=not page.read_only), "playground-busy")
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=5, min_width=320):
             parts = fields.controls(page)
@@ -78,7 +78,9 @@ def _wire_answers(page: Page, parts: dict[str, Any]) -> None:
             yield list(shown)
 
     shown = [parts["out"], parts["given"]]
-    event = parts["go"].click(stream, inputs, shown, concurrency_id="model", concurrency_limit=2, **_QUIET)
+    at_once = 1 if page.read_only else 2
+    asked = [parts["go"].click, parts["prompt"].submit]  # Shift+Enter in the prompt
+    event = gr.on(asked, stream, inputs, shown, concurrency_id="model", concurrency_limit=at_once, **_QUIET)
     parts["stop"].click(None, cancels=[event])
     picked_outputs = [*shown, parts["own_code"], parts["own_panel"], parts["own_out"]]
 
@@ -124,10 +126,11 @@ def _wire_servers(parts: dict[str, Any]) -> None:
     parts["server_add"].click(add_server, typed, [parts["models"], parts["server_said"]], **_QUIET)
 
 
-def memory_line(store: Store, view: View) -> Html:
+def memory_line(store: Store, view: View, *, can_unload: bool = True) -> Html:
     """Which models and which run hold the machine's memory."""
     running = store.runs(status="running", limit=1)
-    return playground_lines.memory_line(loaded_models.held(), running[0] if running else None)
+    run = running[0] if running else None
+    return playground_lines.memory_line(loaded_models.held(), run, can_unload=can_unload)
 
 
 def unload(store: Store, view: View, value: str) -> str | None:

@@ -13,7 +13,7 @@ UNLOAD = "unload-models"
 """The action that lets go of every model that nobody uses."""
 
 
-def memory_line(held: Sequence[Held], run: Run | None) -> Html:
+def memory_line(held: Sequence[Held], run: Run | None, *, can_unload: bool = True) -> Html:
     """Who holds the memory: models of the Playground, and the run that is at work."""
     parts: list[Html] = []
     if run is not None:
@@ -28,7 +28,7 @@ def memory_line(held: Sequence[Held], run: Run | None) -> Html:
         parts.append(h("span", f"In memory for the Playground: {names}.{rule}"))
     if not parts:
         return Html("")
-    unload = button("Unload", UNLOAD) if any(not model.is_in_use for model in held) else None
+    unload = button("Unload", UNLOAD) if can_unload and not all(model.is_in_use for model in held) else None
     return h("div", h("div", [h("p", part) for part in parts]), unload, cls="note row spread")
 
 

@@ -102,7 +102,7 @@ def _nothing(page: SamplePage, view: View, total: int | None) -> Html:
             query(view, samples=_page_number(view) + 1, after=page.older, before=None, sample=None),
             cls="act",
         )
-        return empty("None of the 20 000 newest samples that were looked at fits.", further, _show_all(view))
+        return empty("None of the samples that were looked at so far fits.", further, _show_all(view))
     if _page_number(view) and total != 0:
         return empty(
             "There are no more samples.", link("To the newest", query(view, **dict.fromkeys(PAGED)), cls="act")

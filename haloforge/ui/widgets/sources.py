@@ -22,10 +22,10 @@ class Prepared(NamedTuple):
     rows: int
 
 
-def render(store: Store, view: View) -> Html:
+def render(store: Store, view: View, *, can_prepare: bool = True) -> Html:
     """A card per dataset; those that work without network come first, as in the registry."""
     prepared = prepared_files()
-    cards = [_card(source, prepared.get(name, ())) for name, source in SOURCES.items()]
+    cards = [_card(source, prepared.get(name, ()), can_prepare) for name, source in SOURCES.items()]
     return h("section", cards, cls="cards", aria_label="Sources")
 
 
@@ -39,20 +39,16 @@ def prepared_files() -> Mapping[str, Sequence[Prepared]]:
     return found
 
 
-def _card(source: Source, files: Sequence[Prepared]) -> Html:
+def _card(source: Source, files: Sequence[Prepared], can_prepare: bool) -> Html:
     title = h("div", h("h2", source.name, cls="mono"), h("span", source.license, cls="muted"), cls="row spread")
     about = source.note.removeprefix("bundled: ")
+    prepare = button("Prepare again" if files else "Prepare", PREPARE, source.name) if can_prepare else None
     return h(
         "article",
         title,
         h("p", about[:1].upper() + about[1:]),
         h("div", [_fact(text, is_so) for text, is_so in _facts(source)], cls="row marks"),
-        h(
-            "div",
-            _status(files),
-            button("Prepare again" if files else "Prepare", PREPARE, source.name),
-            cls="row spread",
-        ),
+        h("div", _status(files), prepare, cls="row spread"),
         cls="card stack tight",
         aria_label=source.name,
     )

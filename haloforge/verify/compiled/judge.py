@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -31,6 +32,8 @@ ADAPTERS: dict[str, Adapter] = {
     "typescript": TypeScript(),
 }
 """By the name that a compiler's record gives."""
+ROOM_BYTES = 16 << 20
+"""With less free space than this, an error of a compiler need not be the program's."""
 _RAISED = ("AssertionError", 'Exception in thread "main" java.lang.AssertionError')
 """How the line begins by which Node and Java tell of a failed assertion."""
 _COMPLAINT_OF_GO = re.compile(r"\s+\S+\.go:\d+: ")
@@ -74,6 +77,8 @@ def verify_compiled(workshop: Workshop, compiler: Compiler, submission: Submissi
             raise BoxFailed(str(error)) from error
         leaves_none = only_check or compiler.runs_source or not compiler.can_run
         built = build(workshop, compiler, folder, commands, only_check=leaves_none)
+        if built.error and shutil.disk_usage(folder).free < ROOM_BYTES:
+            raise BoxFailed(f"no room is left to compile in {workshop.folder}")
         if built.error:
             outcome = Outcome("compile_error", built.error, level="compiled", slept=built.slept)
         elif is_untested and (reason := incomplete(problem, submission.code)):

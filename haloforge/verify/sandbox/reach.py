@@ -1,5 +1,6 @@
 """The files that each kind of process may reach: what landlock allows, and what is mounted for it."""
 
+import functools
 import glob
 import os
 import stat
@@ -31,9 +32,10 @@ def package_folders() -> dict[str, list[str]]:
     return {name: [str(f), *glob.glob(f"{f}.libs")] for name, f in folders.items()}
 
 
-def usual_packages() -> list[str]:
+@functools.cache
+def usual_packages() -> tuple[str, ...]:
     """The packages that solutions may import in our own Python, with their versions."""
-    return [f"{name} {version(name)}" for name in package_folders()]
+    return tuple(f"{name} {version(name)}" for name in package_folders())
 
 
 def python_reach(packages: dict[str, list[str]], python: Interpreter = OWN) -> Reach:

@@ -18,6 +18,7 @@ from worlds import benchmark_config, problems, raft_config
 from haloforge.errors import ConfigError
 from haloforge.models import Metadata, write_metadata
 from haloforge.stages.benchmark import compare
+from haloforge.stages.benchmark.judged_model import judged_model
 from haloforge.stages.benchmark.results import make_result, write_result
 from haloforge.stages.publishing.card import CHART, Card, card_of
 from haloforge.stages.publishing.files import card_name, write_card
@@ -48,7 +49,7 @@ def judge(store: Store, model: Path, prompts: Path, passes: int) -> Path:
     store.save_problems(report.run_id, problems(), held_out=True)
     measured(report, 0, "sample", lambda: {"samples": 32})
     record(report, 0, "benchmark", {p.task_id: [i < passes for i in range(4)] for p in problems()})
-    result = make_result(config, problems(), report)
+    result = make_result(config, problems(), report, judged_model(config, report))
     measured(report, 0, "write", lambda: write_result(config, result, problems(), report))
     store.finish(report.run_id, "done")
     return Path(config.output)

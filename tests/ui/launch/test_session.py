@@ -91,7 +91,7 @@ def test_a_plan_that_cannot_go_turns_start_off_and_says_why_at_its_field(store: 
     planner.plan(config, measures=False)
     status, preview, start = launch.changed("", *typed)
     assert "Start is off" in status and "nowhere.jsonl" in status and start["interactive"] is False
-    assert not facts(preview)["wrong"] or "nowhere.jsonl" in str(facts(preview)["wrong"])
+    assert "nowhere.jsonl" in facts(preview)["wrong"]["benchmark-prompts"]
 
 
 def test_the_preview_is_the_command_line(store: Store, planner: Planner) -> None:

@@ -58,7 +58,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_adapter(folder / "adapter", folder / "base")
 
 
-@pytest.mark.parametrize("form", ["merged", "gguf"])
+@pytest.mark.parametrize("form", ["merged"])
 def test_an_export_holds_one_copy_of_the_weights(form: str, adapter: Path, tmp_path: Path) -> None:
     small = save_tiny_adapter(tmp_path / "small", save_tiny_model(tmp_path / "base"))
     command = [sys.executable, "-c", MEASURE, form, str(adapter), str(tmp_path / "out"), str(small)]

@@ -70,6 +70,9 @@ class Connection:
         """What is known of the solution's classes, by number."""
         self._contents: dict[str, Any] = {}
         """What it told about its module."""
+        self._given: list[tuple[int, list[Any]]] = []
+        """When calls were given what, encoded, once the solution has returned an object that may learn from it."""
+        self._has_returned_objects = False
         self._last_number = 0
         """Number of the last request that was sent."""
 
@@ -178,6 +181,11 @@ class Connection:
         """How many requests there have been."""
         return self.calls
 
+    def was_given(self, value: Any, since: int) -> bool:
+        """Whether a call has been given this very value, since that time."""
+        form = self.comparable(value)
+        return any(_holds(given, form) for time, given in self._given if time > since)
+
     def may_skip_the_rest(self) -> bool:
         """Whether no test is lost when the solution suppresses an exception in the `with` block that is running."""
         frame: types.FrameType | None = sys._getframe()
@@ -197,6 +205,8 @@ class Connection:
         touches = operation in ("call", "set", "put", "rebind")
         sent = [self._encoded(argument, touches=touches) for argument in arguments]
         named = {name: self._encoded(argument, touches=touches) for name, argument in keywords.items()}
+        if touches and self._has_returned_objects:
+            self._given.append((self.calls, [*sent, *named.values()]))
         try:
             number = self._send(operation, target, sent, named)
             outcome, *body = self._answer_to(number)
@@ -321,6 +331,7 @@ class Connection:
             return self._lending.lent(handle["home"])
         target = handle["global"] if isinstance(handle.get("global"), str) else int(handle["handle"])
         kind = str(handle["kind"])
+        self._has_returned_objects = True
         subject = Subject(self, target, kind, self._about(handle))
         subject.class_name = str(handle["class"])
         if kind == "coroutine":
@@ -352,6 +363,14 @@ class Connection:
             return ["refused", _reason(error)]
         except Exception as error:  # noqa: BLE001 - goes through the solution, and home if that lets it
             return ["raised", self._encoded(error, touches=True)]
+
+
+def _holds(given: Any, form: Any) -> bool:
+    """Whether a value is somewhere in what was given, both encoded."""
+    if given == form and type(given) is type(form):
+        return True
+    parts = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
+    return any(_holds(part, form) for part in parts)
 
 
 async def _awaited(subject: Subject) -> Any:

@@ -38,7 +38,7 @@ from haloforge.problems import TrainingRow, load_starter
 from haloforge.train import Example, Training, encode
 from haloforge.train.adapters import new_adapter
 from haloforge.train.examples import IGNORED, conversation
-from haloforge.train.fitting import trainer_arguments
+from haloforge.train.optimizing import trainer_arguments
 from haloforge.train.precision import Precision
 from haloforge.train.row_order import LikeLengths
 from haloforge.train.trainer import Collator, ForgeTrainer

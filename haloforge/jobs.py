@@ -56,6 +56,17 @@ def submit_chain(store: Store, chain: Sequence[configs.StageConfig], *, name: st
     return queued
 
 
+def again(store: Store, run_id: str) -> Run:
+    """Queue the settings of a run once more, with an output of its own beside the old one.
+
+    Raises ForgeError when they cannot be run any more: a file is gone, or a setting is of another version.
+    """
+    old = store.run(run_id)
+    config = configs.repeated(old, {configs.output_of(run) for run in store.runs()})
+    stages.plan(config, measures=False)
+    return submit(store, config, name=old.name)
+
+
 def _refuse_shared(store: Store, other: Run, output: Path) -> None:
     """Raises RunError when a living run writes the same file or folder, under whatever name."""
     others = configs.output_of(other)

@@ -312,7 +312,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a stage.
+    """One execution of a stage. `tags` are words with a space between them, `notes` a text of the user's own.
 
     Times are seconds since the epoch; relative paths in `config` start at `cwd`; `stop` is how the user
     asked it to stop: "", cycle, now or kill.
@@ -330,6 +330,8 @@ class Run:
     cwd: str = ""
     stop: str = ""
     name: str = ""
+    tags: str = ""
+    notes: str = ""
 
     @property
     def is_finished(self) -> bool:

@@ -25,6 +25,9 @@ POWER = 0.8
 Verdict = Literal["better", "worse", "no detectable change"]
 Floats = NDArray[np.float64]
 
+_NO_GAIN = 0.001
+"""Nobody would gather the millions of problems that show less."""
+
 _Z = NormalDist().inv_cdf
 _MOST_VALUES_AT_ONCE = 4_000_000  # resampled values in memory, 8 bytes each
 
@@ -62,12 +65,28 @@ class Comparison:
 
     def sentence(self) -> str:
         """The difference and the verdict in words."""
+        return f"{self.numbers()}: {self.verdict}{self.reach()}"
+
+    def numbers(self) -> str:
+        """The difference, its interval and the p-value, without a verdict."""
         d = self.difference
-        words = f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p = {self.p_value:.2g}: {self.verdict}"
-        if self.verdict == "no detectable change":
-            enough = self.detectable < 1
-            words += f" (smallest detectable gain {self.detectable:.3f})" if enough else " (too few problems for any)"
-        return words
+        return f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p = {self.p_value:.2g}"
+
+    def reach(self) -> str:
+        """What a comparison without a detectable change could have found; empty for any other."""
+        if self.verdict != "no detectable change":
+            return ""
+        if self.detectable >= 1:
+            return " (too few problems for any)"
+        enough = self.problems_for(self.difference.value)
+        settled = f"; to show one of {abs(self.difference.value):.3f} use about {enough:,} problems" if enough else ""
+        return f" (smallest detectable gain {self.detectable:.3f}{settled})"
+
+    def problems_for(self, gain: float) -> int | None:
+        """About how many problems that vary as these do would show it; None where these do, or there is hardly any."""
+        if not _NO_GAIN <= abs(gain) < self.detectable:
+            return None
+        return two_digits(self.problems * (self.detectable / abs(gain)) ** 2)
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
@@ -82,7 +101,9 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     return 1.0 - math.comb(n - c, k) / math.comb(n, k)
 
 
-def mean_estimate(scores: Sequence[float], clusters: Sequence[Hashable] | None = None, *, seed: int = 0) -> Estimate:
+def mean_estimate(
+    scores: Sequence[float] | Floats, clusters: Sequence[Hashable] | None = None, *, seed: int = 0
+) -> Estimate:
     """Mean score over problems: Wilson where every score is 0 or 1 and problems are independent, else bootstrap.
 
     Raises ValueError when there is no score.
@@ -121,12 +142,36 @@ def bootstrap(
     """
     data = _checked(values)
     sums, counts = _cluster_sums(data, _groups(len(data), clusters))
-    units = len(sums)
-    if units == 1:
+    if len(sums) == 1:
         return Estimate(float(data.mean()), -1.0, 1.0, "one cluster")
-    tail = NormalDist().cdf(-math.sqrt(units / (units - 1)) * _student_quantile((1 + CONFIDENCE) / 2, units - 1))
+    tail = _tail(len(sums))
     low, high = np.quantile(_resampled_means(sums, counts, seed), [tail, 1 - tail])
     return Estimate(float(data.mean()), float(low), float(high), "bootstrap")
+
+
+def pass_at_k_curve(
+    passes: Sequence[tuple[int, int]], ks: Sequence[int], clusters: Sequence[Hashable] | None = None, *, seed: int = 0
+) -> list[Estimate]:
+    """pass@k over the same problems for each k, from (samples, passes) of each: what `mean_estimate` gives for each k.
+
+    All k share one set of draws, so that a curve of 20 points takes the time of two. The band holds at each k alone,
+    not for all k at once. Raises ValueError for a k that some problem has too few samples for.
+    """
+    known = {(n, c, k): pass_at_k(n, c, k) for n, c in set(passes) for k in ks}
+    columns = [_checked([known[n, c, k] for n, c in passes]) for k in ks]
+    groups = _groups(len(passes), clusters)
+    units, varying = int(groups.max()) + 1, [i for i, column in enumerate(columns) if len(set(column.tolist())) > 1]
+    independent = units == len(passes)
+    drawn = [i for i in varying if not (independent and set(columns[i].tolist()) <= {0.0, 1.0})]
+    if units == 1 or not drawn:
+        return [mean_estimate(column, clusters, seed=seed) for column in columns]
+    sums = np.stack([_cluster_sums(columns[i], groups)[0] for i in drawn], axis=1)
+    tail = _tail(units)
+    lows, highs = np.quantile(_resampled_rows(sums, _cluster_sums(columns[0], groups)[1], seed), [tail, 1 - tail], 0)
+    bands = {
+        i: Estimate(float(columns[i].mean()), float(lows[j]), float(highs[j]), "bootstrap") for j, i in enumerate(drawn)
+    }
+    return [bands.get(i) or mean_estimate(column, clusters, seed=seed) for i, column in enumerate(columns)]
 
 
 def compare(
@@ -213,6 +258,17 @@ def planned_gain(problems: int, samples: int, change: float, rate: float = 0.4) 
     return (_Z((1 + CONFIDENCE) / 2) + _Z(POWER)) * math.sqrt((sampling + varying) / problems)
 
 
+def planned_problems(gain: float, samples: int, change: float) -> int:
+    """About how many problems a paired benchmark needs to detect a gain in pass@1; two digits are meant seriously."""
+    return two_digits(planned_gain(1, samples, change) ** 2 / gain**2)
+
+
+def two_digits(count: float) -> int:
+    """A number of problems rounded up to two digits: what a plan can promise."""
+    step: int = 10 ** max(0, int(math.log10(max(count, 1))) - 1)
+    return math.ceil(count / step) * step
+
+
 def verdict(difference: Estimate, p_value: float) -> Verdict:
     """`better` or `worse` where the interval excludes 0 and the test agrees, else `no detectable change`."""
     if p_value > 1 - CONFIDENCE or difference.low <= 0 <= difference.high:
@@ -247,6 +303,23 @@ def _resampled_means(sums: Floats, counts: Floats, seed: int) -> Floats:
         picked = rng.integers(0, len(sums), size=(draws, len(sums)), dtype=np.int32)
         means.append(sums[picked].sum(axis=1) / counts[picked].sum(axis=1))
     return np.concatenate(means)
+
+
+def _resampled_rows(sums: Floats, counts: Floats, seed: int) -> Floats:
+    """The same draws as `_resampled_means` for several columns at once, to six digits; (draws, columns)."""
+    rng, means, units = np.random.default_rng(seed), [], len(sums)
+    narrow = np.column_stack([sums, counts]).astype(np.float32)
+    for draws in _chunks(units):
+        picked = rng.integers(0, units, size=(draws, units), dtype=np.int32)
+        places = picked + np.arange(draws, dtype=np.int32)[:, None] * np.int32(units)
+        times = np.bincount(places.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float32)
+        means.append((times @ narrow[:, :-1]) / (times @ narrow[:, -1])[:, None])
+    return np.concatenate(means)
+
+
+def _tail(units: int) -> float:
+    """The share that an expanded percentile interval of so many units cuts off at either end."""
+    return NormalDist().cdf(-math.sqrt(units / (units - 1)) * _student_quantile((1 + CONFIDENCE) / 2, units - 1))
 
 
 def _chunks(units: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Fixtures that the whole suite shares, and what a run says at its end of the tests that it skipped."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,16 @@ from haloforge.estimates import Adapting
 from haloforge.store import Store
 from haloforge.verify import Verifier, VerifySettings, open_verifier
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # two threads each would wait for those of the other worker, in children too
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("no clock", deadline=None)  # on a busy machine any example may take long
 settings.load_profile("no clock")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that no worker is left alone with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Hub on loopback that speaks as much of the real one's protocol as fetching a model takes."""
+"""A Hub on loopback that speaks as much of the real one's protocol as fetching and sending a model takes."""
 
 import hashlib
 import json
@@ -12,6 +12,8 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
 
+from hub_uploads import Uploads
+
 
 class StandInHub:
     """Repositories with their commits. A branch is moved by `push`; old commits stay."""
@@ -22,6 +24,7 @@ class StandInHub:
         self.gated: set[str] = set()
         self.is_down = False
         self.requests: list[str] = []
+        self.uploads = Uploads(root / "uploads")
 
     def push(self, repo: str, folder: Path, branch: str = "main") -> str:
         """Make a copy of the folder the newest commit of a branch; returns the commit."""
@@ -46,14 +49,51 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(503, b"")
             return
         parts = unquote(self.path.partition("?")[0]).strip("/").split("/")
-        if parts[:2] == ["api", "models"]:
+        if parts[0] == "datasets":
+            parts = parts[1:]
+        if parts[:2] in (["api", "models"], ["api", "datasets"]):
             self.answer_api("/".join(parts[2:4]), parts[4:])
         else:
             self.answer_file("/".join(parts[:2]), parts[3], "/".join(parts[4:]))
 
     do_HEAD = do_GET
 
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        path, uploads = unquote(self.path.partition("?")[0]).strip("/"), self.hub.uploads
+        self.hub.requests.append(self.path)
+        if path == "api/validate-yaml":
+            self.answer_json({"errors": [], "warnings": []})
+        elif uploads.is_refused(self.headers["Authorization"]):
+            self.answer(401, b"{}")
+        elif path == "api/repos/create":
+            status, answer = uploads.create(json.loads(content))
+            self.answer(status, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+        elif "/preupload/" in path:
+            self.answer_json(uploads.modes(json.loads(content)))
+        elif path.endswith("info/lfs/objects/batch"):
+            self.answer_json(uploads.batch(json.loads(content), self.hub.endpoint))
+        else:
+            self.commit("/".join(path.split("/")[2:4]), content)
+
+    def do_PUT(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.hub.uploads.put(self.path.rpartition("/")[2], content):
+            self.answer(200, b"")
+        else:
+            self.close_connection = True
+            self.connection.close()
+
+    def commit(self, repo: str, lines: bytes) -> None:
+        last = self.hub.commit(repo, "main") if repo in self.hub.refs else None
+        before = self.hub.root / repo / last if last else None
+        commit = self.hub.push(repo, self.hub.uploads.commit(lines, before, self.hub.root / "staged"))
+        self.answer_json({"commitUrl": f"{self.hub.endpoint}/{repo}/commit/{commit}", "commitOid": commit})
+
     def answer_api(self, repo: str, rest: list[str]) -> None:
+        if not rest and repo in self.hub.uploads.private and repo not in self.hub.refs:  # made, and empty so far
+            self.answer_json({"_id": "1", "id": repo, "modelId": repo, "private": self.hub.uploads.private[repo]})
+            return
         if repo not in self.hub.refs:
             self.refuse(404, "RepoNotFound")
             return
@@ -68,7 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer_json([self.tree_entry(name, content) for name, content in names])
             return
         siblings = [{"rfilename": str(path.relative_to(folder))} for path in files]
-        self.answer_json({"_id": "1", "id": repo, "modelId": repo, "sha": commit, "siblings": siblings})
+        self.answer_json({"_id": "1", "id": repo, "modelId": repo, "sha": commit, "siblings": siblings,
+                          "private": self.hub.uploads.private.get(repo, False)})  # fmt: skip
 
     @staticmethod
     def tree_entry(name: str, content: bytes) -> dict[str, Any]:

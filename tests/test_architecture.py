@@ -15,6 +15,7 @@ LAYERS = [
     ["errors"],
     ["records"],
     ["languages"],
+    ["markup"],
     ["python_source"],
     ["files"],
     ["settings"],
@@ -31,7 +32,9 @@ LAYERS = [
     ["store"],
     ["stages"],
     ["jobs"],
+    ["recipes", "pipeline"],
     ["doctor"],
+    ["reports"],
     ["cli", "ui"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -30,8 +30,8 @@ def commands() -> list[str]:
 def test_the_commands_of_the_readme_run_one_after_the_other(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     for line in commands():
-        # Ten problems instead of all are the only difference to what a reader types: the pipeline stays whole.
-        words = shlex.split(line + (" --limit 10" if line.startswith(PREPARE) else ""))
+        # Four problems instead of all are the only difference to what a reader types: the pipeline stays whole.
+        words = shlex.split(line + (" --limit 4" if line.startswith(PREPARE) else ""))
         done = subprocess.run(
             [sys.executable, "-m", "haloforge.cli", *words[1:]],
             capture_output=True,
@@ -72,3 +72,11 @@ def test_the_two_commands_of_the_readme_are_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"(?:^|`)make (\w+)", README, re.M):
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_what_the_first_hour_clicks_is_on_the_page() -> None:
+    text = (ROOT / "docs" / "first-hour.md").read_text()
+    page = "\n".join(path.read_text() for path in (ROOT / "haloforge").rglob("*.py"))
+    clicked = set(re.findall(r"\*\*(.+?)\*\*", text, re.S)) - {"Bold"}
+    assert len(clicked) > 10
+    assert [words for words in clicked if " ".join(words.split()) not in page] == []

@@ -17,9 +17,12 @@ from haloforge.statistics import (
     mcnemar,
     mean_estimate,
     pass_at_k,
+    pass_at_k_curve,
     planned_gain,
+    planned_problems,
     sign_flip,
     smallest_detectable_gain,
+    two_digits,
     verdict,
     wilson,
 )
@@ -103,6 +106,15 @@ def test_no_detectable_change_names_the_gain_that_would_have_been_seen() -> None
     assert found.sentence().endswith(f"no detectable change (smallest detectable gain {found.detectable:.3f})")
 
 
+def test_a_gain_that_cannot_be_claimed_says_how_many_problems_would_show_it() -> None:
+    found = compare([0.5, 0.25] * 10, [0.25, 0.5] * 9 + [0.5, 0.5])
+    needed = found.problems_for(found.difference.value)
+    assert needed and needed > 20
+    assert found.sentence().endswith(f"; to show one of {found.difference.value:.3f} use about {needed:,} problems)")
+    assert needed == pytest.approx(20 * (found.detectable / found.difference.value) ** 2, rel=0.1)
+    assert found.problems_for(found.detectable * 2) is None and found.problems_for(0.0) is None
+
+
 def test_where_nothing_changed_a_small_gain_could_still_hide() -> None:
     assert compare([0.5] * 60, [0.5] * 60).sentence().endswith("(smallest detectable gain 0.050)")
 
@@ -172,3 +184,30 @@ def test_models_that_do_not_differ_are_called_different_at_most_55_times_in_1000
         before, after = (list(rng.binomial(samples, rates) / samples) for _ in range(2))
         claims += compare(before, after, seed=i).verdict != "no detectable change"
     assert claims / 2000 <= 0.055
+
+
+def test_the_problems_that_a_gain_needs_are_those_with_which_it_is_planned() -> None:
+    needed = planned_problems(0.05, 10, 1.0)
+    assert planned_gain(needed, 10, 1.0) <= 0.05 < planned_gain(int(needed * 0.85), 10, 1.0)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0.2, 1), (7, 7), (98.2, 99), (981, 990), (12_340, 13_000)])
+def test_a_plan_promises_two_digits(count: float, said: int) -> None:
+    assert two_digits(count) == said
+
+
+@pytest.mark.parametrize("families", [30, 12, 1])
+def test_a_curve_says_at_each_k_what_the_single_estimate_says(families: int) -> None:
+    rng = np.random.default_rng(families)
+    passes = [(8, int(c)) for c in rng.integers(0, 9, 30)]
+    clusters = [i % families for i in range(30)]
+    ks = range(1, 9)
+    for k, found in zip(ks, pass_at_k_curve(passes, ks, clusters), strict=True):
+        alone = mean_estimate([pass_at_k(n, c, k) for n, c in passes], clusters)
+        assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-6)
+        assert found.method == alone.method
+
+
+def test_a_curve_of_a_model_that_solves_nothing_still_has_a_band() -> None:
+    found = pass_at_k_curve([(4, 0)] * 20, [1, 4])
+    assert [(e.value, e.method) for e in found] == [(0, "wilson")] * 2 and found[0].high > 0.1

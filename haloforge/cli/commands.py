@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,7 @@ from haloforge.store import Store, home
 
 if TYPE_CHECKING:
     from haloforge.stages.answer import Question
+    from haloforge.stages.benchmark.compare import Comparison
 
 
 def stage(args: argparse.Namespace) -> int:
@@ -94,14 +96,35 @@ def export(args: argparse.Namespace) -> int:
 
 
 def compare(args: argparse.Namespace) -> int:
-    """`benchmark compare`."""
+    """`benchmark compare`: result files or cycles of RAFT runs, as text, as JSON, and as a report on disk."""
     from haloforge.stages import benchmark
+    from haloforge.stages.benchmark.held_out import cycle_of
 
     if len(args.results) < 2:
         raise ConfigError("a comparison needs two result files or more; give A.json B.json")
-    comparison = benchmark.compare([Path(path) for path in args.results])
+    needs_records = args.report or any(map(cycle_of, args.results))
+    if needs_records:
+        comparison = _compare_with_records(args.results, args.report and Path(args.report))
+    else:
+        comparison = benchmark.compare([Path(path) for path in args.results])
     print(json.dumps(comparison.to_json(), indent=2) if args.json else harmless(comparison.text()))
+    if args.report and not args.json:
+        print(f"report: {args.report}")
     return 0
+
+
+def _compare_with_records(keys: Sequence[str], report: Path | None) -> "Comparison":
+    """Compare with the run records at hand, and write the report where one is asked for."""
+    from haloforge.reports.document import write_document
+    from haloforge.reports.sources import compared, read_source
+    from haloforge.stages.benchmark.compare import compare_results
+
+    with Store() as store:
+        sources = [read_source(store, key) for key in keys]
+        comparison = compare_results(keys, [source.result for source in sources])
+        if report:
+            write_document(report, compared(sources), [source.evidence(store) for source in sources])
+    return comparison
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -191,14 +214,6 @@ def models_merge(args: argparse.Namespace) -> int:
     from haloforge.models import merge
 
     print(f"merged model: {merge(args.model, args.output, progress=_say).path}")
-    return 0
-
-
-def models_export(args: argparse.Namespace) -> int:
-    """`models export`."""
-    from haloforge.models import export
-
-    print(f"exported model: {export(args.model, args.output, dtype=args.dtype, progress=_say).path}")
     return 0
 
 

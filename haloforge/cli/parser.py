@@ -3,7 +3,7 @@
 import argparse
 
 from haloforge import __version__
-from haloforge.cli import commands, runs
+from haloforge.cli import commands, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_settings
 from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
 
@@ -22,6 +22,7 @@ def build() -> argparse.ArgumentParser:
     _verify(groups)
     _generate(groups)
     _runs(_group(groups, "runs", "list, show, stop, resume and delete runs"))
+    pipeline.add_run(groups)
     _models(_group(groups, "models", "list, merge and export checkpoints"))
     _app(groups)
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
@@ -76,6 +77,8 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
     export.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", metavar="FORMAT",
                         help="jsonl or parquet (default: jsonl)")  # fmt: skip
     export.set_defaults(do=commands.export, content="kept")
+    models.add_data_push(group.add_parser("push", help="send problems or samples to the Hugging Face Hub as Parquet"))
+    data.add_commands(group)
 
 
 def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:
@@ -83,7 +86,12 @@ def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:
     plan = _stage(group, "plan", "benchmark", "what such a benchmark would take, and which gain it could detect")
     plan.set_defaults(dry_run=True, **{"set:overwrite": True})  # it writes nothing, so no result is in its way
     compare = group.add_parser("compare", help="compare results on the same problems, with a paired interval")
-    compare.add_argument("results", metavar="FILE", nargs="+", help="result files; the first is the one compared with")
+    compare.add_argument("results", metavar="RESULT", nargs="+",
+                         help="result files, or cycle:RUN:NUMBER for a cycle of a RAFT run; the first is the one "
+                              "compared with")  # fmt: skip
+    compare.add_argument(
+        "--report", metavar="FILE", help="also write the comparison as an HTML file that needs no server"
+    )
     compare.add_argument("--json", action="store_true", help="print JSON")
     compare.set_defaults(do=commands.compare)
 
@@ -142,12 +150,11 @@ def _models(group: "argparse._SubParsersAction[Parser]") -> None:
     merge.add_argument("--model", metavar="DIR", required=True, help="adapter checkpoint")
     merge.add_argument("--output", metavar="DIR", required=True, help="folder for the whole model")
     merge.set_defaults(do=commands.models_merge)
-    export = group.add_parser("export", help="a folder that other tools load without halo-forge")
-    export.add_argument("--model", metavar="NAME", required=True, help="any checkpoint")
-    export.add_argument("--output", metavar="DIR", required=True, help="folder to write")
-    export.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", metavar="DTYPE",
-                        help="number format: float32, bfloat16 or float16 (default: float32)")  # fmt: skip
-    export.set_defaults(do=commands.models_export)
+    export = group.add_parser("export", help="a folder or file that other tools load without halo-forge")
+    models.add_export(export)
+    _stage(group, "release", "release")
+    models.add_card(group.add_parser("card", help="a model card for the Hub, written from the records of the runs"))
+    models.add_push(group.add_parser("push", help="send a checkpoint, with its card, to the Hugging Face Hub"))
 
 
 def _app(groups: "argparse._SubParsersAction[Parser]") -> None:

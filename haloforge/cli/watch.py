@@ -12,12 +12,12 @@ from haloforge.store import Store
 
 
 def execute(store: Store, run: Run, *, detach: bool = False, out: TextIO = sys.stdout) -> int:
-    """Start a queued run's worker and follow it to its end; returns the exit code.
+    """Start a queued run's worker, or find the one of a running run, and follow it to its end; returns the exit code.
 
     The first Ctrl-C stops the run with everything saved, a second one kills it.
     """
-    worker = jobs.start_worker(store, run.id)
-    if detach:
+    worker = None if jobs.is_alive(store, run.id) else jobs.start_worker(store, run.id)
+    if detach and worker:
         jobs.await_claim(store, run.id, worker)
         if not store.run(run.id).is_finished:
             print(f"{run.id} is running; follow it with `halo-forge runs show {run.id} --follow`", file=out)
@@ -26,7 +26,8 @@ def execute(store: Store, run: Run, *, detach: bool = False, out: TextIO = sys.s
     cursor = 0
     for attempt in range(3):
         try:
-            jobs.await_claim(store, run.id, worker)
+            if worker:
+                jobs.await_claim(store, run.id, worker)
             for event in jobs.follow(store, run.id, cursor):
                 cursor = event.id
                 lines.show(event)
@@ -38,7 +39,8 @@ def execute(store: Store, run: Run, *, detach: bool = False, out: TextIO = sys.s
                 jobs.request_stop(store, run.id, rung)
             except RunError:
                 continue  # it ended by itself in the meantime
-    worker.wait()
+    if worker:
+        worker.wait()
     return conclude(store, run.id, lines)
 
 

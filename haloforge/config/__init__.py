@@ -4,12 +4,17 @@ One file per stage, `sections` for what several stages have, `verifier` for how 
 line in its section, with its default, its bounds and its help, and the line that uses it.
 """
 
+import copy
+import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from haloforge.config.app import AppConfig
 from haloforge.config.benchmark import BenchmarkConfig, BenchmarkSampling
 from haloforge.config.data import Backend, DatasetName, GenerateConfig, PrepareConfig, ValidateConfig
 from haloforge.config.raft import EvaluationSection, Loss, RaftConfig, RaftLoop, RaftTraining
+from haloforge.config.release import ReleaseConfig
 from haloforge.config.sections import (
     ALL_LINEAR,
     DEFAULT_ROWS,
@@ -20,6 +25,7 @@ from haloforge.config.sections import (
 )
 from haloforge.config.sft import SftConfig, SftData, SftTraining, TrainingFile
 from haloforge.config.verifier import VerifyConfig, VerifySettings
+from haloforge.errors import ConfigError
 from haloforge.records import Run
 from haloforge.settings import AUTO, Setting, StageConfig, command, output_setting, settings, value_at, values
 
@@ -43,6 +49,7 @@ __all__ = [
     "RaftConfig",
     "RaftLoop",
     "RaftTraining",
+    "ReleaseConfig",
     "SamplingSection",
     "Setting",
     "SftConfig",
@@ -56,12 +63,13 @@ __all__ = [
     "command",
     "model_folder_of",
     "output_of",
+    "repeated",
     "settings",
     "values",
 ]
 
 STAGES: dict[str, type[StageConfig]] = {
-    c.stage: c for c in (PrepareConfig, GenerateConfig, SftConfig, RaftConfig, BenchmarkConfig)
+    c.stage: c for c in (PrepareConfig, GenerateConfig, SftConfig, RaftConfig, BenchmarkConfig, ReleaseConfig)
 }
 
 
@@ -73,6 +81,40 @@ def output_of(run: Run) -> Path | None:
     marked = output_setting(STAGES[run.stage]) if run.stage in STAGES else None
     written = value_at(run.config, marked.path) if marked else None
     return Path(run.cwd, written).absolute() if isinstance(written, str) and written else None
+
+
+def repeated(run: Run, taken: Collection[Path | None]) -> StageConfig:
+    """The settings of a stored run with the next free output: models/raft-2 after models/raft. Raises ConfigError.
+
+    Its inputs are named from the folder that it worked in, wherever this process works.
+    """
+    if run.stage not in STAGES:
+        raise ConfigError(f"run {run.id} is of stage {run.stage}, which this version does not have")
+    stored, here = copy.deepcopy(dict(run.config)), Path.cwd()
+    for s in settings(STAGES[run.stage]):
+        value = value_at(stored, s.path)
+        if not isinstance(value, str) or not value:
+            continue
+        if s.is_output:
+            _put(stored, s.path, _next_free(value, taken))
+        elif s.kind and Path(run.cwd) != here and Path(run.cwd, value).exists():
+            _put(stored, s.path, str(Path(run.cwd, value)))
+    return STAGES[run.stage].parse(stored)
+
+
+def _put(stored: dict[str, Any], path: str, value: str) -> None:
+    *parents, leaf = path.split(".")
+    for name in parents:
+        stored = stored[name]
+    stored[leaf] = value
+
+
+def _next_free(output: str, taken: Collection[Path | None]) -> str:
+    path = Path(output)
+    stem, number = re.sub(r"-\d{1,3}$", "", path.stem), 2
+    while (free := path.with_name(f"{stem}-{number}{path.suffix}")).exists() or free.absolute() in taken:
+        number += 1
+    return str(free)
 
 
 def model_folder_of(run: Run) -> Path | None:

@@ -18,3 +18,5 @@ class AppConfig(StageConfig):
     """Login to ask for, as USER:PASSWORD."""
     insecure: bool = setting(False)
     """Allow another address without a login: anyone who reaches it can run code here."""
+    mcp: bool = setting(False)
+    """Serve the endpoints as MCP tools too, at /gradio_api/mcp/, with the same login."""

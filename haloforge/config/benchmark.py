@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from haloforge.config.data import Backend
 from haloforge.config.sections import BatchedSampling
 from haloforge.config.verifier import VerifySettings
 from haloforge.settings import Ints, StageConfig, setting
@@ -25,6 +26,12 @@ class BenchmarkConfig(StageConfig):
     command: ClassVar[tuple[str, ...]] = ("benchmark", "run")
     model: str = setting(kind="model")
     """Checkpoint to judge: a folder, smollm2-135m, or a Hub id (org/name@revision)."""
+    backend: Backend = setting("local", advanced=True)
+    """local (a checkpoint), or a server that has the model: ollama, openai (any compatible one) or anthropic."""
+    base_url: str | None = setting(None, advanced=True)
+    """Address of the server, where it is not the backend's usual one."""
+    concurrency: int = setting(8, ge=1, le=256, advanced=True)
+    """Requests in flight at once (servers only)."""
     prompts: str = setting(kind="problems")
     """JSONL of problems; original HumanEval and MBPP files are read as they are."""
     output: str = setting("results/benchmark.json", kind="file", is_output=True)
@@ -56,6 +63,12 @@ class BenchmarkConfig(StageConfig):
                 f"pass@{too_large[0]} cannot be estimated from {self.samples} samples per problem: "
                 f"give --samples {max(max(self.k), 1)} or more, or a k between 1 and {self.samples}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _only_servers_have_an_address(self) -> Self:
+        if self.backend == "local" and self.base_url:
+            raise ValueError("base_url is for servers: give a backend, such as --backend openai")
         return self
 
     @model_validator(mode="after")

@@ -92,5 +92,8 @@ class TrainingSection(Section):
     """Gradients are clipped to this norm."""
     optimizer: Literal["adamw", "adamw_8bit"] = setting("adamw", advanced=True)
     """adamw_8bit keeps the optimizer's state in a quarter of the memory, with a CUDA GPU and bitsandbytes."""
+    launch: str | None = setting(None, advanced=True)
+    """Train in several processes, which this prefix starts: torchrun --nproc-per-node 8, accelerate launch ...; each
+    has batch_size rows at once."""
     group_by_length: bool = setting(True, advanced=True)
     """Put rows of like length into a batch, so that little of it is padding; batches stay in random order."""

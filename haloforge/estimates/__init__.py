@@ -1,7 +1,7 @@
 """What a plan will need, computed before anything starts: memory from the model's config and the settings alone, time
 from a measurement of some seconds on this machine."""
 
-from haloforge.estimates.calibration import Adapting, Calibration, cache_file, calibrated, keep, read_kept
+from haloforge.estimates.calibration import Adapting, Calibration, cache_file, calibrated, keep, read_kept, remember
 from haloforge.estimates.memory import (
     Device,
     Need,
@@ -53,6 +53,7 @@ __all__ = [
     "keep",
     "peak_line",
     "read_kept",
+    "remember",
     "sampling_need",
     "sampling_seconds",
     "scoring_seconds",

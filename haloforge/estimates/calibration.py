@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ _MEASURED_SETTINGS = ("bf16", "gradient_checkpointing", "max_grad_norm", "optimi
 """Settings of a training that change the seconds of a step of given tokens."""
 _LIBRARIES = ("torch", "transformers", "peft", "trl", "halo-forge")
 _log = logging.getLogger(__name__)
+_remembered: ContextVar[dict[Path, Any] | None] = ContextVar("remembered", default=None)
 
 
 class Adapting(NamedTuple):
@@ -60,18 +62,27 @@ def calibrated(folder: Path, *, sampling: bool, adapting: Adapting | None, measu
         asked["training"] = adapting.to_json()
     config = read_text(folder / "config.json")
     files = {kind: cache_file(kind, config, details) for kind, details in asked.items()}
-    found = {kind: read_kept(file) for kind, file in files.items() if file.is_file()}
+    remembered = _remembered.get()
+    found = {kind: remembered[file] for kind, file in files.items() if file in remembered} if remembered else {}
+    found |= {kind: read_kept(file) for kind, file in files.items() if file.is_file()}
     missing = {kind: details for kind, details in asked.items() if kind not in found}
     if missing and measures:
         was_busy = is_busy()  # asked before: the measurement itself keeps the cores busy
         measured = _measured(folder, missing)
         found |= measured
-        if not was_busy:  # else it is too slow, and serves only this once
-            for kind, rates in measured.items():
+        for kind, rates in measured.items():
+            if not was_busy:  # else it is too slow, and serves only this once
                 keep(files[kind], rates)
+            elif remembered is not None:
+                remembered[files[kind]] = rates
     by_clock = ({kind: rates and rates[clock] for kind, rates in found.items()} for clock in ("wall", "cpu"))
     nothing = {"sampling": None, "training": None}
     return Calibration(*(Rates.from_json(nothing | rates) for rates in by_clock))
+
+
+def remember() -> None:
+    """From now on keep what a busy machine took too, until this process ends: it plans one model again and again."""
+    _remembered.set({})
 
 
 def cache_file(*key: Any) -> Path:

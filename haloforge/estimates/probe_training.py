@@ -14,7 +14,7 @@ from haloforge.estimates.probe import Clock, Lap, Measured, probe_of, timed
 from haloforge.estimates.rates import TrainingRates
 from haloforge.train import IGNORED, Training, TrainingSettings
 from haloforge.train.adapters import new_adapter
-from haloforge.train.fitting import trainer_arguments
+from haloforge.train.optimizing import trainer_arguments
 from haloforge.train.precision import Device, precision
 from haloforge.train.trainer import Collator, ForgeTrainer
 

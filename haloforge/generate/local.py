@@ -18,7 +18,7 @@ from haloforge.generate.engine import SampleRequest, SamplingParams, never
 from haloforge.generate.packing import pack_for_good, pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
 from haloforge.generate.slots import fits, run_slots
-from haloforge.models import LoadedModel, give_back_memory, merge_for_good, merge_in_place
+from haloforge.models import LoadedModel, end_token_ids, give_back_memory, merge_for_good, merge_in_place
 from haloforge.records import Message, Problem, Sample
 
 if TYPE_CHECKING:
@@ -191,15 +191,8 @@ def _changed_for_good(model: "PreTrainedModel") -> "PreTrainedModel":
 
 
 def end_tokens(loaded: LoadedModel) -> frozenset[int]:
-    """Ids that end an answer: those of the generation config and the tokenizer, and the end-of-turn token of the chat
-    template, which the configs of some models forget."""
-    configured = loaded.model.generation_config.eos_token_id
-    ids = {configured} if isinstance(configured, int) else set(configured or ())
-    ids.add(loaded.tokenizer.eos_token_id)
-    template = loaded.tokenizer.chat_template or ""
-    turns = [token for token in ("<|im_end|>", "<|eot_id|>", "<end_of_turn>") if token in template]
-    ids.update(loaded.tokenizer.convert_tokens_to_ids(token) for token in turns)
-    return frozenset(ids - {None, loaded.tokenizer.unk_token_id})
+    """Ids that end an answer of the model."""
+    return end_token_ids(loaded.model, loaded.tokenizer)
 
 
 def _context_length(model: torch.nn.Module) -> int | None:

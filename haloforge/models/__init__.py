@@ -3,9 +3,12 @@
 torch is imported only inside the functions that need it.
 """
 
+from haloforge.models.adapter_copy import export_adapter, refuse_no_plain_adapter
 from haloforge.models.checkpoints import checkpoint_in, find_checkpoints, resolve
 from haloforge.models.embedded import embedded_folder, gguf_file
+from haloforge.models.ending import end_token_ids
 from haloforge.models.hub import forget_fetched
+from haloforge.models.licence import EMBEDDED_ON_HUB, base_licence
 from haloforge.models.lineage import EMBEDDED, FINAL_MODEL
 from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
@@ -24,15 +27,19 @@ from haloforge.models.skeleton import config_folder, linear_layers, with_layers,
 
 __all__ = [
     "EMBEDDED",
+    "EMBEDDED_ON_HUB",
     "FALLBACK_CHAT_TEMPLATE",
     "FINAL_MODEL",
     "LoadedModel",
     "Metadata",
+    "base_licence",
     "building",
     "checkpoint_in",
     "config_folder",
     "embedded_folder",
+    "end_token_ids",
     "export",
+    "export_adapter",
     "fetched",
     "find_checkpoints",
     "forget_fetched",
@@ -48,6 +55,7 @@ __all__ = [
     "merge_in_place",
     "name_base_commit",
     "read_metadata",
+    "refuse_no_plain_adapter",
     "refuse_without_bitsandbytes",
     "resolve",
     "with_layers",

@@ -12,7 +12,8 @@ from typing import NamedTuple, Self
 
 from haloforge.errors import ModelError
 
-_SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
+_SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "README.md")
+"""The README says the licence."""
 _WEIGHTS = "*.safetensors"
 _ID = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>\w[\w./+-]*))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -14,6 +14,7 @@ from haloforge.models.checkpoints import resolve
 from haloforge.models.embedded import embedded_folder
 from haloforge.models.hub import HubName, cached_snapshot, fetch_configs, fetch_weights, quiet_transformers
 from haloforge.models.lineage import EMBEDDED, Lineage, Link, lineage_of
+from haloforge.models.stored import stored_dtype
 from haloforge.records import Checkpoint
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ def load(
 
     `device` is cpu or cuda[:N], by default cuda where there is one. `dtype` is float32, bfloat16 or float16, by
     default float32 on a CPU (training in bf16 there loses accuracy and gains nothing), bfloat16 on a GPU that has it,
-    else float16; a base `in_4bit` (CUDA only) computes in it. `model.config._name_or_path` is the name as resolved
-    (never a cache folder, nor with a revision), so that an adapter trained on it finds its base on another machine.
+    else float16; `stored` is the one of the files. A base `in_4bit` (CUDA only) computes in it.
+    `model.config._name_or_path` is the name as resolved (never a cache folder, nor with a revision), so that an
+    adapter trained on it finds its base on another machine.
     Raises ModelError.
     """
     import torch
@@ -161,7 +163,7 @@ def _fetch_configs(name: HubName, progress: Progress) -> Path:
 
 
 def _with_adapters(
-    lineage: Lineage, dtype: "torch.dtype", trainable: bool, in_4bit: bool, progress: Progress
+    lineage: Lineage, dtype: "torch.dtype | None", trainable: bool, in_4bit: bool, progress: Progress
 ) -> "PreTrainedModel":
     """The model of a lineage; the adapters below its top one, if any, are merged into the base."""
     if in_4bit and len(lineage.adapters) > 1:
@@ -179,12 +181,13 @@ def _with_adapters(
     return cast("PreTrainedModel", model)
 
 
-def _full_model(link: Link, dtype: "torch.dtype", in_4bit: bool, progress: Progress) -> "PreTrainedModel":
+def _full_model(link: Link, dtype: "torch.dtype | None", in_4bit: bool, progress: Progress) -> "PreTrainedModel":
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     quiet_transformers()
     folder = _folder(link, progress, weights=True)
+    dtype = dtype or stored_dtype(folder)
     read = partial(
         AutoModelForCausalLM.from_pretrained,
         folder,
@@ -240,6 +243,11 @@ def _tokenizer_folder(lineage: Lineage, progress: Progress) -> Path:
     return with_tokenizer[0] if with_tokenizer else _folder(lineage.root, progress, weights=False)
 
 
+def fetched_folder(link: Link, progress: Progress = lambda line: None) -> Path:
+    """The folder of one link of a lineage, its weights on this machine. Raises ModelError."""
+    return _folder(link, progress, weights=True)
+
+
 def _folder(link: Link, progress: Progress, *, weights: bool) -> Path:
     if link.name == EMBEDDED:
         return embedded_folder(progress)
@@ -251,9 +259,12 @@ def _folder(link: Link, progress: Progress, *, weights: bool) -> Path:
     return link.folder
 
 
-def _dtype_for(device: "torch.device", asked: str | None) -> "torch.dtype":
+def _dtype_for(device: "torch.device", asked: str | None) -> "torch.dtype | None":
+    """None stands for the number format of the files."""
     import torch
 
+    if asked == "stored":
+        return None
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if asked is not None and asked not in known:
         raise ModelError(f"Unknown dtype {asked!r}; use one of {', '.join(known)}")

@@ -1,18 +1,26 @@
 """Adapters merged into their base weights: for good, as a folder with the whole model, or in memory while sampling."""
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haloforge.errors import MachineError, ModelError
 from haloforge.models.checkpoints import resolve
-from haloforge.models.loading import Progress, fetched, load
+from haloforge.models.lineage import lineage_of
+from haloforge.models.loading import LoadedModel, Progress, fetched, load
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.records import Checkpoint
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+_SHARD = "5GB"
+"""Longer files are hard to fetch again where a connection breaks; the Hub's own tools split there too."""
 
 
 def merge(adapter: str, output: str | Path, progress: Progress = lambda line: None) -> Checkpoint:
@@ -32,18 +40,48 @@ def export(
 
     Adapters are merged in fp32, whatever `dtype` is stored. Raises ModelError when `output` is taken.
     """
-    import torch
-
-    stored = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype not in stored:
-        raise ModelError(f"Unknown dtype {dtype!r}; use one of {', '.join(stored)}")
     folder = Path(output).expanduser()
     with building(folder) as partial:
-        loaded = load(name, device="cpu", dtype="float32", progress=progress)
+        loaded = load_merged(name, dtype=dtype, progress=progress)
         progress(f"Writing {folder}")
-        save_model(merge_for_good(loaded.model).to(stored[dtype]), loaded.tokenizer, partial)
-        write_metadata(partial, _metadata(loaded.checkpoint))
+        save_model(loaded.model, loaded.tokenizer, partial)
+        write_metadata(partial, metadata_of(loaded.checkpoint))
     return resolve(str(folder))
+
+
+def load_merged(name: str, *, dtype: str = "stored", progress: Progress = lambda line: None) -> LoadedModel:
+    """A checkpoint as one plain model on the CPU, with one copy of its weights in memory.
+
+    The base is read in the number format of its files. Adapters are merged in fp32 one layer at a time, and each layer
+    is rounded to `dtype` (float32, bfloat16, float16, or stored: as the base) once. Raises ModelError.
+    """
+    import torch
+
+    formats = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "stored": None}
+    if dtype not in formats:
+        raise ModelError(f"Unknown dtype {dtype!r}; use one of {', '.join(formats)}")
+    fetched_name = fetched(name, progress)
+    is_chain = len(lineage_of(fetched_name).adapters) > 1  # those below the top one would be rounded on the way
+    loaded = load(fetched_name, device="cpu", dtype="float32" if is_chain else "stored", progress=progress)
+    target = formats[dtype] or loaded.model.config.dtype
+    return replace(loaded, model=_merged_in_fp32(loaded.model, target).to(target))
+
+
+def _merged_in_fp32(model: "PreTrainedModel", target: "torch.dtype") -> "PreTrainedModel":
+    from peft import PeftModel
+    from peft.tuners.lora import LoraLayer
+
+    if not isinstance(model, PeftModel):
+        return model
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer):
+            base = layer.get_base_layer()
+            base.float()
+            layer.merge(safe_merge=True)
+            base.to(target)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="All adapters are already merged")
+        return merge_for_good(model)
 
 
 def save_model(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
@@ -51,7 +89,7 @@ def save_model(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", f
     from safetensors import SafetensorError
 
     try:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, max_shard_size=_SHARD)
         tokenizer.save_pretrained(folder)
     except SafetensorError as error:
         raise MachineError(f"The weights cannot be written to {folder}: {error}") from error
@@ -105,7 +143,8 @@ def _is_in_4_bits(model: "PeftModel") -> bool:
     return bool(model.get_base_model().config.to_dict().get("quantization_config"))
 
 
-def _metadata(checkpoint: Checkpoint) -> Metadata:
+def metadata_of(checkpoint: Checkpoint) -> Metadata:
+    """Where the weights of a copy of this checkpoint came from."""
     known = read_metadata(checkpoint.path)
     return Metadata(
         base_model=checkpoint.base_model,

@@ -21,12 +21,14 @@ from haloforge.problems.manifest import (
 from haloforge.problems.rows import SkippedRow, TrainingRow, TrainingRows, load_training_rows, training_row
 from haloforge.problems.sources import SOURCES, Source
 from haloforge.problems.starter import STARTER_SETS, load_starter
+from haloforge.problems.tables import TABLE_SUFFIXES, numbered_rows
 
 __all__ = [
     "ALL_SPLITS",
     "EXAMPLE_INTRO",
     "SOURCES",
     "STARTER_SETS",
+    "TABLE_SUFFIXES",
     "BenchmarkIndex",
     "Manifest",
     "ProblemFilter",
@@ -43,6 +45,7 @@ __all__ = [
     "load_training_rows",
     "manifest_path",
     "newest_revision",
+    "numbered_rows",
     "read_manifest",
     "refuse_benchmark",
     "refuse_other_data",

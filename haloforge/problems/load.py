@@ -1,13 +1,14 @@
-"""Reads problem files: our own format, the known original formats, and parquet files of the Hub."""
+"""Reads problem files: our own format and the known original formats, as JSON Lines, JSON, CSV or parquet."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from haloforge.errors import DataError
-from haloforge.files import StrPath, file_errors, read_jsonl
+from haloforge.files import StrPath
 from haloforge.problems.columns import Row
 from haloforge.problems.formats import OWN, Format, detect_format
+from haloforge.problems.tables import numbered_rows
 from haloforge.records import Problem
 
 
@@ -37,8 +38,7 @@ def scan_problems(path: StrPath, *, default_language: str = "python") -> Iterato
 
     Raises DataError only for a line that is not a JSON object. In a parquet file, each row counts as a line.
     """
-    rows = _parquet_rows(path) if str(path).endswith(".parquet") else read_jsonl(path)
-    return adapt_rows(rows, stem=_stem(path), default_language=default_language)
+    return adapt_rows(numbered_rows(path), stem=_stem(path), default_language=default_language)
 
 
 def adapt_rows(
@@ -59,18 +59,6 @@ def adapt_rows(
         if format is OWN and not row.get("language"):
             problem = replace(problem, language=default_language)
         yield number, problem if problem.task_id else replace(problem, task_id=f"{stem}/{number}")
-
-
-def _parquet_rows(path: StrPath) -> Iterator[tuple[int, Row]]:
-    from pyarrow import ArrowInvalid
-    from pyarrow.parquet import ParquetFile
-
-    with file_errors(path):
-        try:
-            batches = ParquetFile(path).iter_batches(batch_size=100)
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
-        except ArrowInvalid as error:
-            raise DataError(f"{path} is no parquet file: {error}") from error
 
 
 def _stem(path: StrPath) -> str:

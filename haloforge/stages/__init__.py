@@ -53,4 +53,8 @@ def load(name: str) -> Stage:
         import haloforge.stages.benchmark as benchmark
 
         return Stage(benchmark.run, benchmark.dry_run, benchmark.check_output)
+    if name == "release":
+        import haloforge.stages.release as release
+
+        return Stage(release.run, release.dry_run, release.check_output)
     raise ConfigError(f"there is no stage {name!r}")

@@ -26,6 +26,7 @@ from haloforge.train import (
     Training,
     encode,
     family,
+    one_of_several_gpus,
     optimizer_steps,
     refuse_taken,
     refuse_unsupported,
@@ -59,6 +60,8 @@ def run(config: SftConfig, report: Report) -> None:
     once(report, 0, "plan", lambda: {"files": [file.to_json() for file in rows.files]})
     for line in [*_notices(config, rows), *_contamination_warnings(rows.train)]:
         report.log(line)
+    if hint := one_of_several_gpus(config.training.launch):
+        report.log(hint)
     start = pinned_model(report, config.model.name)
     tokenizer = load_tokenizer(start, progress=report.log)
     material = _encoded(config, rows, tokenizer)

@@ -25,6 +25,7 @@ class Connection:
     def __init__(self, root: Path | None = None) -> None:
         from sqlite_utils import Database  # here, because it imports pandas where that is installed
 
+        import haloforge.store.vote_schema  # noqa: F401 - it adds its migration
         from haloforge.store.schema import migrations
 
         self.root = (root or home()).absolute()

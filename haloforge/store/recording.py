@@ -13,6 +13,7 @@ from typing import Any
 
 from haloforge.files import file_errors, write_text
 from haloforge.store.connection import Connection, Row
+from haloforge.store.figures import backfill
 
 RECORDING = Path(__file__).with_name("recording.json.gz")
 """The one that ships with this package; `make record` makes it anew."""
@@ -58,6 +59,8 @@ def load_recording(db: Connection, path: Path) -> list[str]:
         db.write(_insertions(tables, str(db.root), _first_free_sample(db)))
     except sqlite3.IntegrityError:  # they are there, perhaps since a moment, from another process
         return []
+    for row in tables["runs"]:
+        backfill(db.db, row["id"])
     return [row["id"] for row in tables["runs"]]
 
 

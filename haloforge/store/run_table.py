@@ -36,13 +36,13 @@ def run(db: Connection, run_id: str) -> Run:
     if len(rows) != 1:
         problem = "is the beginning of several ids" if rows else "is not the id of a run"
         raise RunError(f"{run_id!r} {problem}; `halo-forge runs list` shows them all")
-    return _run(rows[0])
+    return to_run(rows[0])
 
 
 def find_run(db: Connection, run_id: str) -> Run | None:
     """The run with exactly this id, or None."""
     rows = db.rows("select * from runs where id = ?", [run_id])
-    return _run(rows[0]) if rows else None
+    return to_run(rows[0]) if rows else None
 
 
 def runs(
@@ -51,7 +51,7 @@ def runs(
     """Newest first; all of them unless there is a `limit`."""
     sql = """select * from runs where (? is null or stage = ?) and (? is null or status = ?)
              order by created desc, id limit ? offset ?"""
-    return [_run(r) for r in db.rows(sql, [stage, stage, status, status, limit, offset])]
+    return [to_run(r) for r in db.rows(sql, [stage, stage, status, status, limit, offset])]
 
 
 def count_runs(db: Connection, *, status: RunStatus | None = None) -> int:
@@ -61,16 +61,16 @@ def count_runs(db: Connection, *, status: RunStatus | None = None) -> int:
 
 def children(db: Connection, run_id: str) -> list[Run]:
     """The runs that name this one as their parent, newest first."""
-    return [_run(r) for r in db.rows("select * from runs where parent = ? order by created desc, id", [run_id])]
+    return [to_run(r) for r in db.rows("select * from runs where parent = ? order by created desc, id", [run_id])]
 
 
 def next_queued(db: Connection) -> Run | None:
-    """The oldest queued run whose parent is done, or was never there."""
+    """The first run of the queue whose parent is done, or was never there."""
     sql = """select * from runs where status = 'queued'
              and not exists (select 1 from runs p where p.id = runs.parent and p.status <> 'done')
-             order by created, id desc limit 1"""
+             order by coalesce(place, created), created, id desc limit 1"""
     rows = db.rows(sql)
-    return _run(rows[0]) if rows else None
+    return to_run(rows[0]) if rows else None
 
 
 def runs_with_samples(db: Connection) -> Iterator[Run]:
@@ -79,7 +79,7 @@ def runs_with_samples(db: Connection) -> Iterator[Run]:
              order by created desc, id limit ? offset ?"""
     offset = 0
     while rows := db.rows(sql, [_RUNS_PER_PAGE, offset]):
-        yield from map(_run, rows)
+        yield from map(to_run, rows)
         offset += len(rows)
 
 
@@ -119,5 +119,7 @@ def delete_run(db: Connection, run_id: str) -> None:
     db.write([("delete from runs where id = ?", (old.id,))])
 
 
-def _run(row: Row) -> Run:
-    return Run(**{**row, "config": json.loads(row["config"])})
+def to_run(row: Row) -> Run:
+    """From the columns of the table."""
+    known = {name: value for name, value in row.items() if name != "place"}
+    return Run(**{**known, "config": json.loads(row["config"])})

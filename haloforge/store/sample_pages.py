@@ -6,7 +6,6 @@ and no cursor stays open between two pages, so whoever reads may write in betwee
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from typing import Any, Unpack
 
 from haloforge.records import Verdict
@@ -14,6 +13,7 @@ from haloforge.store.connection import Connection, Row
 from haloforge.store.sample_tables import JOINED, SampleFilter, where_clause
 from haloforge.store.stored import (
     SUMMARY_COLUMNS,
+    VERDICT_COLUMNS,
     WHOLE_COLUMNS,
     SampleSummary,
     StoredProgram,
@@ -26,8 +26,6 @@ from haloforge.store.stored import (
 )
 
 PAGE_ROWS = 500
-
-_VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
 
 
 def summaries(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iterator[SampleSummary]:
@@ -50,9 +48,9 @@ def whole_samples(db: Connection, run_id: str, **which: Unpack[SampleFilter]) ->
 
 def verdicts(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iterator[Verdict]:
     """The verdicts of verified samples, by cycle, purpose, problem and index."""
-    columns = ", ".join(f"v.{name}" for name in _VERDICT_COLUMNS)
+    columns = ", ".join(f"v.{name}" for name in VERDICT_COLUMNS)
     rows = _pages(db, columns, run_id, SampleFilter(**which) | {"verified": True})
-    return (to_verdict({name: row[name] for name in _VERDICT_COLUMNS}) for row in rows)
+    return (to_verdict({name: row[name] for name in VERDICT_COLUMNS}) for row in rows)
 
 
 def nats(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> float:

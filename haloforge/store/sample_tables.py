@@ -6,7 +6,14 @@ from typing import Any, TypedDict, Unpack
 
 from haloforge.records import Problem, Purpose, Sample, Verdict, dumps
 from haloforge.store.connection import Connection, Row
-from haloforge.store.stored import WHOLE_COLUMNS, StoredSample, sample_row, to_stored_sample, verdict_row
+from haloforge.store.stored import (
+    VERDICT_COLUMNS,
+    WHOLE_COLUMNS,
+    StoredSample,
+    sample_row,
+    to_stored_sample,
+    verdict_row,
+)
 
 JOINED = """from samples s left join verdicts v on v.sample = s.id left join selections x on x.sample = s.id"""
 
@@ -42,21 +49,25 @@ def problem(db: Connection, run_id: str, task_id: str) -> Problem | None:
 
 def save_samples(db: Connection, run_id: str, cycle: int, purpose: Purpose, samples: Iterable[Sample]) -> None:
     """Record samples in one transaction; a sample that is already there stays as it was."""
-    sql = """insert or ignore into samples (run, cycle, purpose, task_id, idx, text, code, finish_reason, seed,
+    sql = """insert into samples (run, cycle, purpose, task_id, idx, text, code, finish_reason, seed,
              prompt_ids, token_ids, logprobs, seconds, prompt_tokens, completion_tokens)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing"""
     db.write((sql, (run_id, cycle, purpose, *sample_row(s))) for s in samples)
 
 
 def save_verdicts(db: Connection, verdicts: Iterable[tuple[int, Verdict]]) -> None:
     """Record verdicts by sample id; a newer verdict replaces an older one."""
-    sql = "insert or replace into verdicts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    newer = ", ".join(f"{name} = excluded.{name}" for name in VERDICT_COLUMNS)
+    marks = ", ".join("?" * (1 + len(VERDICT_COLUMNS)))
+    sql = f"insert into verdicts values ({marks}) on conflict (sample) do update set {newer}"
     db.write((sql, (sample_id, *verdict_row(verdict))) for sample_id, verdict in verdicts)
 
 
 def save_selections(db: Connection, rows: Iterable[tuple[int, bool, str]]) -> None:
     """Record (sample id, kept, reason) for every sample of a cycle; a later selection replaces an earlier one."""
-    db.write(("insert or replace into selections values (?, ?, ?)", row) for row in rows)
+    sql = """insert into selections values (?, ?, ?)
+             on conflict (sample) do update set kept = excluded.kept, reason = excluded.reason"""
+    db.write((sql, row) for row in rows)
 
 
 def samples(
@@ -77,8 +88,8 @@ def count_samples(db: Connection, run_id: str, **which: Unpack[SampleFilter]) ->
 
 def status_counts(db: Connection, run_id: str) -> list[Row]:
     """Rows {cycle, purpose, status, n}: verdicts counted per cycle and purpose."""
-    sql = f"""select s.cycle, s.purpose, v.status, count(*) as n {JOINED}
-              where s.run = ? and v.sample is not null group by 1, 2, 3 order by 1, 2, 3"""
+    sql = """select cycle, purpose, status, sum(n) as n from tallies where run = ? and status <> ''
+             group by 1, 2, 3 having sum(n) > 0 order by 1, 2, 3"""
     return db.rows(sql, [run_id])
 
 

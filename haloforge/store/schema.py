@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from haloforge.store.figures import backfill
+
 migrations = Migrations("haloforge")
 
 
@@ -51,3 +53,79 @@ def m001_initial(db: Database) -> None:
         );
         """
     )
+
+
+@migrations()
+def m002_run_lists_and_sample_lists(db: Database) -> None:
+    """Names, tags, notes and key figures of runs; samples counted as they are written, and found by what they are."""
+    db.executescript(
+        """
+        alter table runs add column tags text not null default '';
+        alter table runs add column notes text not null default '';
+        alter table runs add column place real;
+        create index runs_stage on runs (stage, created);
+        create index runs_parent on runs (parent);
+        create table figures (
+            run text primary key references runs (id) on delete cascade,
+            score real, score_before real, untested_share real not null default 0, loss real, rows integer,
+            cycle integer, phase text, done integer, total integer, at real
+        ) without rowid;
+        create index events_kind on events (run, kind);
+        create index events_metric on events (run, json_extract(data, '$.name')) where kind = 'metric';
+        create index samples_run on samples (run);
+        create index samples_cycle on samples (run, cycle, purpose);
+        create index samples_problem on samples (run, task_id);
+        create index verdicts_status on verdicts (status);
+        create index selections_kept on selections (kept);
+        create index selections_reason on selections (reason);
+        create table tallies (
+            run text not null references runs (id) on delete cascade, cycle integer not null, purpose text not null,
+            status text not null, kept integer not null, reason text not null, n integer not null,
+            primary key (run, cycle, purpose, status, kept, reason)
+        ) without rowid;
+        insert into tallies
+            select s.run, s.cycle, s.purpose, coalesce(v.status, ''), coalesce(x.kept, -1), coalesce(x.reason, ''),
+                count(*)
+            from samples s left join verdicts v on v.sample = s.id left join selections x on x.sample = s.id
+            group by 1, 2, 3, 4, 5, 6;
+        """
+    )
+    db.executescript(_COUNTING)
+    backfill(db)
+
+
+_VERDICT = "coalesce((select status from verdicts where sample = {id}), '')"
+_KEPT = "coalesce((select kept from selections where sample = {id}), -1)"
+_REASON = "coalesce((select reason from selections where sample = {id}), '')"
+
+
+def _counted(sample: str, change: int, **known: str) -> str:
+    """Add `change` to the group of a sample; what is not `known` of the group is looked up."""
+    status, kept, reason = (
+        known.get(name, lookup.format(id=sample))
+        for name, lookup in (("status", _VERDICT), ("kept", _KEPT), ("reason", _REASON))
+    )
+    group = f"select run, cycle, purpose, {status}, {kept}, {reason}, {change} from samples where id = {sample}"
+    return f"insert into tallies {group} on conflict do update set n = n + excluded.n;"
+
+
+_NO_SELECTION = {"kept": "-1", "reason": "''"}
+_OLD_SELECTION = {"kept": "old.kept", "reason": "old.reason"}
+_COUNTING = f"""
+    create trigger tally_sample after insert on samples begin {_counted("new.id", 1)} end;
+    create trigger tally_verdict after insert on verdicts begin
+        {_counted("new.sample", -1, status="''")} {_counted("new.sample", 1)}
+    end;
+    create trigger tally_new_verdict after update on verdicts begin
+        {_counted("new.sample", -1, status="old.status")} {_counted("new.sample", 1)}
+    end;
+    create trigger tally_selection after insert on selections begin
+        {_counted("new.sample", -1, **_NO_SELECTION)} {_counted("new.sample", 1)}
+    end;
+    create trigger tally_new_selection after update on selections begin
+        {_counted("new.sample", -1, **_OLD_SELECTION)} {_counted("new.sample", 1)}
+    end;
+"""
+"""A sample leaves the group that it was in and enters the one that it is in, in the statement that writes: no writer
+can forget to count. An `insert or replace` would, since it deletes without a trigger: writers say `on conflict`.
+"""

@@ -1,10 +1,13 @@
 """The store: everything that can be asked of the run records or written to them, as a table of contents."""
 
 import haloforge.store.event_table as event_table
+import haloforge.store.listed_runs as listed_runs
+import haloforge.store.listed_samples as listed_samples
 import haloforge.store.recording as recording
 import haloforge.store.run_table as run_table
 import haloforge.store.sample_pages as sample_pages
 import haloforge.store.sample_tables as sample_tables
+import haloforge.store.vote_table as vote_table
 from haloforge.store.connection import Connection
 
 
@@ -28,8 +31,21 @@ class Store(Connection):
     requeue = run_table.requeue
     delete_run = run_table.delete_run
 
+    run_lines = listed_runs.run_lines
+    count_lines = listed_runs.count_lines
+    run_line = listed_runs.run_line
+    newest_done = listed_runs.newest_done
+    tags = listed_runs.tags
+    waiting = listed_runs.waiting
+    move_up = listed_runs.move_up
+
     emit = event_table.emit
     events = event_table.events
+    metrics_named = event_table.metrics_named
+    newest_event_id = event_table.newest_event_id
+    last_events = event_table.last_events
+    metrics = event_table.metrics
+    points = event_table.points
     last_event = event_table.last_event
     begin_phase = event_table.begin_phase
     end_phase = event_table.end_phase
@@ -46,6 +62,13 @@ class Store(Connection):
     count_samples = sample_tables.count_samples
     status_counts = sample_tables.status_counts
 
+    sample_page = listed_samples.sample_page
+    count_list = listed_samples.count_list
+    tallies = listed_samples.tallies
+    problem_counts = listed_samples.problem_counts
+    sample = listed_samples.sample
+    problem_ids = listed_samples.problem_ids
+
     summaries = sample_pages.summaries
     programs = sample_pages.programs
     whole_samples = sample_pages.whole_samples
@@ -57,3 +80,6 @@ class Store(Connection):
 
     save_recording = recording.save_recording
     load_recording = recording.load_recording
+
+    save_vote = vote_table.save_vote
+    votes = vote_table.votes

@@ -3,7 +3,7 @@
 import json
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from haloforge.records import FinishReason, Purpose, Sample, Status, Verdict, dumps, is_unicode
@@ -77,6 +77,8 @@ class StoredTokens:
     token_ids: Sequence[int]
     logprobs: Sequence[float]
 
+
+VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
 
 SUMMARY_COLUMNS = """s.id, s.cycle, s.task_id, s.idx, s.finish_reason, s.completion_tokens, s.prompt_tokens,
     v.status as v_status, v.reward as v_reward, v.forgeable as v_forgeable, v.cpu_s as v_cpu_s,

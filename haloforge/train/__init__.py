@@ -15,6 +15,7 @@ from haloforge.train.examples import (
     family,
     split_by_family,
 )
+from haloforge.train.launch import one_of_several_gpus
 from haloforge.train.losses import advantages
 from haloforge.train.training import Training, TrainingSettings, TrainResult, optimizer_steps
 
@@ -30,6 +31,7 @@ __all__ = [
     "advantages",
     "encode",
     "family",
+    "one_of_several_gpus",
     "optimizer_steps",
     "refuse_taken",
     "refuse_unsupported",

@@ -13,6 +13,7 @@ from haloforge.models import (
     resolve,
     without_weights,
 )
+from haloforge.train.launch import refuse_unstartable
 from haloforge.train.training import TrainingSettings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def refuse_unsupported(start: str, settings: TrainingSettings, lora: LoraSection
 
     A model that lies on the Hub is not asked about `lora.target_modules` here; `new_adapter` does when it is loaded.
     """
+    refuse_unstartable(settings.launch)
     if lora.load_in_4bit:
         refuse_without_bitsandbytes("lora.load_in_4bit", "leave it out to train on the whole weights")
     if settings.optimizer == "adamw_8bit":

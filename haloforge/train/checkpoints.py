@@ -63,7 +63,7 @@ def claim(folder: Path, fingerprint: Mapping[str, Any], *, are_samples: bool) ->
     path = folder / _FINGERPRINT
     before = json.loads(read_text(path)) if path.exists() else fingerprint
     is_other_version = before["settings"].keys() != fingerprint["settings"].keys()
-    changed = [name for name in fingerprint if before.get(name) != fingerprint[name]]
+    changed = [name for name in fingerprint if name in before and before[name] != fingerprint[name]]
     may_change = {"settings", "training data"} if are_samples else {"settings"}
     if is_other_version and may_change.issuperset(changed):
         discard(folder)

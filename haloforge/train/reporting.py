@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from haloforge.errors import ConfigError
@@ -46,11 +48,12 @@ class Reporting(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Progress, and a checkpoint when one is due by the clock or the user wants to stop."""
         self.report.progress("train", state.global_step, state.max_steps, cycle=self.cycle, unit="steps")
-        if time.monotonic() - self._last_save > SECONDS_BETWEEN_CHECKPOINTS:
-            control.should_save = True
-        if state.global_step < state.max_steps and self.report.stop_asked():
-            self.stopped_by_user = True
-            control.should_save = control.should_training_stop = True
+        is_due = time.monotonic() - self._last_save > SECONDS_BETWEEN_CHECKPOINTS
+        is_due, self.stopped_by_user = _as_the_first_process_says(
+            is_due, state.global_step < state.max_steps and self.report.stop_asked()
+        )
+        control.should_save |= is_due or self.stopped_by_user
+        control.should_training_stop |= self.stopped_by_user
 
     def on_log(
         self,
@@ -83,8 +86,10 @@ class Reporting(TrainerCallback):
             control.should_training_stop = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Mark the checkpoint as whole."""
-        mark_complete(Path(str(args.output_dir)), state.global_step)
+        """Mark the checkpoint as whole, once every process has written its part."""
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            mark_complete(Path(str(args.output_dir)), state.global_step)
         self._last_save = time.monotonic()
 
     def _emit(self, name: str, step: int, logs: Mapping[str, float]) -> None:
@@ -92,6 +97,14 @@ class Reporting(TrainerCallback):
         if self.cycle is not None:
             values["cycle"] = self.cycle
         self.report.metric(name, step, values)
+
+
+def _as_the_first_process_says(*decisions: bool) -> list[bool]:
+    """A step that some processes take and others do not would wait for ever."""
+    shared = list(decisions)
+    if PartialState().num_processes > 1:
+        broadcast_object_list(shared)
+    return shared
 
 
 def evaluations_since_best(log_history: Sequence[Mapping[str, float]]) -> int:

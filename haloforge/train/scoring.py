@@ -9,6 +9,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from accelerate.utils import extract_model_from_parallel
 
 from haloforge.train.examples import IGNORED
 
@@ -100,7 +101,7 @@ def _spread(values: torch.Tensor, columns: torch.Tensor, like: torch.Tensor) -> 
 def _has_small_head(model: Any, device: torch.device, positions: int) -> bool:
     if device.type != "cpu":
         return False
-    base: PreTrainedModel = model.get_base_model()
+    base: PreTrainedModel = extract_model_from_parallel(model).get_base_model()
     return (
         "logits_to_keep" in inspect.signature(type(base).forward).parameters
         and 0 < positions * base.config.get_text_config().vocab_size <= LARGEST_LOGITS

@@ -72,10 +72,13 @@ class ForgeTrainer(SFTTrainer):
         self, model: Any, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """One batch; on a CPU part by part, since a part needs less memory and the loss is a sum over tokens."""
-        is_whole = self.args.device.type != "cpu" or self.accelerator.num_processes > 1 or num_items_in_batch is None
+        is_whole = self.args.device.type != "cpu" or num_items_in_batch is None
+        *parts, last = [inputs] if is_whole else micro_batches(inputs)
         losses = []
-        for part in [inputs] if is_whole else micro_batches(inputs):
-            losses.append(super().training_step(model, part, num_items_in_batch))
+        for part in parts:  # processes may have different numbers of parts, so they meet at the last one only
+            with self.accelerator.no_sync(model):
+                losses.append(super().training_step(model, part, num_items_in_batch))
+        losses.append(super().training_step(model, last, num_items_in_batch))
         return torch.stack(losses).sum()
 
     def overflowed_steps(self) -> int:
@@ -98,6 +101,7 @@ class ForgeTrainer(SFTTrainer):
 
     def _note(self, name: str, total: torch.Tensor, count: torch.Tensor) -> None:
         mode = "train" if self.model.training else "eval"
+        total, count = self.accelerator.reduce(torch.stack([total.float(), count.float()]))  # over all processes
         self._metrics[mode][name].append((total / count.clamp(min=1)).item())
 
     def _send_telemetry(self) -> None:

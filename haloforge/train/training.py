@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from haloforge.config import AUTO, DEFAULT_ROWS, LoraSection, RaftTraining, SftTraining
+from haloforge.train.launch import processes
 
 TrainingSettings = SftTraining | RaftTraining
 """The section `training` of a stage's config, read as it is."""
@@ -44,7 +45,7 @@ class TrainResult:
 
 
 def rows_per_step(settings: TrainingSettings) -> int:
-    """How many rows an optimizer step learns from, on one device."""
+    """How many rows an optimizer step learns from, in one process."""
     rows = DEFAULT_ROWS if settings.batch_size == AUTO else settings.batch_size
     return rows * settings.gradient_accumulation_steps
 
@@ -55,6 +56,6 @@ def rows_of_like_length(settings: TrainingSettings) -> int:
 
 
 def optimizer_steps(rows: int, settings: TrainingSettings) -> int:
-    """How often the weights change when `rows` rows are trained on, as the Trainer counts on one device."""
-    steps_per_epoch = max(1, -(-rows // rows_per_step(settings)))
+    """How often the weights change when `rows` rows are trained on, as the Trainer counts in all processes together."""
+    steps_per_epoch = max(1, -(-rows // (rows_per_step(settings) * processes(settings.launch))))
     return max(1, -int(-settings.epochs * steps_per_epoch // 1))

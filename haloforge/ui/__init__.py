@@ -8,21 +8,22 @@ from pathlib import Path
 from threading import Thread
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from haloforge import jobs
 from haloforge.config import AppConfig
 from haloforge.errors import ConfigError
 from haloforge.store import Store
-from haloforge.ui import recorded, space, theme
+from haloforge.ui import api, downloads, mcp_server, recorded, space, theme
 from haloforge.ui.page import Page
-from haloforge.ui.tabs import comparison, data, playground, runs, stage
-from haloforge.ui.view import TABS
+from haloforge.ui.tabs import comparison, data, playground, runs, stage, whole_pipeline
+from haloforge.ui.view import TABS, open_run
 from haloforge.ui.widgets import header
 from haloforge.verify import hide_from_debuggers, isolation
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 _BUILDERS: dict[str, Callable[[Page], None]] = {
     "runs": runs.build,
+    "pipeline": whole_pipeline.build,
     "data": data.build,
     "sft": partial(stage.build, stage="sft"),
     "raft": partial(stage.build, stage="raft"),
@@ -38,10 +39,12 @@ def build(root: Path | None = None) -> gr.Blocks:
     with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
         page = Page(root, read_only=space.is_space())
         page.pane("", header.render, "header")
+        page.action("visit", lambda store, _view, _value: open_run(space.start_try(store).id), for_visitors=True)
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, label in TABS.items():
                 with gr.Tab(label, id=name):
                     _BUILDERS[name](page)
+        api.add(page)
         page.wire(demo, tabs)
     return demo
 
@@ -54,23 +57,26 @@ def launch(config: AppConfig, demo: gr.Blocks | None = None) -> None:
         recorded.bring(store)
     hide_from_debuggers()  # else model-written code of the same user could read our environment in /proc
     Thread(target=isolation, name="probe of the sandbox", daemon=True).start()
-    trainer = None if space.is_space() else jobs.Trainer(root)
-    if trainer:
-        trainer.start()
+    if space.is_space():
+        space.Keeper(root).start()
+    trainer = jobs.Trainer(root)
+    trainer.start()
     try:
-        serve(demo or build(root), config)
+        serve(demo or build(root), config, root)
     finally:
-        if trainer:
-            trainer.stop()
+        trainer.stop()
 
 
-def serve(demo: gr.Blocks, config: AppConfig) -> None:
+def serve(demo: gr.Blocks, config: AppConfig, root: Path | None = None) -> None:
     """Serve a built page until interrupted. Browsers load nothing from other hosts, and of our files only plotly.js.
 
-    Raises ConfigError where the address or the port cannot be had.
+    Raises ConfigError where the address or the port cannot be had, or MCP is asked for and not installed.
     """
     _check_port(config)
+    if config.mcp:
+        mcp_server.check_installed()
     gr.set_static_paths([theme.plotly_js()])
+    _rest_when_idle(demo)
     demo.launch(
         server_name=config.host,
         server_port=config.port,
@@ -85,7 +91,21 @@ def serve(demo: gr.Blocks, config: AppConfig) -> None:
         enable_monitoring=False,
         allowed_paths=[],
         state_session_capacity=100,
+        mcp_server=config.mcp,
+        app_kwargs={
+            "routes": downloads.routes(root),
+            "middleware": [Middleware(mcp_server.Guard, config=config)],
+        },
+        prevent_thread_lock=True,
     )
+    if config.mcp:
+        mcp_server.complete(demo)
+    demo.block_thread()
+
+
+def _rest_when_idle(demo: gr.Blocks) -> None:
+    """Let the queue look for work 20 times a second; Gradio's 1,000 take a tenth of a core for nothing."""
+    demo._queue.sleep_when_free = demo._queue.progress_update_sleep_when_free = 0.05
 
 
 def _check_port(config: AppConfig) -> None:
@@ -104,7 +124,7 @@ def _check_port(config: AppConfig) -> None:
 
 def check_address(config: AppConfig) -> None:
     """Raises ConfigError for an address that others can reach, unless there is a login or the user insists."""
-    if config.host not in _LOCAL and config.auth is None and not config.insecure:
+    if config.host not in mcp_server.LOCAL and config.auth is None and not config.insecure:
         raise ConfigError(
             f"{config.host} can be reached by others, who could run code here: give --auth USER:PASSWORD, or --insecure"
         )

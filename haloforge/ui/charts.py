@@ -14,6 +14,8 @@ MAX_POINTS = 800
 """Points of one line that are sent to the browser."""
 _MARKERS_UP_TO = 40
 """Points of a line that are drawn with markers; of longer lines markers would hide the line."""
+_QUIET = "#7c8aa0"
+"""Bars that only count: the accent is for what is measured of a run."""
 _LINE_COLORS = (ACCENT, "#4f86e8", "#22a35a", "#8b6be0", "#d99a26", "#2aa5bf")
 
 
@@ -24,7 +26,7 @@ def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool =
         id=name,
         cls="chart flat" if flat else "chart",
         data_chart=json.dumps(figure),
-        role="img",
+        role="figure",
         aria_label=title,
     )
     return h("div", h("div", h("h3", title), h("span", note, cls="muted"), cls="row spread"), box, cls="card")
@@ -115,6 +117,24 @@ def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> F
     layout[group] |= {"type": "category", "title": {"text": x}}
     layout[share] |= {"tickformat": ".0%", "range": [0, 1]}
     return {"data": data, "layout": layout}
+
+
+def bars(edges: Sequence[int], counts: Sequence[int], *, x: str, key: str) -> Figure:
+    """A histogram: `counts[i]` things lie from `edges[i]` to below `edges[i + 1]`."""
+    spans = [f"{low} to {high - 1}" for low, high in zip(edges, edges[1:], strict=False)]
+    data = {
+        "type": "bar",
+        "x": [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)],
+        "y": list(counts),
+        "width": [high - low for low, high in zip(edges, edges[1:], strict=False)],
+        "customdata": spans,
+        "hovertemplate": "%{customdata}: %{y}<extra></extra>",
+        "marker": {"color": _QUIET},
+    }
+    layout = _layout(key, x, legend=False)
+    layout |= {"bargap": 0.08, "hovermode": "closest"}
+    layout["yaxis"] |= {"rangemode": "tozero"}
+    return {"data": [data], "layout": layout}
 
 
 def thin(points: Sequence[tuple[float, float]], limit: int = MAX_POINTS) -> list[tuple[float, float]]:

@@ -1,36 +1,16 @@
-"""HTML made by calls: all text is escaped unless it is markup already, so model output cannot add elements."""
+"""The elements of the page: those of every document of ours, and what only works inside the app."""
 
 import shlex
-from collections.abc import Iterable, Sequence
-from html import escape
-from typing import TypeAlias
+from collections.abc import Sequence
 
-
-class Html(str):
-    """Text that is markup already and must not be escaped again."""
-
-    __slots__ = ()
-
-
-Child: TypeAlias = "str | int | float | bool | None | Iterable[Child]"
-Attribute: TypeAlias = str | int | float | bool | None
-
-
-def h(tag: str, *children: Child, **attributes: Attribute) -> Html:
-    """An element. `cls` is class, underscores become dashes; True writes a bare attribute, False and None nothing."""
-    start = [tag, *(_attribute(name, value) for name, value in attributes.items() if value not in (None, False))]
-    return Html(f"<{' '.join(start)}>{join(children)}</{tag}>")
-
-
-def join(children: Child, between: str = "") -> Html:
-    """Children one after another: strings are escaped, markup is not, None and False are left out."""
-    if children is None or children is False:
-        return Html("")
-    if isinstance(children, Html):
-        return children
-    if isinstance(children, str | int | float):
-        return Html(escape(str(children)))
-    return Html(between.join(part for child in children if (part := join(child))))
+from haloforge.markup.elements import Attribute as Attribute
+from haloforge.markup.elements import Child as Child
+from haloforge.markup.elements import Html as Html
+from haloforge.markup.elements import facts as facts
+from haloforge.markup.elements import h as h
+from haloforge.markup.elements import join as join
+from haloforge.markup.elements import note as note
+from haloforge.markup.elements import table as table
 
 
 def link(text: Child, query: str, **attributes: Attribute) -> Html:
@@ -44,25 +24,6 @@ def button(text: Child, act: str, value: str = "", *, confirm: str = "", **attri
     return h("button", text, data_act=act, data_value=value, data_confirm=confirm or None, **attributes)
 
 
-def table(heads: Iterable[Child], rows: Iterable[Html], *, label: str, cls: str = "") -> Html:
-    """A dense table in a box that scrolls; `heads` are texts or ready <th> elements."""
-    cells = [
-        head if isinstance(head, Html) and head.startswith("<th") else h("th", head, scope="col") for head in heads
-    ]
-    body = h("table", h("thead", h("tr", cells)), h("tbody", rows), aria_label=label, cls=cls or None)
-    return h("div", body, cls="scroll", data_keep=label)
-
-
-def facts(pairs: Iterable[tuple[Child, Child]]) -> Html:
-    """Names and values in two columns."""
-    return h("dl", [[h("dt", name), h("dd", value)] for name, value in pairs], cls="facts")
-
-
-def note(text: Child, kind: str = "") -> Html:
-    """One sentence in a box; `kind` is error, good or empty."""
-    return h("p", text, cls=f"note {kind}".strip(), role="alert" if kind == "error" else None)
-
-
 def command_line(words: Sequence[str]) -> Html:
     """A command quoted for a shell, with a button that copies it."""
     text = shlex.join(words)
@@ -73,8 +34,3 @@ def command_line(words: Sequence[str]) -> Html:
 def empty(sentence: str, *action: Child) -> Html:
     """What is shown where there is nothing yet: one sentence and one action."""
     return h("div", h("p", sentence), *action, cls="empty")
-
-
-def _attribute(name: str, value: Attribute) -> str:
-    key = {"cls": "class"}.get(name, name.replace("_", "-"))
-    return key if value is True else f'{key}="{escape(str(value))}"'

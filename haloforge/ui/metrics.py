@@ -5,26 +5,11 @@ from typing import Any, NamedTuple, cast
 
 from haloforge.records import Event, Run, Status
 from haloforge.stages.shared.scores import score_name
-from haloforge.store import Store
+from haloforge.store import Figures, Store
 from haloforge.ui.formatting import number, percent
 
-Points = list[tuple[float, float]]
 Rate = tuple[float, float, float | None, float | None]
 """A cycle, its pass rate, and the ends of the interval."""
-
-
-def losses(events: Iterable[Event]) -> dict[str, Points]:
-    """Training and held-out loss by step, a line per cycle. Of two values for a step, the later counts."""
-    lines: dict[str, dict[float, float]] = {}
-    for event in events:
-        name, values = event.data["name"], event.data["values"]
-        if name not in ("train", "eval") or values.get("loss") is None:
-            continue
-        line = {"train": "training", "eval": "held out"}[name]
-        if values.get("cycle") is not None:
-            line = f"cycle {values['cycle']}" + ("" if name == "train" else ", held out")
-        lines.setdefault(line, {})[float(event.data["step"])] = float(values["loss"])
-    return {line: sorted(points.items()) for line, points in lines.items()}
 
 
 def held_out_score(events: Sequence[Event]) -> str:
@@ -57,7 +42,7 @@ class Cycle(NamedTuple):
 
 def held_out(store: Store, run: Run) -> list[Cycle]:
     """The cycles that were evaluated so far, in order."""
-    return [Cycle(int(step), rate) for step, rate, *_ in held_out_rates(store.events(run.id, kind="metric"))]
+    return [Cycle(int(step), rate) for step, rate, *_ in held_out_rates(store.metrics(run.id, "cycle"))]
 
 
 def held_out_rates(events: Sequence[Event]) -> list[Rate]:
@@ -80,10 +65,8 @@ def status_shares(counts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, di
 
 def newest(store: Store, run_id: str, name: str) -> Mapping[str, Any]:
     """The values of the newest metric of one name; empty when there is none."""
-    for event in reversed(store.events(run_id, kind="metric")):
-        if event.data["name"] == name:
-            return cast(Mapping[str, Any], event.data["values"])
-    return {}
+    events = store.metrics(run_id, name)
+    return cast(Mapping[str, Any], events[-1].data["values"]) if events else {}
 
 
 def rows_written(store: Store, run: Run) -> int | None:
@@ -92,28 +75,28 @@ def rows_written(store: Store, run: Run) -> int | None:
     return next((row for row in rows if row is not None), None)
 
 
+class Figure(NamedTuple):
+    """The one number that says how good a run is, and what it is; both empty where there is none yet."""
+
+    value: str
+    caption: str
+
+
+def figure(stage: str, figures: Figures) -> Figure:
+    """20.0 to 40.0 %, pass@1: of a RAFT run before and at its best."""
+    if figures.score is not None:
+        before = figures.score_before
+        value = percent(figures.score)
+        since = f"{100 * before:.1f} → " if before is not None and before != figures.score else ""
+        return Figure(since + value, score_name(figures.untested_share))
+    if stage == "sft" and figures.loss is not None:
+        return Figure(number(figures.loss), "loss")
+    if figures.rows is not None:
+        return Figure(number(figures.rows), "problems" if stage == "data-prepare" else "passed")
+    return Figure("", "")
+
+
 def key_figure(store: Store, run: Run) -> str:
-    """The one number that says how good a run is, for a line of a list; empty where there is none yet."""
-    if run.stage == "data-prepare":
-        rows = rows_written(store, run)
-        return "" if rows is None else f"{number(rows)} problems"
-    if run.stage == "raft":
-        top = best(held_out(store, run))
-        name = held_out_score(store.events(run.id, kind="metric")).removeprefix("held-out ")
-        return f"{name} {percent(top.rate)}" if top else ""
-    if run.stage not in _KEY_FIGURES:
-        return ""
-    metric, name, text = _KEY_FIGURES[run.stage]
-    value = newest(store, run.id, metric).get(name)
-    if value is None:
-        return ""
-    untested = newest(store, run.id, metric).get("untested_share", 0.0)
-    return text.format(percent(value) if "pass@" in name else number(value), score=score_name(untested))
-
-
-_KEY_FIGURES = {
-    "sft": ("train", "loss", "loss {}"),
-    "benchmark": ("benchmark", "pass@1", "{score} {}"),
-    "data-generate": ("verified", "written", "{} that passed"),
-}
-"""Stage -> name of the metric, name of its value, and the text around it."""
+    """The same as one text."""
+    line = store.run_line(run.id)
+    return " ".join(reversed(figure(run.stage, line.figures))).strip() if line else ""

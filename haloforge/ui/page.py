@@ -9,7 +9,9 @@ import gradio as gr
 
 from haloforge.errors import ForgeError, RunError
 from haloforge.store import Store
+from haloforge.ui import space
 from haloforge.ui.form import Form
+from haloforge.ui.launch.planner import Planner
 from haloforge.ui.panes import Fill, Pane, Render, Seen, Watch, new_pane, refresh
 from haloforge.ui.view import HOME, View, parse, query
 
@@ -18,6 +20,8 @@ TICK_S = 2.0
 Action = Callable[[Store, View, str], str | None]
 """What a button does: changes the store; returns the address to go to, or None to stay."""
 
+_WITH_ADDRESS = "(view, seen, bus) => [view, seen, location.search || '?']"
+"""Runs in the browser before a tick."""
 _TABS_OUTPUT = 2
 """Index of the strip of tabs among the outputs of every event."""
 
@@ -30,12 +34,14 @@ class Page:
         self.panes: list[Pane] = []
         self.fills: list[Fill] = []
         self.actions: dict[str, Action] = {}
+        self.open_to_visitors: set[str] = set()
         self.events: list[Any] = []
         self.forms: dict[str, Form] = {}
         self._later: list[Callable[[], None]] = []
         self.view = gr.State({"tab": HOME})
         self.seen = gr.State(Seen())
         self.watch = Watch(self.store)
+        self.planner = Planner()
 
     def store(self) -> Store:
         """A store for one callback, which closes it."""
@@ -51,9 +57,11 @@ class Page:
         """Components that get values or choices when the tab is opened."""
         self.fills.append(Fill(tab, components, values))
 
-    def action(self, name: str, act: Action) -> None:
-        """What buttons with `data-act=name` do."""
+    def action(self, name: str, act: Action, *, for_visitors: bool = False) -> None:
+        """What buttons with `data-act=name` do; visitors of the public demo may press those that are for them."""
         self.actions[name] = act
+        if for_visitors:
+            self.open_to_visitors.add(name)
 
     def started(self, event: Any) -> None:
         """An event of a form that changes the store: show the change at once instead of at the next tick."""
@@ -70,24 +78,29 @@ class Page:
         bus = gr.HTML(
             "", html_template="<div></div>", js_on_load="haloBus(element, props, watch, trigger)", elem_id="bus"
         )
-        self.panes.append(Pane(bus, "", lambda _store, view: query(view)))
         outputs = [self.view, self.seen, tabs, *(p.component for p in self.panes)]
-        filled = [*outputs, *(c for f in self.fills for c in f.components)]
+        filled = [*outputs, bus, *(c for f in self.fills for c in f.components)]
         state = [self.view, self.seen]
         quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         demo.load(self.load, None, filled, **quiet)
-        gr.Timer(TICK_S).tick(self.tick, state, outputs, trigger_mode="once", **quiet)
+        here = [*state, bus]
+        gr.Timer(TICK_S).tick(self.tick, here, outputs, trigger_mode="once", js=_WITH_ADDRESS, **quiet)
         queued = {**quiet, "queue": True}  # only a queued event can show a warning
         bus.select(self.dispatch, state, filled, trigger_mode="multiple", **queued)
         for event in self.events:
-            event.then(self.tick, state, outputs, **quiet)
+            event.then(self.tick, here, outputs, js=_WITH_ADDRESS, **quiet)
 
     async def load(self, request: gr.Request) -> list[Any]:
         """Everything that the address of a newly loaded page shows."""
         return await self._show(parse(str(request.query_params)), Seen(), fill=True)
 
-    async def tick(self, view: View, seen: Seen) -> Any:
-        """What changed since the last look; a skip when nothing was written and the address is the same."""
+    async def tick(self, view: View, seen: Seen, address: str = "") -> Any:
+        """What changed since the last look; a skip when nothing was written and the address is the same.
+
+        The address comes with every tick: a page that was loaded a moment ago, or before the server was started anew,
+        has no view here yet.
+        """
+        view = parse(address) if address else view
         if (seen.version, seen.view) == (self.watch.version(), view):
             return gr.skip()
         return await self._show(view, seen)
@@ -97,7 +110,7 @@ class Page:
         sent: Mapping[str, Any] = message._data
         address = await asyncio.to_thread(self._address_after, sent, view)
         if address is None:
-            return [*await self._show(view, seen), *(gr.skip() for f in self.fills for _ in f.components)]
+            return [*await self._show(view, seen), gr.skip(), *(gr.skip() for f in self.fills for _ in f.components)]
         values = await self._show(parse(address), seen, fill=True)
         if "tab" in sent:  # the browser has opened that tab itself, and may have opened another one since
             values[_TABS_OUTPUT] = gr.skip()
@@ -109,11 +122,12 @@ class Page:
             return str(sent["go"])
         if "tab" in sent:
             return query({**view, "from": ""}, tab=str(sent["tab"]))
-        return self._act(str(sent.get("act")), str(sent.get("value", "")), view) or None
+        return self.pressed(str(sent.get("act")), str(sent.get("value", "")), view) or None
 
-    def _act(self, name: str, value: str, view: View) -> str | None:
-        if self.read_only:
-            gr.Warning("This demo is read-only: install halo-forge to run and change things.", duration=5)
+    def pressed(self, name: str, value: str, view: View) -> str | None:
+        """Do what a button asks for; the address to go to, or None to stay. What cannot be done is a warning."""
+        if self.read_only and name not in self.open_to_visitors:
+            gr.Warning(space.REFUSED, duration=5)
             return None
         try:
             if name not in self.actions:
@@ -133,8 +147,8 @@ class Page:
             now_seen, markup = refresh(self.panes, store, view, seen, version)
             tab = gr.skip() if seen.view.get("tab") == view["tab"] else gr.Tabs(selected=view["tab"])
             values = [view, now_seen, tab, *(gr.skip() if html is None else html for html in markup)]
-            if fill:
-                values += [value for f in self.fills for value in _filled(f, store, view)]
+            if fill:  # a tick sends no address: it may have begun before a click, and be answered after it
+                values += [query(view), *(value for f in self.fills for value in _filled(f, store, view))]
         return values
 
 

@@ -52,12 +52,14 @@ class Watch:
         self._open = open_store
         self._store: Store | None = None
         self._server = token_hex(4)
+        self.also: list[Callable[[], str]] = []
+        """What else a pane shows that the store does not hold: texts that change when it does."""
 
     def version(self) -> str:
         """Another value after every write to the store, and another one in every server process."""
         if self._store is None:
             self._store = self._open()
-        return f"{self._server}:{self._store.data_version()}"
+        return ":".join([self._server, str(self._store.data_version()), *(look() for look in self.also)])
 
 
 def new_pane(elem_id: str | None = None, value: str = "") -> gr.HTML:

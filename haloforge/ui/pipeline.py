@@ -8,33 +8,15 @@ from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, SftConf
 from haloforge.models import EMBEDDED
 from haloforge.problems import SOURCES
 from haloforge.settings import StageConfig
-from haloforge.ui.form import nested
+from haloforge.ui.fields import nested
+from haloforge.ui.launch.presets import CPU, PRESETS
 
 _FEW = 24
 """Problems of a first try."""
 Flat = Mapping[str, Any]
 """Dotted path -> value, for one stage."""
 
-SMALL: dict[str, Flat] = {
-    "sft": {
-        "data.max_seq_length": 512,
-        "training.num_train_epochs": 1,
-        "training.per_device_train_batch_size": 8,
-        "training.gradient_accumulation_steps": 1,
-    },
-    "raft": {
-        "raft.num_cycles": 2,
-        "raft.samples_per_prompt": 4,
-        "raft.keep_top_percent": 1.0,
-        "generation.max_new_tokens": 96,
-        "generation.batch_size": 24,
-        "training.epochs": 2,
-        "training.batch_size": 8,
-        "training.gradient_accumulation_steps": 1,
-        "training.learning_rate": 5e-4,
-    },
-    "benchmark": {"samples": 4, "generation.max_new_tokens": 96, "generation.batch_size": 24},
-}
+SMALL = PRESETS[CPU].stages
 """Settings with which the embedded model takes about a quarter of an hour on two CPU cores for all stages."""
 
 

@@ -1,19 +1,22 @@
-"""How far a run is: its phases, their shares and the time left, from its newest events alone."""
+"""How far a run is: its phases, their rates, and the time left of the phase, the cycle and the run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from haloforge.records import Event, Run
+from haloforge.settings import value_at
+from haloforge.stages.shared.phases import PhaseRecord
 from haloforge.store import Store
 
-_MAX_EVENT_IDS = 600
-"""How far back from a run's newest progress event events are read, in event ids of the whole store."""
-
-
+_MAX_EVENTS = 400
+"""How many of a run's newest progress events are read."""
 _RATE_S = 60.0
 """Over so many seconds the rate of a phase is measured."""
 _PAUSE_S = 300.0
 """A run that reported nothing for so long did not work: it was stopped, or the machine was off."""
+_WORK = ("sample", "train", "evaluate")
+"""The recorded phases that take time."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,26 @@ class Phase:
         """Between 0 and 1."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
+    @property
+    def rate(self) -> float | None:
+        """How many a second; None until that is known, and when nothing is left."""
+        return (self.total - self.done) / self.left_s if self.left_s else None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The phases in work, and the seconds left of their cycle and of the run; None where those are not known yet."""
+
+    phases: Sequence[Phase]
+    cycle: int | None
+    cycles: int | None
+    cycle_left_s: float | None
+    run_left_s: float | None
+
 
 def phases(store: Store, run: Run) -> list[Phase]:
     """The phases of the newest cycle, in the order in which they began; empty before the first progress event."""
-    newest = store.last_event(run.id, "progress")
-    if newest is None:
-        return []
-    recent = store.events(run.id, after=max(0, newest.id - _MAX_EVENT_IDS), kind="progress")
-    return in_work(recent)
+    return in_work(store.last_events(run.id, "progress", _MAX_EVENTS))
 
 
 def in_work(events: Sequence[Event]) -> list[Phase]:
@@ -58,6 +73,87 @@ def current(store: Store, run: Run) -> Phase | None:
     newest_cycle = phases(store, run)
     unfinished = [p for p in newest_cycle if p.done < p.total]
     return (unfinished or newest_cycle)[-1] if newest_cycle else None
+
+
+def outlook(store: Store, run: Run) -> Outlook:
+    """What is left, from the phases that this run has finished and, for those it has not tried, from its forecast."""
+    now = phases(store, run)
+    cycle = now[-1].cycle if now else None
+    cycles = value_at(run.config, "raft.num_cycles") if run.stage == "raft" else None
+    if not now or value_at(run.config, "seeds"):
+        return Outlook(now, cycle, None, None, None)
+    expected = _Expected.of(store, run)
+    if run.stage != "raft":
+        rest = [_left_of(p, expected.of_phase(0, p.name)) for p in now]
+        return Outlook(now, cycle, None, None, _sum(rest[-1:]))
+    here = _left_of_cycle(now, cycle or 0, expected)
+    later = [expected.of_cycle(number) for number in range((cycle or 0) + 1, int(cycles or 0) + 1)]
+    return Outlook(now, cycle, int(cycles or 0), here, _sum([here, *later]))
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """Seconds of each phase: as its finished ones took, else as was forecast, put right by what the others took."""
+
+    done: Mapping[tuple[int, str], float]
+    forecast: Mapping[tuple[int, str], float]
+    evaluates: bool
+
+    @classmethod
+    def of(cls, store: Store, run: Run) -> "_Expected":
+        """From what the run recorded."""
+        forecast = {
+            (int(event.data["step"]), name): seconds
+            for event in store.metrics(run.id, "forecast")
+            for name, seconds in event.data["values"].items()
+        }
+        rows = [row for row in store.phases(run.id) if row["status"] == "done" and row["phase"] in _WORK]
+        costs = {(row["cycle"], row["phase"]): PhaseRecord.from_json(row["data"]).cost for row in rows}
+        whole = {key: cost.seconds for key, cost in costs.items() if not cost.is_resumed}
+        holds_out = bool(value_at(run.config, "evaluation.prompts") or value_at(run.config, "evaluation.holdout"))
+        return cls(whole, forecast, holds_out)
+
+    def of_phase(self, cycle: int, name: str) -> float | None:
+        """Seconds of a phase; None where nothing is known."""
+        taken = [seconds for (_, phase), seconds in self.done.items() if phase == name]
+        if taken:
+            return fmean(taken)
+        forecast = self.forecast.get((cycle, name))
+        both = [key for key in self.done if self.forecast.get(key)]
+        off = sum(self.done[key] for key in both) / sum(self.forecast[key] for key in both) if both else 1.0
+        return None if forecast is None else forecast * off
+
+    def of_cycle(self, cycle: int) -> float | None:
+        """Seconds of all phases of a cycle; None where one is not known."""
+        return _sum([self.of_phase(cycle, name) for name in self.names(cycle)])
+
+    def names(self, cycle: int) -> list[str]:
+        """The phases of a cycle that take time."""
+        names = ["evaluate"] if cycle == 0 else list(_WORK)
+        return names if self.evaluates else [name for name in names if name != "evaluate"]
+
+
+def _left_of_cycle(now: Sequence[Phase], cycle: int, expected: _Expected) -> float | None:
+    begun = {p.name: p for p in now}
+    lefts: list[float | None] = []
+    for name in expected.names(cycle):
+        if (cycle, name) in expected.done:
+            continue
+        usual = expected.of_phase(cycle, name)
+        lefts.append(_left_of(begun[name], usual) if name in begun else usual)
+    return _sum(lefts)
+
+
+def _left_of(phase: Phase, usual: float | None) -> float | None:
+    """At the measured rate; before that is known, the usual time."""
+    if phase.left_s is not None:
+        return phase.left_s
+    return None if usual is None else usual * (1 - phase.share)
+
+
+def _sum(parts: Sequence[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def _newest(events: Sequence[Event]) -> list[Event]:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from haloforge.markup import looks
+from haloforge.reports.style import comparison_css
 from haloforge.ui import palette
 from haloforge.ui.view import TABS
 
@@ -63,7 +65,9 @@ def theme() -> Any:
 
 def css() -> str:
     """The whole style sheet."""
-    return (_ASSETS / "style.css").read_text(encoding="utf-8") + palette.css()
+    sheets = sorted(_ASSETS.glob("*.css"), key=lambda sheet: sheet.name != "style.css")
+    own = [sheet.read_text(encoding="utf-8") for sheet in sheets]
+    return "\n".join([looks.page_css(".dark"), *own, comparison_css(), palette.css()])
 
 
 def plotly_js() -> Path:
@@ -74,8 +78,9 @@ def plotly_js() -> Path:
 
 
 def head() -> str:
-    """The script for <head>: pane.js, the names of the tabs, the address of plotly (relative, for proxies)."""
-    script = (_ASSETS / "pane.js").read_text(encoding="utf-8")
+    """The scripts for <head>, the names of the tabs, the address of plotly (relative, for proxies)."""
+    scripts = ("pane.js", "form.js", "editor.js")
+    script = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in scripts)
     names = json.dumps({label: name for name, label in TABS.items()})
     settings = f'window.haloPlotly = "gradio_api/file={plotly_js()}"; window.haloTabs = {names};'
     return f"<script>{settings}\n{script}</script>"

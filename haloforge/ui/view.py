@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
+from haloforge.stages.benchmark.held_out import cycle_key as cycle_key
+from haloforge.stages.benchmark.held_out import cycle_of as cycle_of
+
 View = Mapping[str, str]
 """Names and values of the address: tab, run, section, page of a list, filters, ... A missing name has its default."""
 
 TABS = {
     "runs": "Runs",
+    "pipeline": "Pipeline",
     "data": "Data",
     "sft": "SFT",
     "raft": "RAFT",
@@ -18,10 +22,11 @@ TABS = {
 """Name in the address -> label in the strip of tabs. The first is shown when no tab is named."""
 HOME = "runs"
 
-_CYCLE = "cycle:"
-"""Before the run and the number of a cycle, where a result file could be named too."""
-_PAGE_NAMES = ("samples", "sample")
-"""Page of the list of samples, and the sample chosen there. `page` is a name of Gradio's own, for other pages."""
+_PAGE_NAMES = ("samples", "after", "before", "sample")
+"""Page of the list of samples, the sample that it begins after or ends before, and the sample chosen there. `page` is
+a name of Gradio's own, for other pages."""
+LIST_NAMES = ("find", "stage", "was", "tag", "sort", "runs")
+"""What the list of runs shows: words to find, stage, status, tag, order, page."""
 
 
 def parse(query: str) -> dict[str, str]:
@@ -41,22 +46,10 @@ def query(view: View, **changes: str | int | None) -> str:
     return "?" + urlencode({name: value for name, value in merged.items() if value})
 
 
-def open_run(run_id: str) -> str:
-    """The address that shows a run, with no filters of an earlier view."""
-    return query({"tab": "runs", "run": run_id})
-
-
-def cycle_key(run_id: str, cycle: int) -> str:
-    """How an address names a cycle of a RAFT run; 0 is the model it started from."""
-    return f"{_CYCLE}{run_id}:{cycle}"
-
-
-def cycle_of(key: str) -> tuple[str, int] | None:
-    """The run and the number in the name of a cycle; None for the name of something else."""
-    if not key.startswith(_CYCLE):
-        return None
-    run_id, _, cycle = key.removeprefix(_CYCLE).partition(":")
-    return run_id, int(cycle)
+def open_run(run_id: str, view: View | None = None) -> str:
+    """The address that shows a run; the list beside it stays as it is in `view`."""
+    listed = {name: value for name, value in (view or {}).items() if name in LIST_NAMES}
+    return query({"tab": "runs", "run": run_id, **listed})
 
 
 def number(view: View, name: str, default: int = 0) -> int:

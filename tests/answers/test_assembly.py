@@ -1,4 +1,5 @@
 import pytest
+from places import WHOLE
 from tools import COMMANDS, needs
 
 from haloforge.answers import whole_program
@@ -96,12 +97,17 @@ def test_a_whole_function_may_call_the_helpers_of_its_prompt(verifier, language)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "count"), [("cpp", 160), ("rust", 150)])
-def test_humanevalpack_references_pass(shared_data, verifier, file, count):
+@pytest.mark.parametrize(("file", "broken"), [("cpp", 4), ("rust", 14)])
+def test_humanevalpack_references_pass(shared_data, verifier, file, broken):
+    """A fifth of them, spread over the file; `make test-whole` compiles all, a minute for each language."""
     needs(COMMANDS[file])
     problems = load_problems(shared_data / f"humanevalpack/humanevalpack-{file}.jsonl")
-    verifier.check(problems)
-    assert sum(v.passed for v in verifier.verify_many((p, p.solution) for p in problems)) >= count
+    assert len(problems) == 164
+    step = 1 if WHOLE else 5
+    chosen = problems[::step]
+    verifier.check(chosen)
+    failed = [v for v in verifier.verify_many((p, p.solution) for p in chosen) if not v.passed]
+    assert len(failed) <= broken / step, failed
 
 
 def test_multipl_e_tests_accept_a_right_body(shared_data, verifier):

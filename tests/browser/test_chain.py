@@ -55,6 +55,7 @@ def read_first(path: Path) -> list[str]:
 @pytest.mark.timeout(1200)
 def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
     page = window.open("?tab=data")
+    page.get_by_role("tab", name="Prepare a dataset").click()
     fill(page, "data-prepare", output="data/train.jsonl", language="python", limit="12")
     start(page, "data-prepare")
     until_done(page, "data")
@@ -87,8 +88,10 @@ def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
 
     [task] = read_first(window.app.folder / "data" / "train.jsonl")
     page = window.open(f"?tab=playground&from=problem&file=data/train.jsonl&task={task}")
-    page.locator("#play-model input").fill("models/sft/final_model")
-    page.locator("#play-model input").press("Enter")
+    models = page.locator("#play-models input")
+    models.press("Backspace")  # takes the embedded model out
+    models.fill("models/sft/final_model")
+    models.press("Enter")
     page.locator("#play-go").click()
     page.locator("#play-out").get_by_role("article").locator(".chip").wait_for(timeout=STAGE_MS)
 

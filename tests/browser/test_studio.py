@@ -12,6 +12,7 @@ from haloforge.store import Report, Store
 
 SIGNS = {
     "Runs": "run-detail",
+    "Pipeline": "pipeline-start",
     "Data": "problems",
     "SFT": "sft-start",
     "RAFT": "raft-start",
@@ -20,6 +21,8 @@ SIGNS = {
     "Playground": "play-go",
 }
 """Tab -> id of an element on it."""
+PLAN_MS = 120_000
+"""The first plan loads torch, on a machine that may be busy."""
 LIGHT: dict[str, Any] = {}
 DARK = {"color_scheme": "dark"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -65,9 +68,9 @@ def test_a_reload_shows_the_same(window: Window) -> None:
     page = window.open(f"?tab=runs&run={window.app.raft}&section=samples&status=timeout")
     page.get_by_role("table", name="Samples").get_by_role("row").nth(3).click()
     page.wait_for_url("**sample=**")
-    page.get_by_role("heading", name="add #8", exact=True).wait_for()
+    page.get_by_role("heading", name="add #53", exact=True).wait_for()
     page.reload()
-    page.get_by_role("heading", name="add #8", exact=True).wait_for()
+    page.get_by_role("heading", name="add #53", exact=True).wait_for()
     assert page.locator("#run-detail select[name=status]").evaluate("s => s.selectedOptions[0].text") == "timeout"
 
 
@@ -113,9 +116,9 @@ def test_the_keyboard_walks_through_the_samples(window: Window) -> None:
     table.get_by_role("link").first.focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="add #1", exact=True).wait_for()
+    page.get_by_role("heading", name="add #59", exact=True).wait_for()
     page.keyboard.press("j")
-    page.get_by_role("heading", name="add #2", exact=True).wait_for()
+    page.get_by_role("heading", name="add #58", exact=True).wait_for()
 
 
 def test_a_live_chart_takes_new_points_and_keeps_its_zoom(window: Window) -> None:
@@ -147,13 +150,11 @@ def test_an_idle_page_is_not_redrawn(window: Window) -> None:
 
 def test_the_form_says_its_command_and_what_is_wrong_with_it(window: Window) -> None:
     page = window.open("?tab=benchmark")
-    page.locator("#benchmark-preview").get_by_text("Still to fill in: Model, Prompts.").wait_for()
-    for field, text in (("model", "smollm2-135m"), ("prompts", "data/none.jsonl")):
-        page.locator(f"#benchmark-{field} input").fill(text)
-        page.keyboard.press("Tab")
+    page.locator("#benchmark-status").get_by_text("Still to fill in: Problems.").wait_for()
+    page.locator("#benchmark-prompts input").fill("data/none.jsonl")
+    page.keyboard.press("Tab")
     page.locator("#benchmark-preview").get_by_text("halo-forge benchmark run --model smollm2-135m").wait_for()
-    page.get_by_role("button", name="Dry run").click()
-    page.locator("#benchmark-said").get_by_text("data/none.jsonl").wait_for()
+    page.locator("#benchmark-status").get_by_text("Start is off. data/none.jsonl").wait_for(timeout=PLAN_MS)
 
 
 def test_a_run_is_cloned_into_the_form_of_its_stage(window: Window) -> None:
@@ -164,33 +165,21 @@ def test_a_run_is_cloned_into_the_form_of_its_stage(window: Window) -> None:
     page.locator("#sft-preview").get_by_text("--model smollm2-135m --data data/train.jsonl").wait_for()
 
 
-def test_deleting_asks_first(window: Window) -> None:
-    with runs_of(window.app) as store:
-        run = make_run(store, SFT, "done", name="short-lived")
-    page = window.open(f"?tab=runs&run={run.id}")
-    answers = iter(["dismiss", "accept"])
-    page.on("dialog", lambda dialog: getattr(dialog, next(answers))())
-    for _ in range(2):
-        page.get_by_role("button", name="Delete").click()
-        page.wait_for_timeout(1500)
-    with runs_of(window.app) as store:
-        assert run.id not in {other.id for other in store.runs()}
-
-
 @pytest.mark.slow
 def test_a_space_shows_everything_and_changes_nothing(browser: Any, tmp_path: Path) -> None:
     space = App(tmp_path, SPACE_ID="someone/demo")
     with Store(space.runs) as store:
-        run = make_run(store, SFT, "queued", name="never")
+        run = make_run(store, SFT, "done", name="theirs")
     space.start()
     try:
         window = Window(browser.new_context(), space)
         page = window.open(f"?tab=runs&run={run.id}")
-        page.get_by_text("This is a read-only demo").wait_for()
-        page.get_by_role("button", name="Take out of the queue").click()
+        page.get_by_text("This is a demo").wait_for()
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.get_by_role("button", name="Delete", exact=True).click()
         page.locator(".toast-body").get_by_text("read-only").wait_for()
         with Store(space.runs) as store:
-            assert store.run(run.id).status == "queued"
+            assert store.find_run(run.id)
         assert window.errors() == []
     finally:
         space.stop()

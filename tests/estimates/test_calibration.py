@@ -1,6 +1,7 @@
 """A model is measured once on a machine; what cannot be measured is not known, and stops nothing."""
 
 import json
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tiny import save_tiny_model
 from transformers import MambaConfig
 
 from haloforge.config import LoraSection, RaftTraining
-from haloforge.estimates import Adapting, Rates, calibrated, calibration
+from haloforge.estimates import Adapting, Rates, calibrated, calibration, remember
 from haloforge.estimates.measure import measured
 
 
@@ -38,6 +39,21 @@ def test_what_a_busy_machine_took_is_not_kept(tmp_path: Path, monkeypatch: pytes
     assert calibrated(folder, sampling=True, adapting=None).wall.sampling is not None
     measure_no_more(monkeypatch)
     assert calibrated(folder, sampling=True, adapting=None).wall.sampling is None
+
+
+def test_who_plans_again_and_again_measures_a_busy_machine_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
+
+    def plan_twice() -> None:
+        remember()
+        first = calibrated(folder, sampling=True, adapting=None)
+        measure_no_more(monkeypatch)
+        assert calibrated(folder, sampling=True, adapting=None) == first
+
+    copy_context().run(plan_twice)
 
 
 def test_the_trainers_own_steps_are_measured(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tiny import save_tiny_adapter, save_tiny_model
 from transformers import AutoModelForCausalLM
 
 from haloforge.errors import ModelError
-from haloforge.models import Metadata, export, load, merge, read_metadata, write_metadata
+from haloforge.models import Metadata, export, load, merge, merge_for_good, read_metadata, write_metadata
 
 IDS = torch.tensor([[5, 9, 33, 70, 12]])
 
@@ -58,3 +58,16 @@ def test_a_merge_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         merge(str(adapter), tmp_path / "merged")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["adapter", "base"]
+
+
+def test_a_merge_into_half_precision_rounds_each_weight_once(tmp_path: Path) -> None:
+    """As the whole model in fp32 merged and then rounded, though only one layer is ever in fp32."""
+    base = save_tiny_model(tmp_path / "base")
+    AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(base)
+    adapter = save_tiny_adapter(tmp_path / "adapter", base)
+    loaded = load(str(adapter), device="cpu", dtype="float32")
+    expected = merge_for_good(loaded.model).to(torch.bfloat16).state_dict()
+    export(str(adapter), tmp_path / "out", dtype="bfloat16")
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype="auto").state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in found)

@@ -14,7 +14,8 @@ from haloforge.errors import ConfigError, MachineError
 from haloforge.models import Metadata, load, read_metadata
 from haloforge.store import Report
 from haloforge.train import Example, Training, TrainSample, checkpoints, optimizer_steps
-from haloforge.train.fitting import fit, trainer_arguments
+from haloforge.train.fitting import fit
+from haloforge.train.optimizing import trainer_arguments
 from haloforge.train.precision import Precision
 from haloforge.train.reporting import evaluations_since_best, is_exhausted
 

@@ -12,7 +12,7 @@ from tiny import tiny_model, tiny_tokenizer
 from trl import SFTConfig
 
 from haloforge.config import RaftTraining, SftTraining
-from haloforge.train.fitting import trainer_arguments
+from haloforge.train.optimizing import trainer_arguments
 from haloforge.train.precision import Device, Precision, precision
 from haloforge.train.trainer import Collator, ForgeTrainer
 

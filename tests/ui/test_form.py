@@ -9,13 +9,14 @@ from places import ROOT
 from haloforge.config import STAGES
 from haloforge.errors import ConfigError
 from haloforge.settings import StageConfig, settings, values
-from haloforge.ui.form import Form, explain, is_picked, nested
+from haloforge.ui.fields import explain, heading, is_picked, nested
+from haloforge.ui.form import Form
 
 REQUIRED: dict[str, dict[str, Any]] = {
     "data-prepare": {"output": "data/x.jsonl"},
     "data-generate": {"prompts": "data/prompts.txt", "model": "m"},
     "sft": {"model.name": "smollm2-135m", "data.train_file": "data/x.jsonl"},
-    "raft": {"prompts": "data/x.jsonl"},
+    "raft": {"prompts": "data/x.jsonl", "sft_checkpoint": "smollm2-135m"},
     "benchmark": {"model": "m", "prompts": "data/x.jsonl"},
 }
 
@@ -70,22 +71,22 @@ def test_the_elements_of_two_forms_never_share_a_name() -> None:
 
 
 def test_what_is_missing_is_named_as_its_field_is() -> None:
-    with pytest.raises(ConfigError, match="Still to fill in: Model name, Train file"):
+    with pytest.raises(ConfigError, match="Still to fill in: Model name, Training data"):
         form = form_of("sft")
         form.parse(typed(form, {}))
 
 
 def test_a_value_out_of_bounds_is_one_sentence() -> None:
     form = form_of("sft")
-    with pytest.raises(ConfigError, match=r'^"Rank" should be greater than or equal to 1 \(not 0\)$'):
+    with pytest.raises(ConfigError, match=r'^"Rank" should be at least 1 \(not 0\)$'):
         form.parse(typed(form, {**REQUIRED["sft"], "lora.r": 0}))
 
 
 def test_half_a_cycle_is_refused_in_the_words_of_the_label() -> None:
     form = form_of("raft")
     shown = dict(zip((s.path for s in form.settings), typed(form, REQUIRED["raft"]), strict=True))
-    with pytest.raises(ConfigError, match=r'^"Number of cycles" should be a valid integer.* \(not 2\.5\)$'):
-        form.parse(list((shown | {"raft.num_cycles": 2.5}).values()))
+    with pytest.raises(ConfigError, match=r'^"Number of cycles" should be a whole number \(not 2\.5\)$'):
+        form.parse(list((shown | {"raft.num_cycles": "2.5"}).values()))
 
 
 def test_an_emptied_number_is_missing_and_not_its_default() -> None:
@@ -97,7 +98,7 @@ def test_an_emptied_number_is_missing_and_not_its_default() -> None:
 
 def test_the_flags_of_the_command_line_are_named_by_their_labels() -> None:
     form = form_of("benchmark")
-    with pytest.raises(ConfigError, match='give "Samples" 100 or more'):
+    with pytest.raises(ConfigError, match='give "Samples per problem" 100 or more'):
         form.parse(typed(form, {**REQUIRED["benchmark"], "k": (1, 100), "samples": 1}))
 
 
@@ -105,6 +106,46 @@ def test_an_optional_number_may_be_left_empty() -> None:
     form = form_of("benchmark")
     assert values(form.parse(typed(form, {**REQUIRED["benchmark"], "limit": None})))["limit"] is None
     assert values(form.parse(typed(form, {**REQUIRED["benchmark"], "limit": 5})))["limit"] == 5
+
+
+@pytest.mark.parametrize("typed_text", ["1e-5", "0.00001", "3", "5e-4"])
+def test_a_number_is_shown_as_short_as_it_can_be_typed(typed_text: str) -> None:
+    form = form_of("sft")
+    flat = {**REQUIRED["sft"], "training.learning_rate": float(typed_text) / 10}
+    assert values(form.parse(typed(form, flat)))["training.learning_rate"] == float(typed_text) / 10
+
+
+def test_a_number_that_no_float_holds_is_kept_as_typed() -> None:
+    form = form_of("sft")
+    config = form.parse(typed(form, {**REQUIRED["sft"], "seed": "9007199254740993"}))
+    assert values(config)["seed"] == 9007199254740993
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_labels_of_a_form_differ(stage: str) -> None:
+    labels = [heading(s) for s in settings(STAGES[stage])]
+    assert len(labels) == len(set(labels)), sorted(label for label in labels if labels.count(label) > 1)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_five_to_eight_settings_stand_outside_the_groups(stage: str) -> None:
+    form = form_of(stage)
+    grouped = [path for paths in form.groups.values() for path in paths]
+    assert 5 <= len(form.settings) - len(grouped) <= 8
+
+
+def test_an_empty_output_is_named_after_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    form = form_of("sft")
+    shown = typed(form, {**REQUIRED["sft"], "output_dir": None})
+    assert str(form.parse(shown).output_path) == "models/sft-x"
+    assert str(form.parse(shown, {tmp_path / "models/sft-x"}).output_path) == "models/sft-x-2"
+
+
+def test_a_choice_with_its_facts_is_the_name_alone() -> None:
+    form = form_of("sft")
+    config = form.parse(typed(form, {**REQUIRED["sft"], "data.train_file": "data/x.jsonl\u2003 40 rows, MIT"}))
+    assert values(config)["data.train_file"] == "data/x.jsonl"
 
 
 def test_several_k_are_written_with_commas() -> None:

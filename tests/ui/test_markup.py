@@ -46,3 +46,7 @@ def test_a_verdict_cannot_bring_markup_into_a_page() -> None:
     verdict = Verdict("wrong_answer", detail=hostile, diagnostics=hostile, isolation=hostile, tests=(hostile,))
     shown = verdict_box(verdict, Tests("asserts", code=(hostile,)))
     assert "<script" not in shown and "<img" not in shown and shown.count("&lt;script&gt;") == 5
+
+
+def test_an_attribute_may_be_zero() -> None:
+    assert h("pre", "x", tabindex=0, aria_valuenow=0) == '<pre tabindex="0" aria-valuenow="0">x</pre>'

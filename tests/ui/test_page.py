@@ -60,6 +60,13 @@ def test_a_tick_that_raced_with_a_click_is_made_good_by_the_next(store: Store) -
     assert asyncio.run(race()) != gr.skip()
 
 
+def test_a_tick_never_sets_the_address(page: Page) -> None:
+    """It may have begun before a click and be answered after it: the page would go back to where it was."""
+    address = "?tab=runs"
+    ticked = asyncio.run(page.tick(RUNS, Seen(), address))
+    assert address in send(page, go=address) and address not in ticked
+
+
 def test_a_link_opens_its_address(page: Page) -> None:
     view, *_ = send(page, go="?tab=sft&run=x")
     assert view == {"tab": "sft", "run": "x"}

@@ -1,8 +1,9 @@
 """Phases, shares and time left, from a run's events alone."""
 
-from seeded import make_run
+from seeded import RAFT, make_run
 
 from haloforge.records import Event
+from haloforge.stages.shared.phases import PhaseCost, PhaseRecord
 from haloforge.store import Report, Store
 from haloforge.ui import progress
 
@@ -59,3 +60,25 @@ def test_a_finished_phase_has_nothing_left(store: Store) -> None:
 
 def test_a_run_that_reported_nothing_has_no_phase(store: Store) -> None:
     assert progress.current(store, make_run(store)) is None
+
+
+def test_what_is_left_of_the_run_follows_from_the_cycles_that_are_done(store: Store) -> None:
+    run = make_run(store, RAFT.model_copy(update={"raft": RAFT.raft.model_copy(update={"num_cycles": 3})}))
+    for cycle, phase, seconds in ((0, "evaluate", 10), (1, "sample", 100), (1, "train", 50), (1, "evaluate", 20)):
+        store.begin_phase(run.id, cycle, phase)
+        store.end_phase(run.id, cycle, phase, PhaseRecord({}, PhaseCost(seconds)).to_json())
+    Report(store, run.id).progress("sample", 0, 80, cycle=2)
+    seen = progress.outlook(store, run)
+    assert (seen.cycle, seen.cycles) == (2, 3)
+    assert (seen.cycle_left_s, seen.run_left_s) == (100 + 50 + 15, 2 * (100 + 50 + 15))
+
+
+def test_before_anything_is_done_the_forecast_says_what_is_left(store: Store) -> None:
+    run = make_run(store, RAFT.model_copy(update={"raft": RAFT.raft.model_copy(update={"num_cycles": 1})}))
+    report = Report(store, run.id)
+    report.progress("evaluate", 0, 80, cycle=0)
+    assert progress.outlook(store, run).run_left_s is None
+    report.metric("forecast", 0, {"evaluate": 10.0})
+    for phase, seconds in (("sample", 100.0), ("train", 50.0), ("evaluate", 20.0)):
+        report.metric("forecast", 1, {phase: seconds})
+    assert progress.outlook(store, run).run_left_s == 180.0

@@ -1,8 +1,9 @@
 """Hostile programs, and the means to run them at any level of isolation, as any user.
 
-    python hostile.py LEVEL... [LANGUAGE...]      Python and C++ where no language is named
+    python hostile.py LEVEL... [LANGUAGE...] [brief]      Python and C++ where no language is named
 
-A program prints LEAK when it got what it wanted. Those marked `dies` must not live to their end.
+A program prints LEAK when it got what it wanted. Those marked `dies` must not live to their end. Those marked `lasts`
+end at a limit of CPU or time alone, which no level changes: `brief` leaves them out.
 """
 
 import json
@@ -27,6 +28,10 @@ LIMITS = Limits(cpu_s=1, wall_s=2, memory_mb=512)
 HONEST = "print(sum(map(int, input().split())))"
 
 
+Programs = dict[str, tuple[list[str], str]]
+"""By name: the words that say what is expected, and the code."""
+
+
 def flaw(zygote: Zygote, code: str, dies: bool) -> str | None:
     """What went wrong when this program ran, or in the honest one after it; None when it was contained."""
     ran = run(zygote, {"mode": "program", "code": code}, LIMITS, output_limit=1 << 20)
@@ -39,7 +44,7 @@ def flaw(zygote: Zygote, code: str, dies: bool) -> str | None:
     return None if after.stdout == b"42\n" else f"the next honest program ended so: {after.end} {after.stderr!r}"
 
 
-def flaws(level: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
+def flaws(level: str, programs: Programs) -> dict[str, str]:
     """Names of the programs that one level did not contain, and why; all of them run in the same warm process."""
     scratch = Scratch()
     place = Workspace(scratch.folder / "work", level) if level != "noopen" else None
@@ -72,7 +77,7 @@ def compiled_flaw(worker: Worker, code: str, words: list[str], language: str = "
         return text[:300]
     if outcome.status in ("passed", "unscored"):
         return f"{outcome.status}: {outcome.detail}"
-    if ("compile_error" in words) != (outcome.status == "compile_error") and words:
+    if ("compile_error" in words) != (outcome.status == "compile_error") and set(words) - {"lasts"}:
         return f"it ended as {outcome.status}: {outcome.detail}"
     if "runtime" in words and outcome.status == "wrong_answer":
         return "it lived to its end"
@@ -81,7 +86,7 @@ def compiled_flaw(worker: Worker, code: str, words: list[str], language: str = "
     return None if after.status == "passed" else f"the next honest program: {after}"
 
 
-def compiled_flaws(level: str, name: str, programs: dict[str, tuple[list[str], str]]) -> dict[str, str]:
+def compiled_flaws(level: str, name: str, programs: Programs) -> dict[str, str]:
     """As `flaws`, for compiled programs under the verifier `name`; a title may begin with its language."""
     folder = tempfile.TemporaryDirectory()  # so that the honest program is compiled once
     worker = Worker(VerifySettings.model_construct(type=name), level, Binaries(Path(folder.name)))
@@ -96,7 +101,12 @@ def compiled_flaws(level: str, name: str, programs: dict[str, tuple[list[str], s
     return {title: result for title, result in results.items() if result}
 
 
-def programs_in(language: str) -> dict[str, tuple[list[str], str]]:
+def brief(programs: Programs) -> Programs:
+    """Without those that only a limit of CPU or time ends."""
+    return {name: program for name, program in programs.items() if "lasts" not in program[0]}
+
+
+def programs_in(language: str) -> Programs:
     """Those of a language; what is one of JavaScript is one of TypeScript too."""
     programs = sections(f"hostile_{language}.txt")
     if language == "typescript":
@@ -107,10 +117,12 @@ def programs_in(language: str) -> dict[str, tuple[list[str], str]]:
 
 def main(words: list[str]) -> dict[str, dict[str, str]]:
     """Everything at these levels, compilers where a level allows them."""
+    chosen = brief if "brief" in words else dict
     levels = [word for word in words if word in LEVELS]
-    if languages := [word for word in words if word not in LEVELS]:
-        return {f"{at} {name}": compiled_flaws(at, "auto", programs_in(name)) for at in levels for name in languages}
-    python, cpp = sections("hostile_python.txt"), sections("hostile_cpp.txt")
+    if languages := [word for word in words if word not in (*LEVELS, "brief")]:
+        suites = {name: chosen(programs_in(name)) for name in languages}
+        return {f"{at} {name}": compiled_flaws(at, "auto", suites[name]) for at in levels for name in languages}
+    python, cpp = chosen(sections("hostile_python.txt")), chosen(sections("hostile_cpp.txt"))
     found = {f"{level} python": flaws(level, python) for level in levels}
     return found | {f"{level} gcc": compiled_flaws(level, "gcc", cpp) for level in levels if level != "noopen"}
 

@@ -5,6 +5,7 @@ import multiprocessing
 import random
 
 import pytest
+from places import WHOLE
 
 from haloforge.problems import load_problems
 from haloforge.records import Problem, Tests
@@ -59,10 +60,10 @@ def busy_machine():
 
 @pytest.mark.slow
 def test_a_busy_machine_changes_no_verdict(shared_data, busy_machine):
-    problems = load_problems(shared_data / "humaneval/HumanEval.jsonl.gz")
+    problems = load_problems(shared_data / "humaneval/HumanEval.jsonl.gz")[:: 1 if WHOLE else 3]
     items = [(p, p.solution) for p in problems] + [(p, f"{p.starter_code}    pass\n") for p in problems]
     items += [(SETS, code) for code in CODES]
     first = verdicts(items, workers=2)
-    assert sum(v["status"] == "passed" for v in first[:164]) == 164
+    assert sum(v["status"] == "passed" for v in first[: len(problems)]) == len(problems)
     assert verdicts(items, workers=3) == first
     assert verdicts(items, workers=2) == first

@@ -8,11 +8,15 @@ from typing import Any
 
 from haloforge.errors import DataError
 from haloforge.files import read_text
+from haloforge.stages.benchmark.differing import confounders_text
 from haloforge.stages.shared.scores import Tally, paired, score_name, solved
 from haloforge.statistics import Comparison as Paired
 from haloforge.statistics import holm
 
 Result = Mapping[str, Any]
+
+LEAST_COVERAGE = 0.95
+"""Below this share of the problems scored in both results, their difference says little about the rest."""
 
 _NEEDED = ("protocol", "dataset", "model", "problems", "pass_at_k")
 
@@ -28,16 +32,25 @@ class Pair:
     doubts: list[str]
     score: str = "pass@1"
     """What the scores are called: a compile rate where no problem has tests."""
+    granted: Paired | None = None
+    """The same comparison with the requested name granted, where both results have that score."""
+
+    @property
+    def claim(self) -> str:
+        """better, worse or no detectable change; or doubtful, with the reasons, which take the place of a claim."""
+        return f"doubtful, because {'; '.join(self.doubts)}" if self.doubts else self.paired.verdict
 
     def text(self, base: str) -> str:
         """Lines for people."""
+        paired = self.paired
         lines = [
-            f"{self.name} against {base} on {self.paired.problems} problems: {self.score} {self.paired.sentence()} "
-            f"({self.paired.test})",
+            f"{self.name} against {base} on {paired.problems} problems: {self.score} {paired.numbers()}: "
+            f"{self.claim}{'' if self.doubts else paired.reach()} ({paired.test})",
             f"  gained {len(self.gained)}: {', '.join(self.gained) or 'none'}",
             f"  lost {len(self.lost)}: {', '.join(self.lost) or 'none'}",
-            *(f"  doubtful: {doubt}" for doubt in self.doubts),
         ]
+        if self.granted:
+            lines.append(f"  with the requested name granted: {self.granted.sentence()}")
         return "\n".join(lines)
 
 
@@ -54,7 +67,10 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values."""
-        rows = [asdict(p) | {"verdict": p.paired.verdict, "sentence": p.paired.sentence()} for p in self.pairs]
+        rows = [
+            asdict(p) | {"verdict": p.paired.verdict, "sentence": p.paired.sentence(), "claim": p.claim}
+            for p in self.pairs
+        ]
         return {"base": self.base, "pairs": rows}
 
 
@@ -105,31 +121,36 @@ def tallies_of(result: Result) -> list[Tally]:
     return [Tally(row["task_id"], row["family"], row["n"], row["c"]) for row in result["problems"]]
 
 
+def granted_tallies_of(result: Result) -> list[Tally] | None:
+    """Passes per problem with the requested name granted; None where that was not measured."""
+    if not result.get("aliased"):
+        return None
+    passed = {row["task_id"]: row["c"] for row in result["aliased"]["problems"]}
+    return [replace(tally, passed=passed.get(tally.task_id, tally.passed)) for tally in tallies_of(result)]
+
+
 def rows_of(tallies: Iterable[Tally]) -> list[dict[str, Any]]:
     """Passes per problem as a result holds them; `tallies_of` reads them."""
     return [{"task_id": t.task_id, "family": t.family, "n": t.scored, "c": t.passed} for t in tallies]
 
 
 def _check_comparable(first_path: str, first: Result, path: str, result: Result) -> None:
-    if first["protocol"] != result["protocol"]:
-        raise DataError(
-            f"{first_path} and {path} cannot be compared: one was made with the protocol {first['protocol']!r}, the "
-            f"other with {result['protocol']!r}; run one of them again with the other's"
-        )
-    if not _has_same_problems(first["dataset"], result["dataset"]):
+    if not has_same_problems(first, result):
         raise DataError(
             f"{first_path} and {path} cannot be compared: their problem files differ ({first['dataset']['file']}, "
             f"{result['dataset']['file']}); benchmark both models on the same file"
         )
 
 
-def _has_same_problems(first: Result, other: Result) -> bool:
-    """The same file, the same text (one of them compressed, say), or the same problems in another format.
+def has_same_problems(first: Result, other: Result) -> bool:
+    """Whether two results are of the same file, the same text (one of them compressed, say), or the same problems in
+    another format.
 
     A plain file and its text have the same digest, so results of older versions, without `content_sha256`, count too.
     """
     digests = ("sha256", "content_sha256", "problems_sha256")
-    return bool({first[name] for name in digests if name in first} & {other.get(name) for name in digests})
+    mine, theirs = first["dataset"], other["dataset"]
+    return bool({mine[name] for name in digests if name in mine} & {theirs.get(name) for name in digests})
 
 
 def _pair(name: str, first_path: str, first: Result, path: str, result: Result) -> Pair:
@@ -143,8 +164,22 @@ def _pair(name: str, first_path: str, first: Result, path: str, result: Result) 
     doubts = [
         f"{where}: {doubt}" for where, r in ((first_path, first), (path, result)) for doubt in r.get("doubts", ())
     ]
+    doubts += _doubts_about_both(first, result, comparison.problems)
     gained, lost = ([t for t in order if t in tasks] for tasks in (new - old, old - new))
-    return Pair(name, comparison, gained, lost, doubts, score_name(untested_share_of(result)))
+    granted = [granted_tallies_of(r) for r in (first, result)]
+    with_name = paired(granted[0], granted[1]) if granted[0] and granted[1] else None
+    return Pair(name, comparison, gained, lost, doubts, score_name(untested_share_of(result)), with_name)
+
+
+def _doubts_about_both(first: Result, result: Result, compared: int) -> list[str]:
+    """What makes the difference of two results doubtful though each may be sound."""
+    doubts = []
+    if settings := confounders_text([first, result]):
+        doubts.append(f"they were not asked and judged alike ({settings})")
+    most = max(len(first["problems"]), len(result["problems"]))
+    if compared < LEAST_COVERAGE * most:
+        doubts.append(f"only {compared} of {most} problems were scored in both")
+    return doubts
 
 
 def untested_share_of(result: Result) -> float:

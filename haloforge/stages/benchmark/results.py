@@ -13,15 +13,13 @@ from haloforge import __version__
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import content_sha256_of, sha256_of, write_jsonl, write_text
-from haloforge.models import resolve
 from haloforge.problems import read_manifest
 from haloforge.records import Problem, Verdict
 from haloforge.stages.benchmark.aliasing import from_findings
 from haloforge.stages.benchmark.compare import read_result, rows_of, untested_share_of
+from haloforge.stages.benchmark.judged_model import JudgedModel
 from haloforge.stages.shared.costs import costs
 from haloforge.stages.shared.phases import Facts, recorded
-from haloforge.stages.shared.pinning import pinned_model
-from haloforge.stages.shared.provenance import provenance
 from haloforge.stages.shared.reproducibility import fingerprint
 from haloforge.stages.shared.sampling import sampling_seconds
 from haloforge.stages.shared.scores import Tally, pass_at, score_name, tally, untested_share
@@ -37,11 +35,11 @@ _CHANGE_NO_SAMPLE = {"save_every", "cache_memory"}
 _LIBRARIES = ("torch", "transformers", "peft")
 
 
-def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Report) -> dict[str, Any]:
+def make_result(config: BenchmarkConfig, problems: list[Problem], report: Report, model: JudgedModel) -> dict[str, Any]:
     """The content of the result file, from what is stored of the run."""
     samples = list(report.store.summaries(report.run_id, purpose="benchmark"))
     tallies, shares = tally(problems, samples), shares_of(samples)
-    origin = provenance(report.store, config.model, problems)
+    origin = model.origin(problems)
     doubts = [*([origin.doubt] if origin.doubt else []), *doubts_about(shares)]
     seconds = sampling_seconds(report, 0, "benchmark")
     return {
@@ -49,7 +47,7 @@ def make_result(config: BenchmarkConfig, problems: Sequence[Problem], report: Re
         "protocol": config.protocol,
         "run": report.run_id,
         "dataset": _dataset(config, problems),
-        "model": {"name": config.model, **asdict(resolve(pinned_model(report, config.model)))},
+        "model": model.facts(),
         "decoding": {
             "samples": config.samples,
             **config.generation.model_dump(exclude=_CHANGE_NO_SAMPLE),

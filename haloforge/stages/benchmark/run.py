@@ -1,7 +1,5 @@
 """Benchmark a checkpoint: n samples per problem, verified while more are sampled; pass@k with intervals."""
 
-from contextlib import closing
-
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import DataError
 from haloforge.estimates import PhaseTime
@@ -10,14 +8,13 @@ from haloforge.languages import default_language
 from haloforge.problems import load_problems
 from haloforge.records import Problem
 from haloforge.stages.benchmark.aliasing import passes_with_alias, to_findings
+from haloforge.stages.benchmark.judged_model import judged_model, plan_lines, refuse_unasked_protocol
 from haloforge.stages.benchmark.results import make_result, refuse_taken_result, samples_path, summary, write_result
-from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text
-from haloforge.stages.shared.engines import Engines
-from haloforge.stages.shared.forecast import Plan, memory_and_time, watched
+from haloforge.stages.shared.dry_run import detects_line, problems_text
+from haloforge.stages.shared.forecast import Plan
 from haloforge.stages.shared.memory import row_span
 from haloforge.stages.shared.pace import Pace
 from haloforge.stages.shared.phases import Facts, measured, once
-from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
 from haloforge.stages.shared.scores import score_name, untested_share
@@ -36,22 +33,26 @@ def run(config: BenchmarkConfig, report: Report) -> None:
     work = _work(config, problems)
 
     def sample() -> Facts:
-        sample_and_verify(report, work, lambda: engines.at(model), verifier)
+        sample_and_verify(report, work, model.engine, verifier)
         return {"samples": work.size}
 
     def alias() -> Facts:
         programs = report.store.programs(report.run_id, purpose="benchmark")
         return to_findings(passes_with_alias(problems, programs, verifier))
 
-    model, engines = pinned_model(report, config.model), Engines(report.log, config.protocol)
-    with watched(report, _plan(config, problems, model)), open_verifier(config.verifier) as verifier, closing(engines):
+    model = judged_model(config, report)
+    with (
+        model.watched(lambda name: _plan(config, problems, name)),
+        open_verifier(config.verifier) as verifier,
+        model,
+    ):
         verifier.check(problems)
         hold_settings(report, config, problems)
         report.store.save_problems(report.run_id, problems, held_out=True)
         once(report, 0, "sample", sample)
         if config.aliased:
             once(report, 0, "alias", alias)
-    result = make_result(config, problems, report)
+    result = make_result(config, problems, report, model)
     measured(report, 0, _WRITE, lambda: write_result(config, result, problems, report))
     scores = {f"pass@{k}": estimate["value"] for k, estimate in result["pass_at_k"].items()}
     report.metric("benchmark", 0, scores | {"untested_share": result["untested_share"]})
@@ -65,16 +66,15 @@ def dry_run(config: BenchmarkConfig, *, measures: bool = True) -> list[str]:
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems)
     work, untested = _work(config, problems), untested_share(problems, config.verifier)
-    memory, time = memory_and_time(_plan(config, problems, config.model), measures=measures)
+    model, machine = plan_lines(config, lambda name: _plan(config, problems, name), measures=measures)
     return [
-        model_line(config.model),
+        model,
         f"problems  {problems_text(problems)} from {config.prompts}",
         f"sampling  {config.samples} completions each, {work.size} in all",
         f"estimate  {', '.join(score_name(untested, k) for k in config.k)}, with 95 % intervals over problems",
         detects_line(problems, config.samples, config.verifier),
         f"output    {config.output} and {samples_path(config)}",
-        f"memory    {memory}",
-        f"time      {time}",
+        *machine,
     ]
 
 
@@ -97,6 +97,7 @@ def check_output(config: BenchmarkConfig) -> None:
 def _problems(config: BenchmarkConfig) -> list[Problem]:
     """The first `config.limit` problems of the file. Raises DataError for one that the protocol cannot ask."""
     problems = load_problems(config.prompts, default_language=default_language(config.verifier.type))[: config.limit]
+    refuse_unasked_protocol(config)
     protocol = protocol_named(config.protocol)
     for problem in problems:
         if why_not := protocol.misfit(problem):

@@ -45,7 +45,7 @@ def export(store: Store, run: Run, content: Content, output: Path, format: str =
     first = next(rows, None)
     if first is None:
         raise DataError(f"run {run.id} has nothing to export as {content}: {_NOTHING[content]}")
-    write = _write_parquet if format == "parquet" else write_jsonl
+    write = write_parquet if format == "parquet" else write_jsonl
     written = write(output, itertools.chain([first], rows))
     write_manifest(output, _manifest(run, content, problems.values(), written, dropped))
     return written
@@ -218,7 +218,7 @@ def _answer(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
 
-def _write_parquet(path: Path, rows: Iterator[Mapping[str, Any]]) -> int:
+def write_parquet(path: Path, rows: Iterator[Mapping[str, Any]]) -> int:
     """Write the rows in groups, atomically; returns how many."""
     import pyarrow
     from pyarrow import parquet

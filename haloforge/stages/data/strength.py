@@ -5,8 +5,9 @@ or it does what the reference does. A test is redundant where the others stop ev
 flaky where the same solution does not always get the same outcomes.
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,8 @@ MIN_MUTANTS = 4
 """With fewer mutants judged no tests are called weak, and with fewer stopped none redundant."""
 SHOWN_CHANGES = 5
 """Surviving changes of one problem that are kept."""
+Progress = Callable[[int, int], None]
+"""Called with the steps done and all steps; a step is one run of a solution, or one problem's mutants."""
 _LIMITS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0)
 _TIMES_REFERENCE = 4.0
 
@@ -81,8 +84,12 @@ def strength_lines(strengths: Sequence[Strength]) -> list[str]:
     return lines + [f"mutation score of {n:,} problems: not measured, {why}" for why, n in reasons.items()]
 
 
+def silent(done: int, total: int) -> None:
+    """A progress that nobody watches."""
+
+
 def tried(
-    problems: Mapping[int, Problem], config: ValidateConfig, cache: Path | None
+    problems: Mapping[int, Problem], config: ValidateConfig, cache: Path | None, progress: Progress = silent
 ) -> Iterator[tuple[Verdict, Strength]]:
     """For each problem, which has a solution and tests, the verdict on that solution and the strength of those tests.
 
@@ -91,7 +98,9 @@ def tried(
     """
     with open_verifier(config.verifier) as verifier:
         verifier.check(problems.values())
-        runs = [_run_all(problems.values(), verifier) for _ in range(config.solution_runs)]
+        steps = (config.solution_runs + 1) * len(problems)
+        step = _steps(progress, steps)
+        runs = [_run_all(problems.values(), verifier, step) for _ in range(config.solution_runs)]
     drawn = [_drawn(problem, run, config.mutants) for problem, run in zip(problems.values(), runs[0], strict=True)]
     with open_verifier(config.verifier, cache) as verifier:
         verdicts = verifier.verify_many(
@@ -101,12 +110,21 @@ def tried(
         )
         for (line, problem), found, *of_solution in zip(problems.items(), drawn, *runs, strict=True):
             of_mutants = [(mutant, next(verdicts)) for mutant in found or ()]
+            next(step)
             strength = _strength(line, problem, of_solution[0], of_mutants)
             yield of_solution[0], replace(strength, flaky=_difference(of_solution))
 
 
-def _run_all(problems: Iterable[Problem], verifier: Verifier) -> list[Verdict]:
-    return list(verifier.verify_many((problem, problem.solution) for problem in problems))
+def _steps(progress: Progress, total: int) -> Iterator[None]:
+    """One item a step that was done."""
+    for done in itertools.count(1):
+        progress(done, total)
+        yield
+
+
+def _run_all(problems: Iterable[Problem], verifier: Verifier, step: Iterator[None]) -> list[Verdict]:
+    verdicts = verifier.verify_many((problem, problem.solution) for problem in problems)
+    return [verdict for verdict, _ in zip(verdicts, step, strict=False)]
 
 
 def _drawn(problem: Problem, reference: Verdict, count: int | None) -> list[Mutant] | None:

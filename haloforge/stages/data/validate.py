@@ -12,7 +12,7 @@ from haloforge.files import read_jsonl
 from haloforge.languages import default_language
 from haloforge.problems import adapt_rows, bundled_index, training_row
 from haloforge.records import Problem, Verdict
-from haloforge.stages.data.strength import Strength, strength_lines, tried, weak_ones
+from haloforge.stages.data.strength import Progress, Strength, silent, strength_lines, tried, weak_ones
 from haloforge.stages.shared.weak_tests import write_report
 from haloforge.store import home
 from haloforge.verify import open_verifier
@@ -109,8 +109,11 @@ class Validation:
         return ("languages", self.languages), ("splits", self.splits), ("tests", self.tests)
 
 
-def validate(path: Path, config: ValidateConfig) -> Validation:
-    """Examine a file of problems or of training rows. Raises DataError for a file that cannot be opened."""
+def validate(path: Path, config: ValidateConfig, progress: Progress = silent) -> Validation:
+    """Examine a file of problems or of training rows. Raises DataError for a file that cannot be opened.
+
+    `progress` is called while solutions run, with the work done and all work; what it raises ends the examination.
+    """
     rows, errors = _read(path)
     problems, answers = dict[int, Problem](), dict[int, str]()
     read_problems = adapt_rows(rows, stem=path.name, default_language=default_language(config.verifier.type))
@@ -123,7 +126,9 @@ def validate(path: Path, config: ValidateConfig) -> Validation:
         if answer is not None:
             answers[line] = answer
     solutions = (
-        _judged(problems, config) if config.run_solutions else _SolutionsResult(0, [], [], "solutions were not run")
+        _judged(problems, config, progress)
+        if config.run_solutions
+        else _SolutionsResult(0, [], [], "solutions were not run")
     )
     found = Validation(
         file=str(path),
@@ -169,13 +174,13 @@ class _SolutionsResult(NamedTuple):
     unjudged: str
 
 
-def _judged(problems: dict[int, Problem], config: ValidateConfig) -> _SolutionsResult:
+def _judged(problems: dict[int, Problem], config: ValidateConfig, progress: Progress) -> _SolutionsResult:
     with_both = {line: problem for line, problem in problems.items() if _has_solution_and_tests(problem)}
     if not with_both:
         return _SolutionsResult(0, [], [], "no problem has both a solution and tests to run it against")
     passed, unscored, failed, strengths = 0, 0, list[Finding](), list[Strength]()
     try:
-        for verdict, strength in tried(with_both, config, home() / "verdicts.db"):
+        for verdict, strength in tried(with_both, config, home() / "verdicts.db", progress):
             strengths.append(strength)
             passed += verdict.passed
             unscored += verdict.status == "unscored"

@@ -30,7 +30,7 @@ def report_cycle(report: Report, config: RaftConfig, split: Split, cycle: int) -
         verdicts = report.store.verdicts(report.run_id, cycle=cycle)
         if config.verifier.accept_forgeable:  # a pass of a test program is no attempt to cheat by itself
             verdicts = (verdict for verdict in verdicts if not (verdict.passed and verdict.forgeable))
-        raise_alarms(report, cycle, verdicts, _first_with_verifier_of(config, cycle))
+        raise_alarms(report, config.of_cycle(cycle), cycle, verdicts, _first_with_verifier_of(config, cycle))
     evaluated = evaluations(report, split.held_out, cycle, config)
     if not evaluated:
         return {"cycles_since_best": 0, "gained": [], "lost": []}

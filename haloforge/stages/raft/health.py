@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from haloforge.config import RaftConfig
 from haloforge.records import Problem, Verdict
+from haloforge.stages.raft.advice import advice
 from haloforge.stages.shared.scores import Tally, tally
 from haloforge.store import Report, SampleSummary
 
@@ -97,19 +99,28 @@ def alarms(history: Mapping[int, Values], cycle: int, since: int = 1) -> dict[st
     return {name: text for name, text in texts.items() if text}
 
 
-def raise_alarms(report: Report, cycle: int, verdicts: Iterable[Verdict], since: int = 1) -> None:
-    """Store and log what is wrong with a cycle whose metrics were just reported."""
+def raise_alarms(report: Report, config: RaftConfig, cycle: int, verdicts: Iterable[Verdict], since: int = 1) -> None:
+    """Store and log what is wrong with a cycle whose metrics were just reported, and what may help.
+
+    `config` has the settings of the cycle.
+    """
     events = (event.data for event in report.store.events(report.run_id, kind="metric"))
     history = {int(e["step"]): e["values"] for e in events if e["name"] == "cycle"}
-    raised = alarms(history, cycle, since)
+    found = alarms(history, cycle, since)
+    raised = {name: _and_advice(text, advice(name, config, history[cycle])) for name, text in found.items()}
     tried = cheats(verdicts)
     if tried:
         commonest = "; ".join(f"{count} x {attempt}" for attempt, count in tried.most_common(3))
-        raised["cheats"] = f"{tried.total()} samples broke the rules of the sandbox ({commonest})"
+        text = f"{tried.total()} samples broke the rules of the sandbox ({commonest})"
+        raised["cheats"] = f"{text}: look at them before you trust the score"
     for text in raised.values():
         report.log(f"alarm in cycle {cycle}: {text}")
     if raised:
         report.metric("alarm", cycle, dict.fromkeys(raised, 1.0))
+
+
+def _and_advice(text: str, what_helps: str) -> str:
+    return f"{text}; {what_helps}" if what_helps else text
 
 
 def _hollow(now: Values, first: Values) -> dict[str, str]:

@@ -17,7 +17,7 @@ from haloforge.stages.shared.reproducibility import hold_settings
 from haloforge.stages.shared.scores import untested_warning
 from haloforge.stages.shared.weak_tests import weak_tests_warning
 from haloforge.store import Report
-from haloforge.train import refuse_unsupported
+from haloforge.train import one_of_several_gpus, refuse_unsupported
 from haloforge.verify import open_verifier
 
 _ACCEPTED = (
@@ -51,6 +51,8 @@ def record_inputs(config: RaftConfig, report: Report, split: Split) -> None:
     hold_settings(report, config, [*split.train, *split.held_out])
     for warning in training_warnings(config, split.train):
         report.log(warning)
+    if hint := one_of_several_gpus(config.training.launch):
+        report.log(hint)
     report.store.save_problems(report.run_id, split.train)
     report.store.save_problems(report.run_id, split.held_out, held_out=True)
 

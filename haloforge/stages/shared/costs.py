@@ -34,7 +34,8 @@ class Cost:
 
 def costs(store: Store, run_id: str) -> list[Cost]:
     """The finished phases of a run that took time, in their order."""
-    events = store.events(run_id, kind="metric")
+    batches = [f"batch_{purpose}" for purposes in _PURPOSES.values() for purpose in purposes]
+    events = store.metrics(run_id, *batches)
     done = [row for row in store.phases(run_id) if row["status"] == "done" and row["phase"] not in _TAKE_NO_TIME]
     return [_cost(row["cycle"], row["phase"], PhaseRecord.from_json(row["data"]), events) for row in done]
 

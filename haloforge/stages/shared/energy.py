@@ -61,6 +61,29 @@ def gpu_counters() -> dict[str, Counter]:
     return gpus
 
 
+class GpuUse(NamedTuple):
+    """How busy a GPU is (0 to 1), and bytes of its memory in use and in all."""
+
+    name: str
+    busy: float
+    memory: int
+    memory_total: int
+
+
+def gpu_use() -> tuple[GpuUse, ...]:
+    """The NVIDIA GPUs that this process may use, as busy as they are now, whoever keeps them so."""
+    found = []
+    for name, handle in _gpus().items():
+        busy, memory = (
+            (ctypes.c_uint * 2)(),
+            (ctypes.c_ulonglong * 3)(),
+        )  # of work, of memory traffic; total, free, used
+        failed = _nvml().nvmlDeviceGetUtilizationRates(handle, busy) or _nvml().nvmlDeviceGetMemoryInfo(handle, memory)
+        if not failed:
+            found.append(GpuUse(name, busy[0] / 100, memory[2], memory[0]))
+    return tuple(found)
+
+
 @dataclass(slots=True)
 class Meter:
     """Adds up what a set of counters counts from `start` on."""

@@ -119,6 +119,8 @@ def watched(report: Report, plan: Plan) -> Iterator[None]:
     room = Room.of(plan.model)
     needs = checked_needs(report, room, plan.needs_in) if room else ()
     expected = forecast(plan, report, measures=False)
+    for phase in expected.wall:
+        report.metric("forecast", phase.cycle, {phase.phase: phase.total})
     yield
     found = _Outcome.of(report, expected)
     if room:

@@ -41,7 +41,7 @@ class Provenance:
 
 def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Provenance:
     """Compare everything that the model was trained on, as far as it is recorded, with a benchmark's problems."""
-    runs = _training_runs(resolve(model))
+    runs = training_runs(resolve(model))
     index = BenchmarkIndex.from_problems(benchmark if runs else ())
     rules: defaultdict[str, Counter[str]] = defaultdict(Counter)
     checked, unknown = [], []
@@ -63,19 +63,7 @@ def provenance(store: Store, model: str, benchmark: Sequence[Problem]) -> Proven
     return Provenance({task_id: list(rules[task_id]) for task_id in order}, checked, unknown)
 
 
-def contamination_warning(problems: Sequence[Problem]) -> str:
-    """Which of the problems to train on are known from public benchmarks, in one sentence; empty for none."""
-    index = bundled_index()
-    tasks = {hit.task_id: None for problem in problems for hit in index.check(problem) if hit.drop}
-    if not tasks:
-        return ""
-    first = ", ".join(list(tasks)[:5]) + (", ..." if len(tasks) > 5 else "")
-    return (
-        f"{len(tasks)} benchmark tasks are among the problems to train on ({first}): scores on them will mean nothing"
-    )
-
-
-def _training_runs(checkpoint: Checkpoint) -> list[str]:
+def training_runs(checkpoint: Checkpoint) -> list[str]:
     """Ids of the runs that made a checkpoint, the newest first; the cycles of one run count once."""
     runs: dict[str, None] = {}
     seen: set[str] = set()
@@ -89,6 +77,18 @@ def _training_runs(checkpoint: Checkpoint) -> list[str]:
         except ModelError:  # the parent was moved or deleted; its own parents are out of reach then
             break
     return list(runs)
+
+
+def contamination_warning(problems: Sequence[Problem]) -> str:
+    """Which of the problems to train on are known from public benchmarks, in one sentence; empty for none."""
+    index = bundled_index()
+    tasks = {hit.task_id: None for problem in problems for hit in index.check(problem) if hit.drop}
+    if not tasks:
+        return ""
+    first = ", ".join(list(tasks)[:5]) + (", ..." if len(tasks) > 5 else "")
+    return (
+        f"{len(tasks)} benchmark tasks are among the problems to train on ({first}): scores on them will mean nothing"
+    )
 
 
 def _learned(store: Store, run: Run) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from haloforge.config import BatchedSampling, SamplingSection
-from haloforge.errors import MachineError, Stopped
+from haloforge.errors import BackendError, MachineError, Stopped
 from haloforge.generate import Engine, SampleRequest, SamplingParams
 from haloforge.records import Problem, Purpose, Sample
 from haloforge.stages.shared.pending_verdicts import PendingVerdicts
@@ -131,7 +131,7 @@ class _Pool:
 
     def __init__(self, report: Report, work: Work, pending: PendingVerdicts) -> None:
         self.report, self.work, self.pending = report, work, pending
-        self.done, self.size = len(pending.stored_before), work.size
+        self.done, self.size, self.failed = len(pending.stored_before), work.size, 0
         self.unsaved: list[Sample] = []
         self.saved_at = time.monotonic()
 
@@ -146,6 +146,11 @@ class _Pool:
             self._save()
         if self.done < self.size:
             _stop_if_asked(self.report)
+            if self.failed:
+                raise BackendError(
+                    f"the server of {engine.name} gave no answer to {self.failed} of {self.size} requests; all others "
+                    "are kept: resume the run to ask again"
+                )
             raise RuntimeError(f"the engine gave {self.done} of {self.size} samples")
 
     def progress(self) -> None:
@@ -153,6 +158,9 @@ class _Pool:
         self.report.progress(_PHASES[self.work.purpose], self.done, self.size, cycle=self.work.cycle)
 
     def _take(self, sample: Sample) -> None:
+        if sample.finish_reason == "error":  # no answer at all: it says nothing about the model
+            self.failed += 1
+            return
         self.pending.submit(sample)
         self.unsaved.append(sample)
         self.done += 1

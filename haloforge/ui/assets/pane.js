@@ -52,7 +52,19 @@
       old.dataset.chart = next.dataset.chart;
       next.replaceWith(old);
     }
+    const caret = document.activeElement;
+    const selection = caret?.matches("input,textarea") ? [caret.selectionStart, caret.selectionEnd] : null;
+    for (const old of slot.querySelectorAll("form[data-form][id],input[data-find][id]")) {
+      if (!old.haloDirty && !old.contains(caret)) continue;
+      const next = fresh.content.querySelector(`[id="${old.id}"]`);
+      if (next?.dataset.find) old.dataset.find = next.dataset.find;
+      next?.replaceWith(old);
+    }
     slot.replaceChildren(fresh.content);
+    if (selection && caret !== document.activeElement && slot.contains(caret)) {
+      caret.focus({preventScroll: true});
+      caret.setSelectionRange(...selection);
+    }
     for (const d of slot.querySelectorAll("details[id]")) if (opened.has(d.id)) d.open = opened.get(d.id);
     for (const box of slot.querySelectorAll("[data-keep]")) {
       const was = scrolls.get(box.dataset.keep);
@@ -111,11 +123,43 @@
     if (!link && !String(window.getSelection())) event.target.closest("tr[data-row]")?.querySelector('a[href^="?"]')?.click();
   };
 
+  // A field that searches: its words become part of the address once no more are typed for a moment.
+  let typing = 0;
+  const find = (input) => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      const words = input.value.trim();
+      const address = input.dataset.find + (words ? `&${input.name}=${encodeURIComponent(words)}` : "");
+      history.replaceState(null, "", address);
+      go(address, false);
+    }, 300);
+  };
+
+  // A form goes to the server as one message; while something in it is not sent, drawing the pane anew keeps its node.
+  const submit = (event) => {
+    const form = event.target.closest("form[data-form]");
+    if (!form) return;
+    event.preventDefault();
+    form.haloDirty = false;
+    const value = JSON.stringify({...Object.fromEntries(new FormData(form)), value: form.dataset.value});
+    send?.({act: form.dataset.form, value});
+  };
+
   window.haloPane = (element, props, watch, trigger) => {
     const slot = element.querySelector(".slot");
     const draw = () => replace(slot, props.value || "");
+    slot.addEventListener("click", (event) => {
+      const pick = event.target.closest("[data-pick]");
+      if (pick) trigger("select", {pick: pick.dataset.pick});
+    });
     slot.addEventListener("click", onClick);
     slot.addEventListener("change", (event) => { if (event.target.matches("select[data-go]")) go(event.target.value); });
+    slot.addEventListener("input", (event) => {
+      if (event.target.dataset.find) find(event.target);
+      const form = event.target.closest("form[data-form]");
+      if (form) form.haloDirty = true;
+    });
+    slot.addEventListener("submit", submit);
     watch("value", draw);
     draw();
   };
@@ -138,7 +182,7 @@
     if (!tab) return;
     const address = new URLSearchParams(location.search);
     address.set("tab", tab);
-    for (const name of ["samples", "sample", "from"]) address.delete(name);
+    for (const name of ["samples", "after", "before", "sample", "from", "ask"]) address.delete(name);
     history.pushState(null, "", `?${address}`);
     send?.({tab});
   });
@@ -150,7 +194,43 @@
     const list = [...document.querySelectorAll("table.walk")].filter((t) => t.offsetParent).at(-1);
     const rows = list ? [...list.querySelectorAll("tr[data-row]")] : [];
     const now = rows.findIndex((row) => row.classList.contains("on"));
-    rows[now < 0 ? 0 : now + (event.key === "j" ? 1 : -1)]?.querySelector('a[href^="?"]')?.click();
+    const next = rows[now < 0 ? 0 : now + (event.key === "j" ? 1 : -1)];
+    const page = list?.closest(".scroll")?.nextElementSibling?.querySelector(`a[rel="${event.key === "j" ? "next" : "prev"}"]`);
+    (next?.querySelector('a[href^="?"]') ?? page)?.click();
+  });
+
+  // Whether the server is there is asked every two seconds, so that a page never goes on counting down for a dead one.
+  let gone = 0;
+  const ask = async () => {
+    if (document.hidden) return;
+    try {
+      await fetch(new URL("gradio_api/app_id", document.baseURI), {signal: AbortSignal.timeout(5000), cache: "no-store"});
+      if (gone) back();
+    } catch (error) {
+      if (!gone) leave();
+    }
+  };
+  const leave = () => {
+    gone = Date.now();
+    const banner = document.createElement("div");
+    banner.id = "gone";
+    banner.setAttribute("role", "alert");
+    banner.textContent = "The server does not answer. Runs go on without it; this page comes back by itself.";
+    document.body.prepend(banner);
+    document.body.classList.add("gone");
+  };
+  const back = () => {
+    gone = 0;
+    document.getElementById("gone")?.remove();
+    document.body.classList.remove("gone");
+    go(location.search, false);
+  };
+  setInterval(ask, 2000);
+
+  // A key that a visible button names presses it, unless somebody types.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,[contenteditable]")) return;
+    [...document.querySelectorAll("[data-key]")].find((e) => e.dataset.key === event.key && e.offsetParent)?.click();
   });
 
   // A change of theme (a class of the body) redraws the charts in the new colours.

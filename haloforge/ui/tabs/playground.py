@@ -1,4 +1,4 @@
-"""Playground: one or two checkpoints answer a prompt, and their code is verified as in training."""
+"""Playground: one to four models answer a prompt, and their code is verified as in training."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
@@ -8,69 +8,99 @@ from typing import Any
 import gradio as gr
 
 from haloforge.errors import ForgeError
-from haloforge.languages import LANGUAGES, language_of
-from haloforge.records import Problem
-from haloforge.store import Store
-from haloforge.ui import generation, inventory, space
-from haloforge.ui.markup import Html, note
+from haloforge.languages import language_of
+from haloforge.store import Store, home
+from haloforge.ui import generation, inventory, loaded_models, model_names, new_problem, space
+from haloforge.ui import playground_controls as fields
+from haloforge.ui.formatting import count
+from haloforge.ui.given_answers import Given, cast
+from haloforge.ui.markup import Html, join, link, note
 from haloforge.ui.page import Page
 from haloforge.ui.panes import new_pane
-from haloforge.ui.playground_request import ASSERTS, COMPILER, PROBLEM, Controls, find_problem, problem_of, request_of
-from haloforge.ui.view import View, number
-from haloforge.ui.widgets import answers
+from haloforge.ui.playground_arrivals import arrival
+from haloforge.ui.playground_request import (
+    ASSERTS,
+    CASES,
+    COMPILER,
+    PROBLEM,
+    SINGLE,
+    controls_of,
+    find_problem,
+    problem_of,
+    request_of,
+    verifier_settings,
+)
+from haloforge.ui.rewards import lesson
+from haloforge.ui.view import View, query
+from haloforge.ui.voting import tally
+from haloforge.ui.widgets import playground_lines
+from haloforge.ui.widgets.answers import EDIT, REVEAL, VOTE
 from haloforge.ui.widgets.verdict import verdict_box
 
-_FILLED = ("model", "second_model", "prompt", "verify_with", "language", "asserts", "file", "task")
+FILLED = (
+    "models", "prompt", "verify_with", "language", "file", "task", "reward", "partial", "run_untested", "threshold",
+    "time_limit_s", "own_code", "own_panel", "new_file",
+)  # fmt: skip
 """Controls that get values or choices when the tab is opened."""
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(page: Page) -> None:
-    """Controls on the left, answers on the right."""
-    page.pane("playground", busy_line, "playground-busy")
+    """Controls on the left, answers on the right; beneath them what was voted."""
+    page.pane("playground", partial(memory_line, can_unload=not page.read_only), "playground-busy")
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=5, min_width=320):
-            parts = _controls(page, space.caps())
+            parts = fields.controls(page)
             with gr.Row(elem_classes=["actions", "floor"]):
                 parts["go"] = gr.Button("Generate and verify", variant="primary", size="md", elem_id="play-go")
                 parts["stop"] = gr.Button("Stop", size="md", elem_id="play-stop")
         with gr.Column(scale=7, min_width=320):
-            parts["out"] = new_pane(
-                "play-out", note("The answer appears here, word by word, and its verdict beneath it.")
-            )
-            parts |= _own_code()
-    _wire_buttons(page, parts)
+            parts["out"] = new_pane("play-out", note("The answers appear here, word by word, then their verdicts."))
+            parts |= fields.own_code()
+            parts |= {} if page.read_only else fields.new_problem()
+    page.pane("playground", lambda store, _view: playground_lines.tally(tally(store.votes())), "votes")
+    parts["given"] = gr.State(None)
+    _wire_answers(page, parts)
     _wire_choices(page, parts)
-    filled = [*(parts[name] for name in _FILLED), parts["own_code"]]
-    page.fill("playground", filled, lambda store, view: opened(page, store, view))
+    _wire_servers(parts)
+    page.action(playground_lines.UNLOAD, unload)
+    page.watch.also.append(lambda: str(loaded_models.held()))
+    filled = [name for name in FILLED if name in parts]
+    page.fill("playground", [parts[name] for name in filled], lambda store, view: opened(store, view, filled))
 
 
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+def _wire_answers(page: Page, parts: dict[str, Any]) -> None:
+    inputs = [*(parts[name] for name in SINGLE), *parts["cases"]]
+    root = page.root or home()
 
+    async def stream(*typed: Any) -> AsyncIterator[list[Any]]:
+        async for shown in generate(root, *typed):
+            yield list(shown)
 
-def _wire_buttons(page: Page, parts: dict[str, Any]) -> None:
-    inputs = [parts[name] for name in Controls._fields]
-
-    async def stream(*typed: Any) -> AsyncIterator[Html]:
-        async for markup in generate(page.root, *typed):
-            yield markup
-
-    event = parts["go"].click(stream, inputs, parts["out"], concurrency_id="model", concurrency_limit=1, **_QUIET)
+    shown = [parts["out"], parts["given"]]
+    at_once = 1 if page.read_only else 2
+    asked = [parts["go"].click, parts["prompt"].submit]  # Shift+Enter in the prompt
+    event = gr.on(asked, stream, inputs, shown, concurrency_id="model", concurrency_limit=at_once, **_QUIET)
     parts["stop"].click(None, cancels=[event])
-    parts["own_verify"].click(
-        partial(verify_own, page.root),
-        [parts["own_code"], *inputs],
-        parts["own_out"],
-        concurrency_id="verify",
-        concurrency_limit=2,
-        **_QUIET,
-    )
+    picked_outputs = [*shown, parts["own_code"], parts["own_panel"], parts["own_out"]]
+
+    def pick(given: Given | None, message: gr.EventData) -> list[Any]:
+        return picked(page, given, message)
+
+    page.started(parts["out"].select(pick, parts["given"], picked_outputs, **_QUIET))
+    verifying = {"concurrency_id": "verify", "concurrency_limit": 2, **_QUIET}
+    parts["own_verify"].click(partial(verify_own, root), [parts["own_code"], *inputs], parts["own_out"], **verifying)
+    if "new_add" in parts:
+        own = [parts[name] for name in ("new_file", "new_task", "new_solution", "own_code")]
+        parts["new_add"].click(partial(add_problem, root), [*own, *inputs], parts["new_out"], **verifying)
 
 
 def _wire_choices(page: Page, parts: dict[str, Any]) -> None:
+    boxes = [parts["asserts"], parts["case_box"], parts["task_row"]]
     parts["verify_with"].change(
-        lambda kind: [gr.update(visible=kind == ASSERTS), gr.update(visible=kind == PROBLEM)],
+        lambda kind: [gr.update(visible=kind == name) for name in (ASSERTS, CASES, PROBLEM)],
         parts["verify_with"],
-        [parts["asserts"], parts["task_row"]],
+        boxes,
         **_QUIET,
     )
     parts["file"].input(partial(tasks_of, page.root), parts["file"], parts["task"], **_QUIET)
@@ -83,86 +113,94 @@ def _wire_choices(page: Page, parts: dict[str, Any]) -> None:
     parts["language"].change(
         lambda language: gr.Code(language=language_of(language).editor), parts["language"], parts["own_code"], **_QUIET
     )
-
-
-def _controls(page: Page, caps: space.Caps) -> dict[str, Any]:
-    """The components that `Controls` names, and the row of the problem's choices."""
-    parts: dict[str, Any] = {}
-    models = list(caps.models or inventory.choices("model", page.root))
-    free = caps.models is None
-    with gr.Row(elem_classes="fields"):
-        parts["model"] = gr.Dropdown(
-            models, value=models[0], label="Model", allow_custom_value=free, elem_id="play-model"
-        )
-        parts["second_model"] = gr.Dropdown(
-            ["", *models], value="", label="Beside it", allow_custom_value=free, elem_id="play-beside"
-        )
-    parts["prompt"] = gr.Textbox(
-        label="Prompt",
-        lines=6,
-        max_lines=16,
-        elem_id="play-prompt",
-        placeholder="Write a Python function `add(a, b)` that returns the sum of two numbers.",
+    rows, shown = parts["case_rows"], gr.State(1)
+    parts["case_more"].click(
+        lambda n: [n + 1, *(gr.update(visible=i <= n) for i in range(len(rows)))], shown, [shown, *rows], **_QUIET
     )
-    with gr.Row(elem_classes="fields"):
-        parts["verify_with"] = gr.Dropdown(
-            [ASSERTS, PROBLEM, COMPILER], value=ASSERTS, label="Verify with", elem_id="play-against"
-        )
-        parts["language"] = gr.Dropdown(
-            [(known.display_name, known.name) for known in LANGUAGES.values() if known.verifier],
-            value="python",
-            label="Language",
-            elem_id="play-language",
-        )
-    parts["asserts"] = gr.Code(
-        label="Asserts", language="python", lines=4, max_lines=12, interactive=True, elem_id="play-asserts"
-    )
-    with gr.Row(elem_classes="fields", visible=False) as parts["task_row"]:
-        parts["file"] = gr.Dropdown(inventory.problem_sets(), value=None, label="Problems of", elem_id="play-file")
-        parts["task"] = gr.Dropdown([], value=None, label="Problem", elem_id="play-task")
-    with gr.Accordion("Sampling", open=False), gr.Row(elem_classes="fields"):
-        most = f"at most {caps.max_new_tokens}"
-        parts["max_new_tokens"] = gr.Number(256, label="Max new tokens", precision=0, info=most)
-        parts["temperature"] = gr.Number(0.7, label="Temperature", info="0 is greedy")
-        parts["seed"] = gr.Number(0, label="Seed", precision=0)
-    return parts
 
 
-def _own_code() -> dict[str, Any]:
-    with gr.Accordion("Verify code of your own", open=False):
-        code = gr.Code(label="Code", language="python", lines=8, max_lines=24, interactive=True, elem_id="own-code")
-        with gr.Row(elem_classes="actions"):
-            verify = gr.Button("Verify", size="md", elem_id="own-verify")
-        out = new_pane("own-out")
-    return {"own_code": code, "own_verify": verify, "own_out": out}
+def _wire_servers(parts: dict[str, Any]) -> None:
+    if "server_add" not in parts:
+        return
+    typed = [parts[name] for name in ("models", "server", "server_model", "server_url")]
+    parts["server_add"].click(add_server, typed, [parts["models"], parts["server_said"]], **_QUIET)
 
 
-def busy_line(store: Store, view: View) -> Html:
-    """A notice while a run is at work."""
-    if store.runs(status="running", limit=1):
-        return note("A run is at work on this machine; generation here is slower until it is done, and slows it too.")
-    return Html("")
+def memory_line(store: Store, view: View, *, can_unload: bool = True) -> Html:
+    """Which models and which run hold the machine's memory."""
+    running = store.runs(status="running", limit=1)
+    run = running[0] if running else None
+    return playground_lines.memory_line(loaded_models.held(), run, can_unload=can_unload)
 
 
-async def generate(root: Path | None, *typed: Any) -> AsyncIterator[Html]:
+def unload(store: Store, view: View, value: str) -> str | None:
+    """Let go of the models that nobody uses."""
+    loaded_models.let_go()
+    return None
+
+
+async def generate(root: Path | None, *typed: Any) -> AsyncIterator[tuple[Html, Given | None]]:
     """Stream the answers, then their verdicts; `typed` holds the values of `Controls`."""
     try:
-        request = request_of(root, Controls(*typed))
+        request = request_of(root, controls_of(typed))
+        async for states in generation.side_by_side(request):
+            given = Given(request, states, hidden=request.blind)
+            yield given.markup(), given
     except ForgeError as error:
-        yield note(str(error), "error")
-        return
-    async for states in generation.side_by_side(request):
-        yield answers.render(states, request.problem)
+        yield note(str(error), "error"), None
+
+
+def picked(page: Page, given: Given | None, message: gr.EventData) -> list[Any]:
+    """What a button beneath an answer asks for: edit it, vote for it, or show the names."""
+    what, _, which = str(message._data.get("pick", "")).partition(":")
+    nothing = [gr.skip()] * 5
+    try:
+        if given is None:
+            return nothing
+        if what == EDIT:
+            return [gr.skip(), gr.skip(), given.program(which), gr.Accordion(open=True), ""]
+        if what == VOTE:
+            with page.store() as store:
+                given = cast(store, given, which)
+        elif what == REVEAL:
+            given = given.revealed()
+        return [given.markup(), given, *nothing[2:]]
+    except ForgeError as error:
+        gr.Warning(str(error), duration=8)
+        return nothing
 
 
 def verify_own(root: Path | None, code: str, *typed: Any) -> Iterator[Html]:
-    """Verify pasted code by the same tests; the verdict of earlier code is gone at once. `typed` holds `Controls`."""
+    """Verify the editor's code by the same tests; the verdict of earlier code is gone at once."""
     try:
-        problem = problem_of(root, Controls(*typed))
+        controls = controls_of(typed)
+        problem, settings = problem_of(root, controls), verifier_settings(controls)
         yield note("Verifying …")
-        yield verdict_box(generation.verify(problem, code), problem.tests)
+        verdict = generation.verify(problem, code, settings)
+        learns, why = lesson(verdict, problem.tests, controls.threshold)
+        said = f"{'could learn' if learns else 'would not learn'} from it: {why}"
+        yield verdict_box(verdict, problem.tests, binary=settings.reward == "binary", lesson=said)
     except ForgeError as error:
         yield note(str(error), "error")
+
+
+def add_problem(root: Path | None, file: str, task: str, with_solution: bool, code: str, *typed: Any) -> Html:
+    """Add the task with its tests to a data file; says what became of it."""
+    try:
+        written = new_problem.add(root, controls_of(typed), file or "", task or "", code if with_solution else None)
+    except ForgeError as error:
+        return note(str(error), "error")
+    to = link(str(written.path), query({"tab": "data", "file": str(written.path), "task": (task or "").strip()}))
+    return note(join(["Added: ", to, f" has {count(written.rows, 'problem')} now."]), "good")
+
+
+def add_server(models: Sequence[str] | None, server: str, name: str, url: str) -> list[Any]:
+    """The list of models with one more, of a server."""
+    try:
+        model = model_names.written(server, name or "", url or "")
+    except ForgeError as error:
+        return [gr.skip(), note(str(error), "error")]
+    return [gr.update(value=[*dict.fromkeys([*(models or ()), model])]), note(f"{model} is chosen.", "good")]
 
 
 def tasks_of(root: Path | None, file: str) -> Any:
@@ -184,38 +222,26 @@ def chosen_problem(root: Path | None, file: str, task: str) -> list[Any]:
     return [problem.statement, problem.language, PROBLEM]
 
 
-def opened(page: Page, store: Store, view: View) -> Sequence[Any]:
+def opened(store: Store, view: View, names: Sequence[str] = FILLED) -> list[Any]:
     """When the tab opens: the models and files of now, and the problem or sample that the address sends here."""
-    models = list(space.caps().models or inventory.choices("model", page.root))
-    choices = [gr.update(choices=models), gr.update(choices=["", *models])]
+    models = list(space.caps().models or inventory.choices("model", store.root))
     sets = inventory.problem_sets()
-    sent = _sent(store, view)
-    if sent is None:
-        return [*choices, *[gr.skip()] * 4, gr.update(choices=sets), gr.skip(), gr.skip()]
-    file, problem, code = sent
-    names = [p.task_id for p in inventory.read_problems(file, page.root)]
-    return [
-        *choices,
-        problem.statement,
-        PROBLEM,
-        problem.language,
-        gr.skip(),
-        gr.update(choices=[*sets, file], value=file),
-        gr.update(choices=names, value=problem.task_id),
-        code or gr.skip(),
-    ]
-
-
-def _sent(store: Store, view: View) -> tuple[str, Problem, str | None] | None:
-    """The file and the problem in the address, if they are there; and the code of the sample if it names one."""
-    run, task = view.get("run", ""), view.get("task", "")
-    if view.get("from") == "problem":
-        try:
-            return view.get("file", ""), find_problem(store.root, view.get("file", ""), task), None
-        except ForgeError:
-            return None
-    problem = store.problem(run, task) if view.get("from") == "sample" else None
-    if problem is None:
-        return None
-    codes = [j.sample.code for j in store.samples(run, task_id=task) if j.id == number(view, "sample", -1)]
-    return inventory.problems_of_run(run), problem, codes[0] if codes else None
+    values: dict[str, Any] = {
+        "models": gr.update(choices=models, **({"value": [view["model"]]} if view.get("model") in models else {})),
+        "file": gr.update(choices=sets),
+        "new_file": gr.update(choices=inventory.own_files()),
+    }
+    sent = arrival(store, view)
+    if sent is not None:
+        tasks = [p.task_id for p in inventory.read_problems(sent.file, store.root)]
+        values |= {
+            "prompt": sent.problem.statement,
+            "verify_with": PROBLEM if sent.problem.tests.kind != "none" else COMPILER,
+            "language": sent.problem.language,
+            "file": gr.update(choices=[*sets, sent.file], value=sent.file),
+            "task": gr.update(choices=tasks, value=sent.problem.task_id),
+            **sent.judging(),
+        }
+        if sent.code:
+            values |= {"own_code": sent.code, "own_panel": gr.Accordion(open=True)}
+    return [values.get(name, gr.skip()) for name in names]

@@ -1,67 +1,40 @@
-"""The tabs of the stages: a form that queues runs, and beside it the newest run of the stage."""
+"""The tabs of the stages: a form, and beside it the panel that says what it will do and starts it."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from haloforge import jobs, stages
 from haloforge.config import STAGES as CONFIGS
-from haloforge.errors import ForgeError
-from haloforge.settings import StageConfig, command, values
 from haloforge.store import Store
-from haloforge.ui import inventory
 from haloforge.ui.form import Form
-from haloforge.ui.formatting import title
-from haloforge.ui.markup import Html, command_line, empty, h, join, link, note
+from haloforge.ui.launch import described, presets
+from haloforge.ui.launch.session import Launch
+from haloforge.ui.markup import Html, empty, h, link
 from haloforge.ui.page import Page
 from haloforge.ui.palette import STAGES
 from haloforge.ui.panes import new_pane
-from haloforge.ui.view import View, open_run
+from haloforge.ui.view import open_run
 from haloforge.ui.widgets import run_detail, run_overview
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 
 def build(page: Page, stage: str) -> None:
-    """The tab of SFT, RAFT or Benchmark: the form on the left, the newest run on the right."""
-    with gr.Row(elem_classes="sides"):
-        with gr.Column(scale=6, min_width=320):
-            stage_form(page, stage, stage)
-        with gr.Column(scale=6, min_width=320):
+    """The tab of SFT, RAFT or Benchmark: the form on the left, the panel with the newest run on the right."""
+    with gr.Row(elem_classes=["sides", "launch"]):
+        with gr.Column(scale=7, min_width=320):
+            parts = _fields(page, stage)
+        with gr.Column(scale=5, min_width=320, elem_classes="aside"):
+            _panel(page, stage, parts)
             newest_run_panel(page, stage, [stage])
 
 
 def stage_form(page: Page, tab: str, stage: str) -> Form:
-    """Build the form of a stage with its buttons: start, dry run, load and save YAML, copy as command."""
-    cls = CONFIGS[stage]
-    new_pane(value=h("p", cls.__doc__ or "", cls="muted"))
-    form = Form(cls, lambda kind: inventory.choices(kind, page.root))
-    message = new_pane(f"{stage}-said")
-    with gr.Row(elem_classes=["actions", "floor"]):
-        start_button = gr.Button(
-            "Start", variant="primary", size="md", elem_id=f"{stage}-start", interactive=not page.read_only
-        )
-        dry_button = gr.Button("Dry run", size="md", elem_id=f"{stage}-dry-run")
-        load_button = gr.UploadButton("Load YAML", size="md", file_types=[".yaml", ".yml"], elem_id=f"{stage}-load")
-    preview_pane = new_pane(f"{stage}-preview", preview(form, [c.value for c in form.components]))
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-    fields = form.components
-    gr.on(
-        [f.change for f in fields],
-        lambda *v: preview(form, v),
-        fields,
-        preview_pane,
-        trigger_mode="always_last",
-        queue=False,
-        **quiet,
-    )
-    dry_button.click(lambda *v: dry_run(form, v), fields, message, **quiet)
-    load_button.upload(lambda path: load_yaml(form, path), load_button, [message, *fields], **quiet)
-    page.started(start_button.click(lambda *v: start(page, form, v), fields, message, **quiet))
-    page.forms[stage] = form
-    page.fill(tab, [preview_pane, *fields], lambda store, view: opened(form, store, view))
-    return form
+    """Build the form of a stage with its panel beneath it."""
+    parts = _fields(page, stage)
+    _panel(page, tab, parts)
+    return parts.launch.form
 
 
 def newest_run_panel(page: Page, tab: str, stage_names: Sequence[str]) -> None:
@@ -69,68 +42,81 @@ def newest_run_panel(page: Page, tab: str, stage_names: Sequence[str]) -> None:
     page.pane(tab, lambda store, _view: newest_run(store, stage_names), f"{tab}-live")
 
 
-def start(page: Page, form: Form, typed: Sequence[Any]) -> Html:
-    """Queue a run with what was typed; returns the sentence to show beneath the form."""
-    try:
-        config = form.parse(typed)
-        stages.plan(config, measures=False)  # what a dry run refuses is refused before a run exists
-        with page.store() as store:
-            run = jobs.submit(store, config)
-    except ForgeError as error:
-        return note(str(error), "error")
-    return note(join(["Queued as ", link(title(run), open_run(run.id)), "."]), "good")
+class Parts(NamedTuple):
+    """What a form and its panel share: who answers, and the components besides the fields."""
+
+    launch: Launch
+    preset: gr.Dropdown
+    yaml: gr.Textbox
+    lay: gr.Button
+    file: gr.UploadButton
 
 
-def dry_run(form: Form, typed: Sequence[Any]) -> Html:
-    """What the stage would do, line by line, or why it could not."""
-    try:
-        config = form.parse(typed)
-        lines = stages.plan(config)
-    except ForgeError as error:
-        return note(str(error), "error")
-    return h("div", h("h3", "Dry run: nothing was done"), h("ul", [h("li", line) for line in lines]), cls="note accent")
+def _fields(page: Page, stage: str) -> Parts:
+    with page.store() as store:
+        base, offered = presets.values_of(stage, presets.start(stage), store), presets.choices(store, stage)
+    with gr.Column(elem_id=f"{stage}-form", elem_classes="form-side"):
+        with gr.Row(elem_classes=["fields", "preset"]):
+            preset = gr.Dropdown(
+                offered,
+                value=presets.start(stage),
+                label="Preset",
+                allow_custom_value=True,  # a run that is gone since must not be an error of the page
+                info="Settings to begin with: for a kind of machine, or those of an earlier run.",
+                elem_id=f"{stage}-preset",
+            )
+        form = Form(CONFIGS[stage], lambda kind: described.named(kind, page.root), base)
+        with gr.Accordion("YAML: drop, paste or open", open=False, elem_classes="group", elem_id=f"{stage}-yaml-group"):
+            text = gr.Textbox(
+                label="YAML", lines=4, placeholder="generation:\n  temperature: 0.9", elem_id=f"{stage}-yaml"
+            )
+            with gr.Row(elem_classes="actions"):
+                lay = gr.Button("Lay over the form", size="md", elem_id=f"{stage}-yaml-lay")
+                file = gr.UploadButton("Open a file", size="md", file_types=[".yaml", ".yml"], elem_id=f"{stage}-load")
+    page.forms[stage] = form
+    launch = Launch(page.root, form, page.planner, read_only=page.read_only)
+    return Parts(launch, preset, text, lay, file)
 
 
-def preview(form: Form, typed: Sequence[Any]) -> Html:
-    """The form as a command and as a YAML file, or what is still missing."""
-    try:
-        config = form.parse(typed)
-    except ForgeError as error:
-        return h("p", str(error), cls="muted")
-    return join([command_line(command(config)), save_link(config)])
+def _panel(page: Page, tab: str, parts: Parts) -> None:
+    """The panel and its events."""
+    launch, preset, yaml, lay, file = parts
+    form, stage = launch.form, launch.stage
+    with gr.Column(elem_classes="launch-panel"):
+        with gr.Column(elem_classes="go-bar"):
+            start = gr.Button("Start", variant="primary", size="md", elem_id=f"{stage}-start", interactive=False)
+            state, said = new_pane(f"{stage}-status"), new_pane(f"{stage}-said")
+        plan = scripted_pane(f"{stage}-plan", f"haloForecast('{stage}', element, props, watch, trigger)")
+        preview = scripted_pane(f"{stage}-preview", f"haloForm('{stage}', '{tab}', element, props, watch, trigger)")
+    fields, now = form.components, [state, preview, start]
+    typed = [preset, *fields]
+    gr.on([f.change for f in typed], launch.changed, typed, now, trigger_mode="always_last", queue=False, **QUIET)
+    plan.submit(launch.foreseen, typed, [state, plan, start], trigger_mode="multiple", **QUIET)
+    preview.select(launch.told, typed, [said, *now, preset, *fields], trigger_mode="multiple", queue=False, **QUIET)
+    preset.input(launch.preset_chosen, typed, fields, queue=False, **QUIET)
+    lay.click(launch.laid, yaml, [said, *fields], **QUIET)
+    file.upload(launch.opened_file, file, [said, *fields], **QUIET)
+    started = start.click(lambda _preset, *values: launch.start(values), typed, said, **QUIET)
+    started.then(launch.changed, typed, now, queue=False, **QUIET)
+    page.started(started)
+    page.fill(tab, [said, preset, *fields], launch.opened)
 
 
-def save_link(config: StageConfig) -> Html:
-    """A link that downloads the configuration; no file is written on the server."""
-    data = f"data:text/yaml;charset=utf-8,{quote(config.to_yaml(), safe='')}"
-    return h("p", h("a", "Save YAML", href=data, download=f"{config.stage}.yaml", cls="act"), style="margin-top:8px")
-
-
-def load_yaml(form: Form, path: str) -> list[Any]:
-    """The form filled from an uploaded file, and a sentence about it."""
-    try:
-        config = form.cls.load(Path(path))
-    except ForgeError as error:
-        return [note(str(error).replace(path, Path(path).name), "error"), *([gr.skip()] * len(form.components))]
-    return [note(f"Loaded {Path(path).name}.", "good"), *form.show(values(config))]
-
-
-def opened(form: Form, store: Store, view: View) -> list[Any]:
-    """When the tab opens: the choices of now; and the settings of the run to clone, if the address names one."""
-    run = store.find_run(view.get("from", ""))
-    if run is None or run.stage != form.cls.stage:
-        return [gr.skip(), *form.refresh()]
-    try:
-        return [gr.skip(), *form.show(values(form.cls.parse(run.config)))]
-    except ForgeError as error:
-        return [h("p", f"{title(run)} cannot be cloned: {error}", cls="bad"), *form.refresh()]
+def scripted_pane(elem_id: str, script: str) -> gr.HTML:
+    """A pane with a function of form.js, which sends messages to the server too."""
+    return gr.HTML(
+        "", html_template='<div class="slot"></div>', js_on_load=script, apply_default_css=False, elem_id=elem_id,
+        elem_classes=["pane"],
+    )  # fmt: skip
 
 
 def newest_run(store: Store, stage_names: Sequence[str]) -> Html:
-    """The newest run of these stages: status, progress, charts, its last log lines."""
-    newest = [run for name in stage_names for run in store.runs(stage=name, limit=1)]
+    """The run of these stages that is at work, else the newest: status, progress, charts, its last log lines."""
+    running = [run for name in stage_names for run in store.runs(stage=name, status="running", limit=1)]
+    newest = running or [run for name in stage_names for run in store.runs(stage=name, limit=1)]
     if not newest:
-        return empty(f"No {STAGES[stage_names[0]]} run yet. Fill in the form and press Start; this side follows it.")
+        what = f"{STAGES[stage_names[0]]} run" if len(stage_names) == 1 else "run"
+        return empty(f"No {what} yet. Once you press Start, it is followed here.")
     run = max(newest, key=lambda r: r.created)
     lines = [e.data["text"] for e in store.events(run.id, kind="log")][-8:]
     return h(

@@ -1,17 +1,11 @@
 """Small parts of a line: statuses as chips, shares as bars, times that the browser keeps up to date."""
 
-from haloforge.records import Run, Status
+from haloforge.markup.chips import verdict as verdict
+from haloforge.records import Run
 from haloforge.ui.formatting import percent
 from haloforge.ui.markup import Html, h
-from haloforge.ui.palette import RUNS, VERDICTS
+from haloforge.ui.palette import RUNS
 from haloforge.ui.progress import Phase
-
-
-def verdict(status: Status | None) -> Html:
-    """The chip of a verdict; None is a sample that is not verified yet."""
-    if status is None:
-        return h("span", "not verified", cls="chip unscored")
-    return h("span", VERDICTS[status].word, cls=f"chip {status}")
 
 
 def run_status(run: Run) -> Html:

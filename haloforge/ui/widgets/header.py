@@ -2,8 +2,8 @@
 
 from haloforge.store import Store
 from haloforge.ui import progress, space
-from haloforge.ui.formatting import count, duration, title
-from haloforge.ui.markup import Html, h, join, link, note
+from haloforge.ui.formatting import count, left, title
+from haloforge.ui.markup import Html, button, h, join, link, note
 from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, open_run
 from haloforge.ui.widgets import chips
@@ -12,15 +12,25 @@ from haloforge.verify import isolation
 
 def render(store: Store, view: View) -> Html:
     """Product, sandbox, and the run at work."""
-    banner = note(space.BANNER, "accent") if space.is_space() else None
+    banner = _demo(store) if space.is_space() else None
     return join(
         [
-            h("p", "halo-forge", cls="brand"),
+            h("h1", "halo-forge", cls="brand"),
             sandbox(),
             h("div", _now(store), cls="now"),
             banner,
         ]
     )
+
+
+def _demo(store: Store) -> Html:
+    """What a visitor of the public demo can do, and the one button that starts something."""
+    if not space.runs_programs():
+        return note(space.CLOSED, "error")
+    ahead = space.waiting(store)
+    queue = h("span", f"{count(ahead, 'run')} waiting before yours", cls="muted") if ahead else ""
+    start = button("Start a tiny RAFT run: some minutes", "visit", cls="act primary")
+    return h("div", h("p", space.BANNER), h("div", start, queue, cls="row"), cls="note accent stack")
 
 
 def sandbox() -> Html:
@@ -36,12 +46,13 @@ def _now(store: Store) -> list[Html | str]:
     if not running:
         return [h("span", "nothing is running", cls="muted"), queue]
     run = running[0]
-    phase = progress.current(store, run)
-    left = f"{duration(phase.left_s)} left of {phase.name}" if phase and phase.left_s else ""
+    seen = progress.outlook(store, run)
+    phase = next((p for p in reversed(seen.phases) if p.done < p.total), None) or next(iter(seen.phases[-1:]), None)
+    remains = left(seen.run_left_s, "run") or (left(phase.left_s, phase.name) if phase else "")
     return [
         chips.run_status(run),
         link(f"{STAGES.get(run.stage, run.stage)} {title(run) if run.name else ''}".strip(), open_run(run.id)),
         h("span", chips.phase_text(phase) if phase else "starting", cls="muted"),
-        h("span", left, cls="muted"),
+        h("span", remains, cls="muted left"),
         queue,
     ]

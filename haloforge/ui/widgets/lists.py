@@ -1,12 +1,14 @@
 """Long lists: rows that the keyboard walks through, 50 a page; and the choices that narrow them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from haloforge.ui.formatting import number
 from haloforge.ui.markup import Child, Html, h, link
 from haloforge.ui.view import View, query
 
 PAGE_ROWS = 50
+PAGED = ("runs", "samples", "after", "before", "sample")
+"""Names of the address that say where in a list one is."""
 
 
 def row(cells: Iterable[Html], *, is_chosen: bool) -> Html:
@@ -17,6 +19,32 @@ def row(cells: Iterable[Html], *, is_chosen: bool) -> Html:
 def picker(label: Child, name: str, options: Iterable[Html], **attributes: str) -> Html:
     """A choice that leads to another address: the value of each option."""
     return h("label", label, h("select", options, data_go=True, name=name, **attributes), cls="pick")
+
+
+def pick(view: View, name: str, label: str, choices: Sequence[tuple[str, str]], *, nothing: str = "all") -> Html:
+    """A filter with the value and the text of each choice; choosing one goes back to the first page."""
+    at_start = dict.fromkeys(PAGED) | {name: None}
+    options = [
+        option(text, query(view, **(at_start | {name: value})), is_chosen=view.get(name, "") == value)
+        for value, text in [("", nothing), *choices]
+    ]
+    return picker(label, name, options)
+
+
+def search(view: View, name: str, label: str) -> Html:
+    """A field whose words become `name` of the address, a moment after the last one was typed."""
+    address = query(view, **dict.fromkeys(PAGED), **{name: None})
+    return h(
+        "input",
+        type="search",
+        name=name,
+        value=view.get(name, ""),
+        placeholder=label,
+        aria_label=label,
+        data_find=address,
+        id=f"search-{name}",
+        autocomplete="off",
+    )
 
 
 def option(text: str, address: str, *, is_chosen: bool) -> Html:

@@ -1,4 +1,4 @@
-"""The problems of a file, 50 a page, and one of them with its tests and its reference."""
+"""The rows of a file, 50 a page, and one of them in full: a problem with its tests and its reference, or a chat."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from haloforge.errors import ForgeError
 from haloforge.problems import SOURCES, read_manifest
 from haloforge.records import Problem, Tests
+from haloforge.stages.data.contents import chat_of
+from haloforge.stages.data.own_files import OwnRow
 from haloforge.store import Store
 from haloforge.ui import inventory
 from haloforge.ui.formatting import count
@@ -18,34 +20,59 @@ _MAX_TESTS = 40
 
 
 def render(store: Store, view: View) -> Html:
-    """A choice of file or bundled set, its manifest, its problems, and one of them in full."""
+    """A choice of file or bundled set, its manifest, its rows, and one of them in full."""
     names = inventory.problem_sets()
     if not names:
         return empty("There is no data file yet.", "Prepare one above.")
-    name = str(view.get("file") if view.get("file") in names else names[0])
+    name = chosen_file(view)
     view = {**view, "tab": "data", "file": name}
     file_picker = picker("in", "file", [_option(file, view) for file in names])
     try:
-        problems = inventory.read_problems(name)
+        rows = inventory.read_rows(name)
     except ForgeError as error:
         return h("section", file_picker, note(str(error), "error"), cls="stack")
-    chosen = next((p for p in problems if p.task_id == view.get("task")), problems[0])
-    head = h("div", h("h2", "Problems"), file_picker, h("span", summary(problems), cls="muted"), cls="row")
+    chosen = chosen_row(rows, view)
+    head = h("div", h("h2", "Problems"), file_picker, h("span", summary(rows), cls="muted"), cls="row")
     return h(
         "section",
         head,
         about(name),
-        h("div", _list(problems, chosen, view), preview(chosen, name), cls="split"),
+        h("div", _list(rows, chosen, view), _in_full(chosen, name), cls="split"),
         cls="stack",
         aria_label="Problems",
     )
 
 
-def summary(problems: Sequence[Problem]) -> str:
-    """How many problems, in which languages, how many with a reference."""
-    languages = sorted({p.language for p in problems})
-    references = sum(p.solution is not None for p in problems)
-    return f"{count(len(problems), 'problem')} in {', '.join(languages)}; {references} with a reference solution"
+def chosen_file(view: View) -> str:
+    """The file or bundled set that the address names, else the first; empty where there is none."""
+    names = inventory.problem_sets()
+    file = view.get("file", "")
+    return file if file in names else next(iter(names), "")
+
+
+def chosen_row(rows: Sequence[OwnRow], view: View) -> OwnRow:
+    """The row that the address names, else the first."""
+    return next((own for own in rows if name_of(own) == view.get("task")), rows[0])
+
+
+def name_of(own: OwnRow) -> str:
+    """How the page names a row: a problem's task id, or the line."""
+    return own.problem.task_id if own.problem else f"line {own.line}"
+
+
+def summary(rows: Sequence[OwnRow]) -> str:
+    """How many problems, in which languages, how many with a reference; and how many rows of chat or text."""
+    problems = [own.problem for own in rows if own.problem]
+    others = len(rows) - len(problems)
+    parts = []
+    if problems:
+        languages = sorted({p.language for p in problems})
+        references = sum(p.solution is not None for p in problems)
+        found = count(len(problems), "problem")
+        parts.append(f"{found} in {', '.join(languages)}; {references} with a reference solution")
+    if others:
+        parts.append(f"{count(others, 'row')} of chat or text, to learn from")
+    return "; ".join(parts)
 
 
 def about(name: str) -> Html | None:
@@ -73,6 +100,23 @@ def manifest_facts(manifest: dict[str, Any]) -> list[tuple[str, Child]]:
     if manifest["is_benchmark_test"]:
         lines.append(("Caution", "a public benchmark's test split: a model trained on it has seen the test"))
     return lines
+
+
+def _in_full(own: OwnRow, file: str) -> Html:
+    return preview(own.problem, file) if own.problem else chat(own)
+
+
+def chat(own: OwnRow) -> Html:
+    """A row of chat or text, as what is asked and what is learned."""
+    prompt, answer = chat_of(own)
+    turns = [*((turn["role"], turn["content"]) for turn in prompt), ("learned" if not prompt else "assistant", answer)]
+    return h(
+        "article",
+        h("h2", name_of(own), cls="mono"),
+        [h("div", h("h3", role), plain(text, label=role, cls="wrap short")) for role, text in turns],
+        cls="card stack",
+        aria_label="Row",
+    )
 
 
 def preview(problem: Problem, file: str) -> Html:
@@ -125,22 +169,23 @@ def _asserts(who_sees_them: str, setup: str, statements: Sequence[str]) -> Html 
     )
 
 
-def _list(problems: Sequence[Problem], chosen: Problem, view: View) -> Html:
-    page = min(number(view, "rows"), (len(problems) - 1) // PAGE_ROWS)
-    shown = problems[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+def _list(rows: Sequence[OwnRow], chosen: OwnRow, view: View) -> Html:
+    page = min(number(view, "rows"), (len(rows) - 1) // PAGE_ROWS)
+    shown = rows[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
     heads = ("Problem", h("th", "Language", scope="col", cls="wide"), "Tests", h("th", "Split", scope="col"))
-    rows = [_row(p, view, is_chosen=p is chosen) for p in shown]
-    return h("div", table(heads, rows, label="Problems", cls="walk"), pager(view, "rows", page, len(problems)))
+    lines = [_row(own, view, is_chosen=own is chosen) for own in shown]
+    return h("div", table(heads, lines, label="Problems", cls="walk"), pager(view, "rows", page, len(rows)))
 
 
-def _row(problem: Problem, view: View, *, is_chosen: bool) -> Html:
-    address = query({**view, "task": problem.task_id})
-    name = link(problem.task_id, address, aria_current="true" if is_chosen else None)
+def _row(own: OwnRow, view: View, *, is_chosen: bool) -> Html:
+    problem = own.problem
+    address = query({**view, "task": name_of(own)})
+    name = link(name_of(own), address, aria_current="true" if is_chosen else None)
     cells = [
         h("td", name, cls="mono clip"),
-        h("td", problem.language, cls="wide"),
-        h("td", how_many(problem.tests)),
-        h("td", problem.split),
+        h("td", problem.language if problem else "", cls="wide"),
+        h("td", how_many(problem.tests) if problem else "none: a row to learn from"),
+        h("td", problem.split if problem else ""),
     ]
     return row(cells, is_chosen=is_chosen)
 

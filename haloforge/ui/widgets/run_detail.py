@@ -10,12 +10,11 @@ from haloforge.errors import ConfigError
 from haloforge.records import Run
 from haloforge.settings import command
 from haloforge.store import Store
-from haloforge.ui import progress
-from haloforge.ui.formatting import duration, title
+from haloforge.ui.formatting import number, title
 from haloforge.ui.markup import Html, button, command_line, facts, h, join, link, note
 from haloforge.ui.palette import STAGES
-from haloforge.ui.view import View, open_run, query
-from haloforge.ui.widgets import chips, run_overview, samples
+from haloforge.ui.view import LIST_NAMES, View, open_run, query
+from haloforge.ui.widgets import chips, run_live, run_notes, run_overview, run_strip, samples
 from haloforge.ui.widgets.code import plain
 from haloforge.ui.widgets.run_list import chosen_run, took
 
@@ -35,12 +34,18 @@ def render(store: Store, view: View) -> Html:
             else Html("")
         )
     view = {**view, "run": run.id}
-    return h(
-        "section", head(store, run), _sections(store, run, view), _body(store, run, view), cls="stack", aria_label="Run"
-    )
+    asks = view.get("ask") == "delete" and run.is_finished
+    parts = [
+        head(store, run, view=view),
+        asks and run_notes.ask_delete(store, run, view),
+        run_notes.render(run),
+        _sections(store, run, view),
+        _body(store, run, view),
+    ]
+    return h("section", parts, cls="stack", aria_label="Run")
 
 
-def head(store: Store, run: Run, *, compact: bool = False) -> Html:
+def head(store: Store, run: Run, *, compact: bool = False, view: View | None = None) -> Html:
     """Name, status, actions and progress of a run; `compact` where it stands beside a form."""
     name = link(title(run), open_run(run.id)) if compact else title(run)
     parts = [
@@ -48,14 +53,17 @@ def head(store: Store, run: Run, *, compact: bool = False) -> Html:
         chips.run_status(run),
         h("span", STAGES.get(run.stage, run.stage), cls="muted"),
         h("span", took(run), cls="muted"),
-        run.parent and h("span", "after ", link(_title_of(store, run.parent), open_run(run.parent)), cls="muted"),
+        run.parent and h("span", "after ", link(_title_of(store, run.parent), open_run(run.parent, view)), cls="muted"),
+        [h("span", tag, cls="chip plain") for tag in run.tags.split()],
     ]
     error = store.last_event(run.id, "error") if run.status in ("failed", "interrupted") else None
     return h(
         "div",
         h("div", h("div", parts, cls="head"), h("div", actions(run), cls="row"), cls="row spread"),
         note(error.data["message"], "error") if error else None,
-        phase_strip(store, run),
+        stopping(run),
+        run_strip.render(store, run),
+        run_live.machine_line(run) if run.status == "running" and not compact else None,
         cls="stack",
     )
 
@@ -69,39 +77,31 @@ def actions(run: Run) -> Html:
         buttons.append(_stop(run, "now", "Stop now and save"))
         buttons.append(_stop(run, "kill", "Kill", confirm=f"Kill {title(run)}? What it was just doing is lost."))
     if run.status == "queued":
+        buttons.append(button("Move up", "up", run.id))
         buttons.append(button("Take out of the queue", "stop", f"now {run.id}"))
     if run.is_resumable:
         buttons.append(button("Resume", "resume", run.id, cls="act primary"))
     if run.stage in CONFIGS:
-        buttons.append(link("Clone", query({"tab": _tab(run.stage), "run": run.id, "from": run.id}), cls="act"))
+        buttons.append(link("Clone", query({"tab": _tab(run.stage), "from": run.id}), cls="act"))
+    if run.stage in CONFIGS and run.is_finished:
+        buttons.append(button("Run again", "again", run.id, title="the same settings, a new output"))
     if run.is_finished:
-        question = f"Delete {title(run)} with its samples and log? Checkpoints in its output folder stay."
-        buttons.append(button("Delete", "delete", run.id, confirm=question, cls="act danger"))
+        buttons.append(link("Delete", query({"tab": "runs", "run": run.id}, ask="delete"), cls="act danger"))
     return join(buttons)
 
 
-def phase_strip(store: Store, run: Run) -> Html:
-    """The phases of the cycle in work, with the time left at the measured rate."""
-    if run.status not in ("running", "stopped", "interrupted", "failed"):
-        return Html("")
-    is_running = run.status == "running"
-    lines = [
-        h(
-            "div",
-            h("span", chips.phase_text(phase)),
-            chips.bar(phase.share, moving=is_running),
-            h(
-                "span",
-                f"{duration(phase.left_s)} left of this phase" if is_running and phase.left_s else "",
-                cls="muted num",
-            ),
-            cls="phase",
-        )
-        for phase in progress.phases(store, run)
-    ]
-    if not lines and is_running:
-        lines = [h("span", "at work, nothing counted yet: loading the model, or no sample is finished", cls="muted")]
-    return h("div", lines, cls="stack", style="gap:6px") if lines else Html("")
+def stopping(run: Run) -> Html | None:
+    """Which stop was asked for, and what it waits for; None where none was."""
+    if run.status != "running" or run.stop not in _STOPPING:
+        return None
+    return note(_STOPPING[run.stop], "accent")
+
+
+_STOPPING = {
+    "cycle": "Stopping after this cycle, which is first sampled, trained and evaluated to its end.",
+    "now": "Stopping now: the samples or steps in work are finished and saved. It can be resumed later.",
+    "kill": "Being killed: all that was saved stays, and it can be resumed.",
+}
 
 
 def log(store: Store, run: Run, view: View) -> Html:
@@ -148,11 +148,12 @@ def _sections(store: Store, run: Run, view: View) -> Html:
     for name in _SECTIONS:
         text = name.capitalize()
         if name == "samples":
-            n = store.count_samples(run.id)
+            n = store.count_list(run.id)
             if not n:
                 continue
-            text = f"Samples {n}"
-        target = query({"tab": "runs", "run": run.id, "section": "" if name == "overview" else name})
+            text = f"Samples {number(n)}"
+        listed = {key: value for key, value in view.items() if key in LIST_NAMES}
+        target = query({**listed, "tab": "runs", "run": run.id, "section": "" if name == "overview" else name})
         links.append(link(text, target, aria_current="page" if name == chosen else None))
     return h("nav", links, cls="sections", aria_label="Sections of the run")
 

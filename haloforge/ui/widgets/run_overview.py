@@ -5,33 +5,50 @@ from collections.abc import Sequence
 from haloforge.records import Event, Run
 from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
 from haloforge.store import Store
-from haloforge.ui import charts, metrics
+from haloforge.ui import charts, curves, metrics
 from haloforge.ui.formatting import number, percent
+from haloforge.ui.launch import next_steps
 from haloforge.ui.markup import Child, Html, h, join, link, note, table
 from haloforge.ui.view import View, cycle_key, query
-from haloforge.ui.widgets import result
+from haloforge.ui.widgets import result, run_alarms, run_cycles, run_lineage, run_live
 from haloforge.ui.widgets.chips import ago
 
 
 def render(store: Store, run: Run, view: View) -> Html:
-    """Numbers, charts, costs and artifacts; a sentence while there are none."""
-    numbers, boxes = figures(store, run), run_charts(store, run)
+    """Alarms, numbers, cycles, charts, lineage, costs and artifacts; a sentence while there are none."""
+    numbers, boxes, spent = figures(store, run), run_charts(store, run), costs(store, run.id)
     files = artifacts(store.events(run.id, kind="artifact"))
-    if not (numbers or boxes or files):
+    parts = [
+        *notes(store, run),
+        numbers,
+        next_links(store, run),
+        run_cycles.render(store, run, view, spent) if run.stage == "raft" else None,
+        run_live.newest_samples(store, run) if run.status == "running" else None,
+        h("div", boxes, cls="grid2") if boxes else None,
+        run_lineage.render(store, run, view),
+        cost_table(spent),
+        files,
+    ]
+    if not any(parts):
         return h("p", _WAITING.get(run.status, "This run reported no numbers."), cls="muted")
-    charts_grid = h("div", boxes, cls="grid2") if boxes else None
-    return join([notes(store, run), numbers, charts_grid, cost_table(costs(store, run.id)), files])
+    return join(parts)
+
+
+def next_links(store: Store, run: Run) -> Html | None:
+    """What a run that is done offers next, each with its form filled in; None for others."""
+    offered = next_steps.steps(store, run)
+    links = [link(step.text, step.address, cls="act") for step in offered]
+    return h("nav", h("span", "Next", cls="muted"), links, cls="row", aria_label="Next steps") if links else None
 
 
 def notes(store: Store, run: Run) -> list[Html]:
     """The alarms of the newest cycle, and the last line of a run that is done."""
-    lines = [str(event.data["text"]) for event in store.events(run.id, kind="log")]
-    alarms = [line for line in lines if line.startswith(_ALARM)]
-    newest = alarms[-1].partition(":")[0] if alarms else ""
-    shown = [note(line[:1].upper() + line[1:], "error") for line in alarms if line.startswith(f"{newest}:")]
-    if run.status == "done" and run.stage != "benchmark" and lines:
-        kind = "error" if lines[-1].startswith(_TRAINED_NOTHING) else "good"
-        shown.append(note(lines[-1][:1].upper() + lines[-1][1:], kind))
+    shown = run_alarms.render(store, run)
+    last = next(iter(store.last_events(run.id, "log", 1)), None)
+    if run.status == "done" and run.stage != "benchmark" and last is not None:
+        line = str(last.data["text"])
+        kind = "error" if line.startswith(_TRAINED_NOTHING) else "" if _NO_CHANGE in line else "good"
+        shown.append(note(line[:1].upper() + line[1:], kind))
     return shown
 
 
@@ -58,16 +75,12 @@ def compare_link(run: Run, cycles: Sequence[metrics.Cycle]) -> Html | None:
 
 
 def raft_figures(store: Store, run: Run, cycles: Sequence[metrics.Cycle]) -> list[Html]:
-    """Held-out pass@1 before and at its best, and the numbers of the newest cycle."""
-    score = metrics.held_out_score(store.events(run.id, kind="metric"))
+    """Held-out pass@1 before and at its best."""
+    score = metrics.held_out_score(store.metrics(run.id, "cycle"))
     top = metrics.best(cycles)
     shown = [_figure(percent(cycles[0].rate), f"{score} before")] if cycles and cycles[0].number == 0 else []
     if top and top.number:
         shown.append(_figure(percent(top.rate), f"{score} at its best, cycle {top.number}"))
-    values = metrics.newest(store, run.id, "cycle")
-    for name, caption, is_share in _CYCLE_FIGURES:
-        if values.get(name) is not None:
-            shown.append(_figure(percent(values[name]) if is_share else number(values[name]), caption))
     return shown
 
 
@@ -77,9 +90,8 @@ def _figure(value: str, caption: str) -> Html:
 
 def run_charts(store: Store, run: Run) -> list[Html]:
     """Loss, pass rates by cycle, verdict shares by cycle: those that have numbers."""
-    events = store.events(run.id, kind="metric")
-    loss = metrics.losses(events)
-    rates = metrics.cycle_rates(events)
+    loss = curves.losses(store, run.id)
+    rates = metrics.cycle_rates(store.metrics(run.id, "cycle"))
     boxes = []
     if rates:
         boxes.append(charts.chart(f"rates-{run.id}", charts.rates(rates, x="cycle", key=run.id), "Pass rate"))
@@ -127,17 +139,8 @@ def artifacts(events: Sequence[Event]) -> Html | None:
     return table(heads, rows, label="Artifacts")
 
 
-_ALARM = "alarm in cycle"
 _TRAINED_NOTHING = "nothing was trained"
-_CYCLE_FIGURES = (
-    ("train_pass_rate", "of the newest cycle's samples passed", True),
-    ("kept", "of them kept", False),
-    ("duplicates_share", "of passing samples are copies", True),
-    ("truncated_share", "of samples cut off", True),
-    ("seconds_per_kept", "seconds per kept sample", False),
-    ("useful_tokens_per_s", "sampled tokens per second, to the end token", False),
-)
-"""Name in the metric "cycle", caption, and whether the value is a share."""
+_NO_CHANGE = "no detectable change"
 _WAITING = {
     "queued": "Waiting in the queue: one run works at a time, and one with a parent waits until that is done.",
     "running": "Nothing to chart yet.",

@@ -4,7 +4,7 @@ from haloforge.records import Problem
 from haloforge.store import StoredSample
 from haloforge.ui.formatting import count
 from haloforge.ui.markup import Html, facts, h, link
-from haloforge.ui.view import query
+from haloforge.ui.view import View, query
 from haloforge.ui.widgets.code import code, plain
 from haloforge.ui.widgets.verdict import verdict_box
 
@@ -22,17 +22,22 @@ def reason_words(reason: str) -> str:
     return _REASONS.get(reason, reason.replace("_", " "))
 
 
-def detail(judged: StoredSample, problem: Problem | None) -> Html:
+def playground(judged: StoredSample) -> Html:
+    """The way to the Playground with this sample's problem and code."""
+    sent = {"from": "sample", "run": judged.run, "task": judged.sample.task_id, "sample": str(judged.id)}
+    return link("Send to Playground", query({"tab": "playground", **sent}), cls="act")
+
+
+def detail(judged: StoredSample, problem: Problem | None, view: View) -> Html:
     """One sample in full."""
     sample = judged.sample
-    sent = {"from": "sample", "run": judged.run, "task": sample.task_id, "sample": str(judged.id)}
-    to_playground = query({"tab": "playground", **sent})
+    history = link("Across cycles", query(view, across=sample.task_id, shown=str(judged.id)), cls="act")
     return h(
         "article",
         h(
             "div",
             h("h2", f"{sample.task_id} #{sample.index}", cls="mono"),
-            link("Send to Playground", to_playground, cls="act"),
+            h("div", history, playground(judged), cls="row"),
             cls="row spread",
         ),
         code_box(judged, problem),

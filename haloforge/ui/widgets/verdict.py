@@ -4,7 +4,8 @@ from collections import Counter
 
 from haloforge.records import TestOutcome, Tests, Verdict
 from haloforge.ui.formatting import count, number
-from haloforge.ui.markup import Html, facts, h
+from haloforge.ui.markup import Child, Html, facts, h
+from haloforge.ui.rewards import FORGEABLE, Part, parts_of
 from haloforge.ui.widgets import chips
 from haloforge.ui.widgets.code import plain
 from haloforge.verify import COMPILES, PASSES, RUNS
@@ -12,17 +13,23 @@ from haloforge.verify import COMPILES, PASSES, RUNS
 _MAX_TESTS = 200
 
 
-def verdict_box(verdict: Verdict, tests: Tests | None = None) -> Html:
-    """A verdict in full; all its text comes from outside and is escaped. `tests` are those that were run."""
-    pairs = [
+def verdict_box(verdict: Verdict, tests: Tests | None = None, *, binary: bool = False, lesson: str = "") -> Html:
+    """A verdict in full; all its text comes from outside and is escaped. `tests` are those that were run.
+
+    `binary`: the reward is that of the binary scheme. `lesson` says whether RAFT would learn from the answer.
+    """
+    parts = parts_of(verdict, binary=binary)
+    pairs: list[tuple[Child, Child]] = [
         ("Verdict", chips.verdict(verdict.status)),
         ("Reward", f"{number(verdict.reward)}: {reward_words(verdict)}"),
+        *([("Made of", h("ol", [_part(part) for part in parts], cls="parts"))] if parts else []),
+        *([("RAFT", lesson)] if lesson else []),
         ("Tests", f"{verdict.tests_passed} of {verdict.tests_total} passed" if verdict.tests_total else "none ran"),
         ("Used", f"{verdict.cpu_s:.2f} s CPU, {verdict.memory_mb:.0f} MB"),
         ("Sandbox", verdict.isolation or "not needed"),
     ]
     if verdict.forgeable:
-        pairs.append(("Caution", "its tests left a judgement to the code itself: this verdict could have been forged"))
+        pairs.append(("Caution", FORGEABLE))
     return h(
         "div",
         facts(pairs),
@@ -32,6 +39,15 @@ def verdict_box(verdict: Verdict, tests: Tests | None = None) -> Html:
         and _folded("Diagnostics", plain(verdict.diagnostics, label="Diagnostics", cls="wrap short")),
         cls="stack",
         style="gap:10px",
+    )
+
+
+def _part(part: Part) -> Html:
+    """ "+0.5 compiles without warnings"; a step that did not happen, or was not reached, is faint."""
+    mark = {True: "yes", False: "no", None: "not reached"}[part.happened]
+    gave = f"+{number(round(part.gave, 4))}" if part.gave else "0"
+    return h(
+        "li", h("b", gave, cls="num"), h("span", part.what), h("span", mark, cls="good" if part.happened else "muted")
     )
 
 
@@ -58,7 +74,8 @@ def tests_list(outcomes: tuple[str, ...], names: tuple[str, ...] = ()) -> Html:
     more = len(outcomes) - _MAX_TESTS
     rows += [h("li", h("span", ""), h("span", f"and {count(more, 'test')} more", cls="muted"))] if more > 0 else []
     counts = Counter(TestOutcome.from_text(outcome).passed for outcome in outcomes)
-    return _folded(f"Test by test: {counts[True]} passed, {counts[False]} not", h("ol", rows, cls="tests"))
+    listing = h("ol", rows, cls="tests", tabindex=0, aria_label="Tests")
+    return _folded(f"Test by test: {counts[True]} passed, {counts[False]} not", listing)
 
 
 def reward_words(verdict: Verdict) -> str:

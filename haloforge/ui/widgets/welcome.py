@@ -1,6 +1,5 @@
 """Above the runs: what this is, the pipeline with the newest result of every stage, and a first run of one's own."""
 
-from haloforge.records import Run
 from haloforge.store import Store
 from haloforge.ui import metrics
 from haloforge.ui.markup import Html, button, h, join, link
@@ -30,26 +29,28 @@ def render(store: Store, view: View, *, read_only: bool = False) -> Html:
     """A newcomer also reads what this is, and is offered a first run; whoever has runs sees the pipeline alone."""
     runs = store.runs(limit=_NEWEST)
     is_new = all(map(is_recorded, runs))
-    steps = h("ol", [_step(store, runs, *step) for step in _STEPS], cls="pipeline", aria_label="The pipeline")
+    steps = h("ol", [_step(store, *step) for step in _STEPS], cls="pipeline", aria_label="The pipeline")
     if not is_new:
         return steps
     first = button("Try it: a real run, about two minutes", "try", cls="act primary")
+    whole = link("Train a model: the whole pipeline", query({"tab": "pipeline"}), cls="act")
     return h(
         "section",
-        h("h1", _WHAT),
+        h("h2", _WHAT),
         steps,
-        h("div", None if read_only else first, h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
+        h("div", [] if read_only else [first, whole], h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
         cls="card stack welcome",
         aria_label="What this is",
     )
 
 
-_NEWEST = 200
-"""Runs among which the newest result of a stage is looked for."""
+_NEWEST = 12
+"""More than are recorded: where all of so many are, all are."""
 
 
-def _step(store: Store, runs: list[Run], tab: str, name: str, what: str, stages: tuple[str, ...]) -> Html:
-    newest = next((run for run in runs if run.stage in stages and run.status == "done"), None)
-    figure = newest and metrics.key_figure(store, newest)
-    result = link(figure, open_run(newest.id), title="the newest result") if newest and figure else None
+def _step(store: Store, tab: str, name: str, what: str, stages: tuple[str, ...]) -> Html:
+    newest = store.newest_done(stages)
+    figure = metrics.figure(newest.run.stage, newest.figures) if newest else metrics.Figure("", "")
+    text = f"{figure.value} {figure.caption}"
+    result = link(text, open_run(newest.run.id), title="the newest result") if newest and figure.value else None
     return h("li", join([link(name, query({"tab": tab})), h("span", what, cls="muted"), result]))

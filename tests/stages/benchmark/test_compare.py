@@ -95,10 +95,44 @@ def test_a_compressed_file_is_compared_with_the_plain_one_whatever_the_limit_was
         assert compare(results).pairs[0].paired.problems == 2
 
 
-def test_different_protocols_are_refused(tmp_path: Path) -> None:
-    first, second = write(tmp_path / "a", [1]), write(tmp_path / "b", [1], protocol="evalplus")
-    with pytest.raises(DataError, match="the protocol 'halo', the other with 'evalplus'"):
-        compare([first, second])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"protocol": "evalplus"}, "protocol halo and evalplus"),
+        ({"decoding": {"temperature": 0.2}}, "temperature 0.7 and 0.2"),
+        ({"verifier": {"type": "custom"}}, "type auto and custom"),
+    ],
+)
+def test_models_that_were_not_asked_or_judged_alike_get_no_verdict(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    alike = {"decoding": {"temperature": 0.7, "seed": 1}, "verifier": {"type": "auto", "workers": 1}}
+    first = write(tmp_path / "a", [0, 1] * 12, **alike)
+    second = write(tmp_path / "b", [3, 4] * 12, **alike | change)
+    text = compare([first, second]).text()
+    assert f"doubtful, because they were not asked and judged alike ({words})" in text and "better" not in text
+
+
+def test_other_seeds_and_workers_are_no_reason_to_doubt(tmp_path: Path) -> None:
+    first = write(tmp_path / "a", [0, 1] * 12, decoding={"seed": 1}, verifier={"workers": 1})
+    second = write(tmp_path / "b", [3, 4] * 12, decoding={"seed": 2}, verifier={"workers": 4})
+    assert compare([first, second]).pairs[0].claim == "better"
+
+
+def test_too_few_problems_in_common_are_a_reason_to_doubt(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", [0] * 20), write(tmp_path / "b", [4] * 18)
+    assert "only 18 of 20 problems were scored in both" in compare([first, second]).pairs[0].claim
+
+
+def test_the_name_that_is_granted_to_both_is_compared_as_well(tmp_path: Path) -> None:
+    def granted(passes: list[int]) -> dict[str, Any]:
+        return {"pass_at_k": {}, "problems": [{"task_id": f"t/{i}", "c": c} for i, c in enumerate(passes)]}
+
+    first = write(tmp_path / "a", [0] * 24, aliased=granted([4] * 24))
+    second = write(tmp_path / "b", [4] * 24, aliased=granted([4] * 24))
+    (pair,) = compare([first, second]).pairs
+    assert pair.paired.verdict == "better" and pair.granted and pair.granted.verdict == "no detectable change"
+    assert compare([first, write(tmp_path / "c", [1] * 24)]).pairs[0].granted is None
 
 
 def test_doubts_of_a_result_are_repeated(tmp_path: Path) -> None:

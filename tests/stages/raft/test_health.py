@@ -2,6 +2,7 @@
 
 from stored_samples import TESTED, UNTESTED, judged
 
+from haloforge.config import RaftConfig
 from haloforge.records import Verdict
 from haloforge.stages.raft.health import alarms, cheats, headroom, raise_alarms
 from haloforge.store import Report, Store
@@ -91,7 +92,7 @@ def test_alarms_and_what_cheats_tried_are_stored(store: Store) -> None:
     report = Report(store, store.create_run("raft", {}).id)
     for cycle, values in changed(mixed_share=0.1).items():
         report.metric("cycle", cycle, values)
-    raise_alarms(report, 2, [Verdict("exited_early")])
+    raise_alarms(report, RaftConfig.parse({"prompts": "x.jsonl"}), 2, [Verdict("exited_early")])
     said = [e.data["text"] for e in store.events(report.run_id, kind="log")]
     (alarm,) = [e.data for e in store.events(report.run_id, kind="metric") if e.data["name"] == "alarm"]
     assert set(alarm["values"]) == {"no_signal", "cheats"}

@@ -11,7 +11,7 @@ from tools import needs
 from haloforge.records import Sample, Verdict
 from haloforge.store import StoredSample
 
-SMALL = {"raft.num_cycles": 3, "raft.samples_per_prompt": 6, "evaluation.samples_per_prompt": 6}
+SMALL = {"raft.num_cycles": 2, "raft.samples_per_prompt": 6, "evaluation.samples_per_prompt": 6}
 SCRIPT = ROOT / "benchmarks" / "hollowing.py"
 
 
@@ -26,7 +26,7 @@ def script() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def rows(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """The table of three cycles from a model that answers with a comment alone now and then."""
+    """The table of two cycles from a model that answers with a comment alone now and then."""
     needs("g++")
     folder = tmp_path_factory.mktemp("hollowing")
     measured: list[Any] = script.measure(folder, script.Size(problems=20, numbers=2, steps=500), **SMALL)
@@ -36,7 +36,7 @@ def rows(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[A
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_no_empty_answer_is_ever_kept(rows: list[Any]) -> None:
-    assert [row.kept_empty for row in rows[1:]] == [0, 0, 0]
+    assert [row.kept_empty for row in rows[1:]] == [0, 0]
     assert all(row.kept > 0 for row in rows[1:])
 
 

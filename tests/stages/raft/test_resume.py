@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from places import WHOLE
 from worlds import raft_config, run_raft
 
 from haloforge.config import RaftConfig
@@ -121,11 +122,11 @@ WHERE = ("in its middle", "before its end", "after its end")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(len(WHERE)))
+@pytest.mark.parametrize("seed", range(len(WHERE) if WHOLE else 1))
 def test_a_run_that_is_killed_in_and_around_every_phase_ends_the_same(
     seed: int, undisturbed: Facts, taught: Path, tmp_path: Path
 ) -> None:
-    """Over all seeds every phase dies at a random write in its middle, and on both sides of its end: 45 kills."""
+    """Every phase dies at a random write in its middle or at a side of its end; over three seeds at all: 45 kills."""
     generator = random.Random(seed)
     dooms = [
         Doom(cycle, phase, WHERE[(number + seed) % len(WHERE)], generator.randrange(6))

@@ -1,4 +1,4 @@
-"""Killed with SIGKILL 30 times, the pool ends with the same tokens, none lost and none twice, in whatever slots."""
+"""Killed with SIGKILL many times, the pool ends with the same tokens, none lost and none twice, in whatever slots."""
 
 import multiprocessing
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from places import WHOLE
 from worlds import problems
 
 from haloforge.config import BatchedSampling
@@ -26,7 +27,7 @@ SERVER.set_forkserver_preload(
     ]
 )
 
-KILLS = 30
+KILLS = 30 if WHOLE else 10
 SAMPLES = 40
 
 
@@ -115,7 +116,7 @@ def sampled(taught: Path, root: Path, dooms: Iterable[Doom]) -> tuple[int, list[
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_pool_that_is_killed_30_times_gives_the_same_samples_in_other_slots_too(taught: Path, tmp_path: Path) -> None:
+def test_a_pool_that_is_killed_often_gives_the_same_samples_in_other_slots_too(taught: Path, tmp_path: Path) -> None:
     generator = random.Random(7)
     dooms = []
     for number in range(KILLS):

@@ -1,23 +1,21 @@
 """Two benchmark results side by side: a headline that claims no more than it may, and the problems behind it."""
 
-import json
-from collections.abc import Sequence
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from seeded import BENCHMARK, add_cycles, make_run, problem
+from compared_runs import TASKS, benchmarked, raft_run
+from seeded import add_cycles, make_run, problem
 
-from haloforge.records import Run, Sample, Verdict
-from haloforge.settings import values
+from haloforge.records import Sample
 from haloforge.store import Store
+from haloforge.ui import checkpoints
 from haloforge.ui.tabs import comparison
 from haloforge.ui.view import cycle_key
 from haloforge.ui.widgets import result, run_overview
 
 VIEW = {"tab": "compare"}
 CUT_OFF = "10.0% of the answers were cut off"
-TASKS = [f"task-{i:02}" for i in range(40)]
 
 
 @pytest.fixture(autouse=True)
@@ -26,45 +24,23 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def benchmarked(store: Store, name: str, passed: set[str], sha256: str = "same", doubts: Sequence[str] = ()) -> Run:
-    """A finished benchmark run with its result file; each problem has one sample, passed or not."""
-    flat = {k: v for k, v in values(BENCHMARK).items() if v is not None}
-    config = BENCHMARK.load(None, {**flat, "k": [1], "model": name, "output": f"results/{name}.json"})
-    run = make_run(store, config, "done")
-    content: dict[str, Any] = {
-        "protocol": "halo",
-        "run": run.id,
-        "dataset": {"file": "data/test.jsonl", "name": "test", "sha256": sha256, "problems_sha256": sha256},
-        "model": {"name": name},
-        "pass_at_k": {"1": {"value": len(passed) / len(TASKS), "low": 0.1, "high": 0.9}},
-        "problems": [{"task_id": t, "family": t, "n": 1, "c": int(t in passed)} for t in TASKS],
-        "coverage": {"problems": len(TASKS), "scored": len(TASKS)},
-        "extraction_failures": {"count": 0, "share": 0.0},
-        "truncations": {"count": 4, "share": 0.1},
-        "doubts": list(doubts),
-        "samples_file": f"{name}.samples.jsonl",
-    }
-    Path("results").mkdir(exist_ok=True)
-    Path(f"results/{name}.json").write_text(json.dumps(content))
-    store.save_problems(run.id, [problem(t) for t in TASKS])
-    store.save_samples(run.id, 0, "benchmark", [Sample(t, 0, f"{name} says <b>", f"# {name} <b>") for t in TASKS])
-    for judged in store.samples(run.id):
-        ok = judged.sample.task_id in passed
-        store.save_verdicts([(judged.id, Verdict("passed" if ok else "wrong_answer", float(ok)))])
-    return run
+def claim_of(shown: str) -> tuple[str, str]:
+    """The colour and the words of the first claim."""
+    found = re.search(r'<p class="headline (\w+)"><b class="claim">(.*?)</b>', shown)
+    assert found
+    return found[1], found[2]
 
 
-def test_one_result_is_nothing_to_compare(store: Store) -> None:
-    benchmarked(store, "base", set())
-    assert "Comparing needs two benchmark results" in comparison.render(store, VIEW)
+def test_without_a_result_there_is_nothing_to_compare(store: Store) -> None:
+    assert "Comparing needs a benchmark result" in comparison.render(store, VIEW)
 
 
 def test_the_headline_gives_both_rates_the_difference_its_interval_and_a_verdict(store: Store) -> None:
     benchmarked(store, "base", set(TASKS[:8]))
     benchmarked(store, "best", set(TASKS[:32]))
     shown = comparison.render(store, VIEW)
-    assert "A 20.0 % → B 80.0 %, +60.0 points, 95 % CI [" in shown
-    assert '<span class="good">better</span>' in shown
+    assert "A 20.0 % → B 80.0 %: +60.0 points [+" in shown
+    assert claim_of(shown) == ("good", "better")
 
 
 def test_a_small_difference_is_not_called_better(store: Store) -> None:
@@ -77,15 +53,17 @@ def test_problems_are_sorted_by_who_solves_them(store: Store) -> None:
     benchmarked(store, "base", set(TASKS[:10]))
     benchmarked(store, "best", set(TASKS[5:30]))
     shown = comparison.render(store, VIEW)
-    assert all(f"{name} {n}<" in shown for name, n in (("Fixed", 20), ("Regressed", 5), ("Both", 5), ("Neither", 10)))
+    assert all(
+        f"{name} {n}<" in shown for name, n in (("All", 40), ("Gained", 20), ("Lost", 5), ("Both", 5), ("Neither", 10))
+    )
 
 
 def test_both_answers_to_a_problem_stand_side_by_side_and_escaped(store: Store) -> None:
     benchmarked(store, "base", set(TASKS[:10]))
     benchmarked(store, "best", set(TASKS[:20]))
-    shown = comparison.render(store, {**VIEW, "list": "fixed", "task": TASKS[15]})
+    shown = comparison.render(store, {**VIEW, "list": "gained", "task": TASKS[15]})
     assert "A: 0 of 1 passed" in shown and "B: 1 of 1 passed" in shown
-    assert "<b>" not in shown.replace("<b></b>", "") and "base" in shown and "best" in shown
+    assert "# base <b>" not in shown and "# base &lt;b&gt;" in shown and "# best &lt;b&gt;" in shown
 
 
 def test_results_on_different_problems_are_refused_in_a_sentence(store: Store) -> None:
@@ -97,19 +75,19 @@ def test_results_on_different_problems_are_refused_in_a_sentence(store: Store) -
 def test_the_oldest_is_compared_with_the_newest_unless_the_address_says_otherwise(store: Store) -> None:
     for name in ("first", "second", "third"):
         benchmarked(store, name, set(TASKS[:5]))
-    known = comparison.entries(store)
-    names = [Path(path).stem for path in comparison.choice(VIEW, known)]
+    known = [entry for entry in checkpoints.entries(store) if checkpoints.is_measured(entry)]
+    names = [Path(path).stem for path in checkpoints.choice(store, VIEW, known)]
     assert len(known) == 3 and names[0] != names[1]
-    chosen = comparison.choice({**VIEW, "a": known[1].key, "b": known[2].key}, known)
+    chosen = checkpoints.choice(store, {**VIEW, "a": known[1].key, "b": known[2].key}, known)
     assert chosen == [known[1].key, known[2].key]
 
 
 def test_more_than_two_results_are_each_compared_with_the_first(store: Store) -> None:
     for name, n in (("first", 5), ("second", 10), ("third", 30)):
         benchmarked(store, name, set(TASKS[:n]))
-    paths = {Path(entry.key).stem: entry.key for entry in comparison.entries(store)}
+    paths = {Path(entry.key).stem: entry.key for entry in checkpoints.entries(store)}
     shown = comparison.render(store, {**VIEW, "a": paths["first"], "b": paths["second"], "more": paths["third"]})
-    assert shown.count('class="headline"') == 2
+    assert shown.count('class="headline') == 2
 
 
 def test_doubts_of_a_result_are_never_hidden(store: Store) -> None:
@@ -121,16 +99,16 @@ def test_a_doubtful_gain_is_not_called_better(store: Store) -> None:
     benchmarked(store, "base", set(TASKS[:8]))
     benchmarked(store, "best", set(TASKS[:32]), doubts=[CUT_OFF])
     shown = comparison.render(store, VIEW)
-    assert f'<span class="bad">doubtful, because B: {CUT_OFF}</span>' in shown
-    assert '<span class="good">' not in shown
+    assert claim_of(shown) == ("doubt", f"doubtful, because B: {CUT_OFF}")
+    assert "better" not in shown
 
 
 def test_a_result_is_not_compared_with_itself(store: Store) -> None:
     benchmarked(store, "base", set())
     benchmarked(store, "best", set(TASKS))
-    path = comparison.entries(store)[0].key
+    path = checkpoints.entries(store)[0].key
     shown = comparison.render(store, {**VIEW, "a": path, "b": path})
-    assert "A and B are the same result" in shown and "headline" not in shown
+    assert "Two of them are the same result" in shown and "headline" not in shown and "base says" not in shown
 
 
 def test_a_result_file_of_another_run_is_not_shown_as_this_ones(store: Store) -> None:
@@ -146,30 +124,16 @@ def test_raft_runs_are_laid_over_each_other(store: Store) -> None:
     assert "one" in shown and "two" in shown and comparison.overlay(store, VIEW) == shown
 
 
-def raft_run(store: Store, solved: dict[int, int], name: str = "tonight") -> Run:
-    """A RAFT run whose cycle C solved the first `solved[C]` of twenty held-out problems."""
-    run = make_run(store, status="done", name=name)
-    tasks = TASKS[:20]
-    store.save_problems(run.id, [problem(t) for t in tasks], held_out=True)
-    for cycle, passed in solved.items():
-        store.save_samples(run.id, cycle, "eval", [Sample(t, 0, "x", f"# in cycle {cycle}") for t in tasks])
-        for judged in store.samples(run.id, cycle=cycle):
-            ok = judged.sample.task_id in tasks[:passed]
-            store.save_verdicts([(judged.id, Verdict("passed" if ok else "wrong_answer", float(ok)))])
-    add_cycles(store, run, [passed / len(tasks) for _, passed in sorted(solved.items())])
-    return run
-
-
 def test_the_cycles_of_one_run_are_compared_from_their_stored_samples(store: Store) -> None:
     run = raft_run(store, {0: 2, 1: 8, 2: 19})
     shown = comparison.render(store, {**VIEW, "a": cycle_key(run.id, 0), "b": cycle_key(run.id, 2)})
-    assert "A 10.0 % → B 95.0 %" in shown and '<span class="good">better</span>' in shown
-    assert "# in cycle 0" in shown and "# in cycle 2" in shown and "Fixed 17<" in shown
+    assert "A 10.0 % → B 95.0 %" in shown and claim_of(shown) == ("good", "better")
+    assert "# in cycle 0" in shown and "# in cycle 2" in shown and "Gained 17<" in shown
 
 
 def test_without_results_the_newest_raft_run_is_compared_from_start_to_end(store: Store) -> None:
     run = raft_run(store, {0: 2, 1: 8})
-    chosen = comparison.choice(VIEW, comparison.entries(store))
+    chosen = checkpoints.choice(store, VIEW, checkpoints.entries(store))
     assert chosen == [cycle_key(run.id, 0), cycle_key(run.id, 1)]
 
 

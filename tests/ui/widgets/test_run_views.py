@@ -1,13 +1,18 @@
 """The list of runs and one run in detail: functions of the store."""
 
+import json
+from pathlib import Path
+
 import pytest
-from seeded import BENCHMARK, PREPARE, SFT, add_cycles, add_samples, make_run
+from seeded import BENCHMARK, PREPARE, RAFT, SFT, add_cycles, add_samples, make_run
 
 from haloforge import jobs
+from haloforge.config import BenchmarkConfig
 from haloforge.records import RunStatus
 from haloforge.store import Report, Store
+from haloforge.ui import lineage
 from haloforge.ui.palette import RUNS
-from haloforge.ui.widgets import run_detail, run_list
+from haloforge.ui.widgets import run_alarms, run_cycles, run_detail, run_lineage, run_list, run_notes, run_strip
 
 VIEW = {"tab": "runs"}
 
@@ -53,17 +58,18 @@ def test_long_lists_come_in_pages_of_fifty(store: Store) -> None:
 @pytest.mark.parametrize(
     ("status", "offered"),
     [
-        ("queued", {"Take out of the queue", "Clone"}),
+        ("queued", {"Move up", "Take out of the queue", "Clone"}),
         ("running", {"Stop after this cycle", "Stop now and save", "Kill", "Clone"}),
-        ("done", {"Clone", "Delete"}),
-        ("stopped", {"Resume", "Clone", "Delete"}),
-        ("interrupted", {"Resume", "Clone", "Delete"}),
-        ("failed", {"Resume", "Clone", "Delete"}),
+        ("done", {"Clone", "Run again", "Delete"}),
+        ("stopped", {"Resume", "Clone", "Run again", "Delete"}),
+        ("interrupted", {"Resume", "Clone", "Run again", "Delete"}),
+        ("failed", {"Resume", "Clone", "Run again", "Delete"}),
     ],
 )
 def test_only_what_fits_the_status_is_offered(store: Store, status: RunStatus, offered: set[str]) -> None:
     actions = run_detail.actions(make_run(store, status=status))
-    every = ("Take out of the queue", "Stop after this cycle", "Stop now and save", "Kill", "Resume", "Clone", "Delete")
+    every = ["Take out of the queue", "Stop after this cycle", "Stop now and save", "Kill", "Resume", "Clone", "Delete"]
+    every += ["Move up", "Run again"]
     assert {label for label in every if f">{label}<" in actions} == offered
 
 
@@ -78,9 +84,16 @@ def test_the_rung_that_was_reached_is_shown_and_not_offered_again(store: Store) 
     assert 'data-value="kill ' in actions
 
 
-def test_killing_and_deleting_ask_first(store: Store) -> None:
-    for status, label in (("running", "Kill"), ("done", "Delete")):
-        assert f'data-confirm="{label} ' in run_detail.actions(make_run(store, status=status))
+def test_killing_asks_first(store: Store) -> None:
+    assert 'data-confirm="Kill ' in run_detail.actions(make_run(store, status="running"))
+
+
+def test_delete_leads_to_a_question_that_says_what_is_lost_and_what_stays(store: Store, tmp_path: Path) -> None:
+    run = make_run(store, RAFT.model_copy(update={"output_dir": str(tmp_path)}), "done")
+    add_samples(store, run, ["passed", "timeout"])
+    assert "ask=delete" in run_detail.actions(run) and 'data-act="delete"' not in run_detail.render(store, VIEW)
+    asked = run_detail.render(store, {**VIEW, "run": run.id, "ask": "delete"})
+    assert "with its log and 2 samples?" in asked and str(tmp_path) in asked and 'data-act="delete"' in asked
 
 
 def test_why_a_run_failed_stands_under_its_name(store: Store) -> None:
@@ -92,8 +105,9 @@ def test_why_a_run_failed_stands_under_its_name(store: Store) -> None:
 def test_progress_is_shown_with_its_share(store: Store) -> None:
     run = make_run(store, status="running")
     Report(store, run.id).progress("sample", 30, 120, cycle=2)
-    for markup in (run_list.render(store, VIEW), run_detail.render(store, VIEW)):
-        assert "cycle 2: sample 30/120" in markup and 'aria-valuenow="25"' in markup
+    assert "cycle 2: sample 30/120" in run_list.render(store, VIEW)
+    shown = run_detail.render(store, VIEW)
+    assert "Cycle 2 of 3" in shown and "<b>30/120</b>" in shown and 'aria-valuenow="25"' in shown
 
 
 def test_the_log_is_escaped_and_cut_to_its_end(store: Store) -> None:
@@ -121,12 +135,12 @@ def test_the_overview_charts_pass_rates_and_verdicts(store: Store) -> None:
     add_samples(store, run, ["passed", "timeout"])
     shown = run_detail.render(store, VIEW)
     assert f'id="rates-{run.id}"' in shown and f'id="verdicts-train-{run.id}"' in shown
-    assert "<b>40.0 %</b>" in shown
+    assert "<b>40.0 %</b>" in shown and 'aria-label="Cycles"' in shown
 
 
 def test_the_key_figure_of_a_run_stands_in_the_list(store: Store) -> None:
     add_cycles(store, make_run(store), [0.3, 0.41])
-    assert "pass@1 41.0 %" in run_list.render(store, VIEW)
+    assert '30.0 → 41.0 %<div class="muted">pass@1</div>' in run_list.render(store, VIEW)
 
 
 def test_artifacts_are_listed_once(store: Store) -> None:
@@ -136,9 +150,94 @@ def test_artifacts_are_listed_once(store: Store) -> None:
     assert run_detail.render(store, VIEW).count("models/raft/cycle_1/final_model") == 1
 
 
-@pytest.mark.parametrize(("said", "kind"), [("nothing was trained: cycle 1", "error"), ("best is cycle 1", "good")])
-def test_a_run_that_trained_nothing_is_not_shown_as_a_success(store: Store, said: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("nothing was trained: cycle 1", " error"),
+        ("best is cycle 1, better", " good"),
+        ("best is cycle 1: no detectable change", ""),
+    ],
+)
+def test_only_a_gain_is_shown_as_a_success(store: Store, said: str, kind: str) -> None:
     run = make_run(store, status="done")
     add_cycles(store, run, [0.5])
     Report(store, run.id).log(said)
-    assert f'<p class="note {kind}"' in run_detail.render(store, {**VIEW, "run": run.id})
+    assert f'<p class="note{kind}"' in run_detail.render(store, {**VIEW, "run": run.id})
+
+
+def test_the_list_is_narrowed_by_words_stage_status_and_tag(store: Store) -> None:
+    make_run(store, SFT, "done", name="first tuning", tags="baseline")
+    make_run(store, BENCHMARK, "failed", name="second")
+    for asked in ({"find": "tuning"}, {"stage": "sft"}, {"was": "done"}, {"tag": "baseline"}):
+        shown = run_list.render(store, {**VIEW, **asked})
+        assert shown.count("<tr data-row") == 1 and "first tuning" in shown and "Show all" in shown
+    assert "No run fits." in run_list.render(store, {**VIEW, "find": "nowhere"})
+
+
+def test_a_link_of_the_list_keeps_what_the_list_shows(store: Store) -> None:
+    make_run(store, SFT, "done", name="first tuning")
+    assert "find=tuning" in run_list.render(store, {**VIEW, "find": "tuning", "section": "log"}).split("<table")[1]
+
+
+def test_the_queue_stands_in_its_order_above_the_list(store: Store) -> None:
+    for name in ("one", "two"):
+        make_run(store, SFT, "queued", name=name)
+    shown = run_list.queue(store, VIEW)
+    assert shown.index("one") < shown.index("two") and shown.count('data-act="up"') == 2 and "disabled" in shown
+    assert run_list.queue(store, VIEW) != "" and 'aria-label="Queue"' in run_list.render(store, VIEW)
+
+
+def test_the_strip_counts_what_was_verified_and_kept_in_the_cycle(store: Store) -> None:
+    run = make_run(store)
+    add_samples(store, run, ["passed", "timeout", "passed"], cycle=2)
+    ids = [s.id for s in store.samples(run.id)]
+    store.save_selections([(ids[0], True, "kept"), (ids[1], False, "failed"), (ids[2], False, "duplicate")])
+    report = Report(store, run.id)
+    report.progress("sample", 3, 3, cycle=2)
+    report.progress("train", 0, 31, cycle=2)
+    shown = run_strip.render(store, run)
+    for name, value in (("Sample", "3/3"), ("Verify", "3/3"), ("Keep", "1"), ("Train", "0/31")):
+        assert f"{name}</span><b>{value}</b>" in shown
+
+
+def test_an_alarm_says_what_to_do(store: Store) -> None:
+    run = make_run(store)
+    report = Report(store, run.id)
+    report.log("alarm in cycle 2: samples vary less: 0.05 nats a token, 0.14 at first")
+    report.metric("alarm", 2, {"entropy": 1.0})
+    [shown] = run_alarms.render(store, run)
+    assert "Cycle 2: samples vary less" in shown and shown.count("raise generation.temperature from 0.7 to 0.9") == 1
+
+
+def test_cycles_are_columns_with_intervals(store: Store) -> None:
+    run = make_run(store)
+    add_cycles(store, run, [0.3, 0.4])
+    table = run_cycles.render(store, run, VIEW, []) or ""
+    assert table.count('scope="col"') == 3 and "30.0 to 50.0 %" in table and "cycle 1</a> best" in table
+
+
+def test_a_run_stands_in_the_lineage_between_what_made_it_and_what_reads_it(store: Store) -> None:
+    data = make_run(store, PREPARE, "done", name="the data")
+    raft = make_run(store, RAFT, "done", name="the loop")
+    late = BenchmarkConfig.parse({"model": "models/raft/cycle_2/final_model", "prompts": "data/test.jsonl"})
+    make_run(store, late, "done", name="the score")
+    make_run(store, BENCHMARK, "done", name="of something else")
+    graph = lineage.of(store, raft)
+    assert [run.name for run in graph.runs if run.id in {a for a, _ in graph.edges}] != []
+    assert {run.name for run in graph.runs} == {"the data", "the loop", "the score"} and len(graph.edges) == 2
+    assert (data.id, raft.id) in graph.edges
+    assert "<svg" in (run_lineage.render(store, raft, VIEW) or "")
+
+
+def test_name_tags_and_notes_are_stored_as_words_and_text(store: Store) -> None:
+    run = make_run(store, SFT, "done")
+    sent = {"value": run.id, "name": " First   tuning ", "tags": "Small, small baseline", "notes": "why?\n"}
+    run_notes.describe(store, json.dumps(sent))
+    now = store.run(run.id)
+    assert (now.name, now.tags, now.notes) == ("First tuning", "small baseline", "why?")
+    assert "why?" in run_notes.render(now) and "#small" in run_list.render(store, VIEW)
+
+
+@pytest.mark.parametrize(("rung", "words"), [("cycle", "Stopping after this cycle"), ("now", "Stopping now")])
+def test_the_stop_that_was_asked_for_is_told(store: Store, rung: str, words: str) -> None:
+    assert words in run_detail.render(store, {**VIEW, "run": make_run(store, stop=rung).id})

@@ -1,12 +1,18 @@
 """The samples of a run: filters, pages, and one sample with everything that is known of it."""
 
+import html
+import json
+import re
+
 import pytest
 from seeded import add_samples, make_run, problem
 
 from haloforge.records import STATUSES, Status, Tests, Verdict
 from haloforge.stages.raft.selection import Reason
 from haloforge.store import Store
+from haloforge.ui import downloads
 from haloforge.ui.palette import VERDICTS
+from haloforge.ui.view import parse
 from haloforge.ui.widgets import samples
 from haloforge.ui.widgets.sample_detail import reason_words
 from haloforge.ui.widgets.verdict import reward_words, verdict_box
@@ -16,17 +22,47 @@ VIEW = {"tab": "runs", "section": "samples"}
 HOSTILE = "```python\n<img src=x onerror=alert(1)>\n```"
 
 
-def test_samples_come_in_pages_of_fifty(store: Store) -> None:
+def next_page(markup: str, rel: str = "next") -> dict[str, str]:
+    """The view that a page's link to its neighbour leads to."""
+    [address] = re.findall(rf'href="([^"]*)" rel="{rel}"', markup)
+    return parse(html.unescape(address))
+
+
+def test_samples_come_in_pages_of_fifty_that_lead_to_each_other(store: Store) -> None:
     run = make_run(store)
-    add_samples(store, run, ["passed"] * 60)
-    second = samples.render(store, run, {**VIEW, "samples": "1"})
-    assert second.count("<tr data-row") == 10 and "51 to 60 of 60" in second
+    add_samples(store, run, ["passed"] * 110)
+    first = samples.render(store, run, VIEW)
+    second = samples.render(store, run, next_page(first))
+    third = samples.render(store, run, next_page(second))
+    assert [page.count("<tr data-row") for page in (first, second, third)] == [50, 50, 10]
+    assert "1 to 50 of 110" in first and "51 to 100 of 110" in second and "101 to 110 of 110" in third
+    back = samples.render(store, run, next_page(third, "prev"))
+    assert "51 to 100 of 110" in back and re.findall(r"add #\d+", back)[:3] == re.findall(r"add #\d+", second)[:3]
+    assert "1 to 50 of 110" in samples.render(store, run, next_page(back, "prev"))
 
 
-def test_a_page_beyond_the_end_is_the_last_one(store: Store) -> None:
+def test_a_page_without_a_place_is_the_newest(store: Store) -> None:
     run = make_run(store)
     add_samples(store, run, ["passed"] * 3)
     assert samples.render(store, run, {**VIEW, "samples": "9"}).count("<tr data-row") == 3
+
+
+def test_a_problem_is_shown_across_the_cycles(store: Store) -> None:
+    run = make_run(store)
+    for cycle, statuses in enumerate((["timeout", "timeout"], ["wrong_answer", "passed"], ["passed", "passed"])):
+        add_samples(store, run, statuses, cycle=cycle)  # type: ignore[arg-type]
+    shown = samples.render(store, run, {**VIEW, "across": "add"})
+    assert "first passed in cycle 1; none of 2 before" in shown
+    assert [f"{n} of 2 passed" in shown for n in (0, 1, 2)] == [True] * 3 and shown.count('aria-label="Cycle ') == 3
+
+
+def test_what_is_filtered_is_downloaded_line_by_line(store: Store) -> None:
+    run = make_run(store)
+    add_samples(store, run, ["passed", "timeout"] * 60)
+    assert f"samples.jsonl?run={run.id}&amp;status=timeout" in samples.render(store, run, {**VIEW, "status": "timeout"})
+    text = "".join(downloads.lines(store.root, run.id, {"status": "timeout"}))
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert len(rows) == 60 and {row["status"] for row in rows} == {"timeout"} and rows[0]["task_id"] == "add"
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -61,7 +97,8 @@ def test_why_a_sample_was_kept_or_not_is_said(store: Store) -> None:
     add_samples(store, run, ["passed", "passed"])
     first, second = store.samples(run.id)
     store.save_selections([(first.id, True, "kept"), (second.id, False, "duplicate")])
-    assert samples.render(store, run, {**VIEW, "kept": "no"}).count("no: duplicate") == 1
+    assert samples.render(store, run, {**VIEW, "kept": "no"}).count("<dd>no: duplicate") == 1
+    assert samples.render(store, run, {**VIEW, "kept": "duplicate"}).count("<tr data-row") == 1
 
 
 @pytest.mark.parametrize("reason", Reason.__args__)

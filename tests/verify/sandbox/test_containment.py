@@ -1,10 +1,14 @@
-"""Hostile programs have no effect, at every level that is accepted, as this user and as an ordinary one."""
+"""Hostile programs have no effect, at every level that is accepted, as this user and as an ordinary one.
+
+Those that only a limit of CPU or time ends, the same at every level, run at one level for each user and language.
+"""
 
 import json
 import os
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import hostile
@@ -31,6 +35,11 @@ def available(level):
     return level
 
 
+def chosen(level, programs):
+    """All of them at the first level that this machine has, and at the others those that no limit of time ends."""
+    return programs if available(level) == isolation().name else hostile.brief(programs)
+
+
 @pytest.fixture
 def nothing_left_behind():
     hidden = Path("/tmp/halo-forge-hidden-tests")
@@ -38,6 +47,10 @@ def nothing_left_behind():
     before = sandboxes()
     yield
     hidden.unlink()
+    for _ in range(100):  # what was killed is gone once the kernel has come to it
+        if sandboxes() <= before:
+            break
+        time.sleep(0.1)
     assert sandboxes() <= before
     assert [path for folder in ("/tmp", "/dev/shm") for path in Path(folder).glob("halo-forge-leak*")] == []
 
@@ -51,14 +64,17 @@ def test_there_are_enough_programs():
 @pytest.mark.parametrize("level", LEVELS)
 def test_hostile_python_is_contained_and_the_next_program_passes(level, nothing_left_behind, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "halo-forge-hidden-tests")
-    assert hostile.flaws(available(level), sections("hostile_python.txt")) == {}
+    assert hostile.flaws(level, chosen(level, sections("hostile_python.txt"))) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("compiler", "level"), [("gcc", "ns"), ("gcc", "landlock"), ("clang", "ns")])
 def test_hostile_cpp_is_contained_and_the_next_program_passes(compiler, level, nothing_left_behind):
     needs({"gcc": "g++", "clang": "clang++"}[compiler])
-    assert hostile.compiled_flaws(available(level), compiler, sections("hostile_cpp.txt")) == {}
+    programs = sections("hostile_cpp.txt")
+    if compiler == "clang":  # it is held to the compiler's limit of CPU by the same code as gcc: one bomb shows it
+        programs = hostile.brief(programs) | {"macro bomb": programs["macro bomb"]}
+    assert hostile.compiled_flaws(level, compiler, chosen(level, programs)) == {}
 
 
 AS_ANYBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SYSTEM_PYTHON]
@@ -93,7 +109,7 @@ def test_hostile_rust_and_go_are_contained(language, level, nothing_left_behind,
     monkeypatch.setenv("HF_TOKEN", "halo-forge-hidden-tests")
     programs = {t: p for t, p in sections("hostile_others.txt").items() if t.startswith(f"{language}:")}
     assert len(programs) >= 9
-    assert hostile.compiled_flaws(available(level), "auto", programs) == {}
+    assert hostile.compiled_flaws(level, "auto", chosen(level, programs)) == {}
 
 
 @pytest.mark.slow
@@ -114,7 +130,8 @@ def test_all_of_it_is_contained_as_an_ordinary_user(nothing_left_behind):
     needs("g++")
     needs_root()
     levels = [level for level in LEVELS if LEVELS.index(level) >= LEVELS.index(isolation().name)]
-    found = run_apart(AS_ANYBODY, hostile.__file__, *levels)
+    found = run_apart(AS_ANYBODY, hostile.__file__, levels[0])
+    found |= run_apart(AS_ANYBODY, hostile.__file__, "brief", *levels[1:])
     assert {where: flaws for where, flaws in found.items() if flaws} == {}
 
 
@@ -136,7 +153,7 @@ def test_namespaces_are_made_without_bubblewrap_too(user):
 def test_all_of_it_is_contained_in_namespaces_of_our_own_making(nothing_left_behind, user):
     needs("g++")
     needs_root()
-    found = run_apart([*WITHOUT_BUBBLEWRAP, *user], hostile.__file__, "ns")
+    found = run_apart([*WITHOUT_BUBBLEWRAP, *user], hostile.__file__, "brief", "ns")
     assert {where: flaws for where, flaws in found.items() if flaws} == {}
 
 

@@ -13,7 +13,7 @@ from ..protocol.sharing import Shared
 from ..protocol.specials import OPERATIONS
 from ..protocol.wire import Channel, Closed
 from . import coroutines
-from .describing import Describer, kind_of, library_name, members_of, state_of
+from .describing import Describer, flag_of, kind_of, library_name, members_of, state_of
 from .lent import Lent
 from .patches import PATCHES, Patches
 from .program import MODULE_NAME, compile_reporting, describe
@@ -265,6 +265,8 @@ class _Server:
             is_new = True
         described = {"handle": number, "class": type(value).__name__, "kind": kind_of(value)}
         described |= self._describer.of(value)
+        if (flag := flag_of(value)) is not None:
+            described["flag"] = flag
         state = state_of(value) if is_new else None
         if state is not None:
             described["state"] = [codec.encode(field, self._export) for field in state]

@@ -105,6 +105,23 @@ def state_of(value: Any) -> list[Any] | None:
     return None if any(len(v) > MAX_FIELD for v in values if type(v) in _LARGE) else values
 
 
+_OF_FLAGS = ("__contains__", "__eq__", "__hash__", "__getattribute__")
+MAX_FLAG = 1 << 62
+"""Below this is the number of a flag that goes along with it; JSON carries it as it is."""
+
+
+def flag_of(value: Any) -> int | None:
+    """The number of a member of an enumeration of flags that says as the library does what it holds; else None."""
+    kind = type(value)
+    if not isinstance(value, enum.Flag):
+        return None
+    library = enum.IntFlag.__mro__
+    if any(name in vars(parent) for parent in kind.__mro__ if parent not in library for name in _OF_FLAGS):
+        return None
+    number = value._value_
+    return number if type(number) is int and 0 <= number < MAX_FLAG else None
+
+
 def members_of(kind: Any) -> dict[str, Any] | None:
     """The members of an enumeration by name, aliases too; None for anything else."""
     return dict(kind.__members__) if isinstance(kind, enum.EnumMeta) else None

@@ -12,7 +12,9 @@ from ..protocol.deep import encode_deep
 from ..protocol.sharing import Shared, replace_contents
 from ..protocol.wire import Channel, Closed, TooLong
 from . import callbacks
+from .about import NOTHING_KNOWN, About
 from .batch import Batch
+from .heard import Heard
 from .lending import Lending
 from .plain_values import plain_value
 from .proxies import proxy_for
@@ -27,7 +29,7 @@ from .solution_errors import (
     class_names,
     note_failure,
 )
-from .subject import NOTHING_KNOWN, About, Subject, inner_subject
+from .subject import Subject, inner_subject
 
 MAX_WARNINGS = 20
 """Warnings of one compilation that are kept."""
@@ -70,9 +72,9 @@ class Connection:
         """What is known of the solution's classes, by number."""
         self._contents: dict[str, Any] = {}
         """What it told about its module."""
-        self._given: list[tuple[int, list[Any]]] = []
-        """When calls were given what, encoded, once the solution has returned an object that may learn from it."""
-        self._has_returned_objects = False
+        self._heard = Heard()
+        self._flags: dict[str | int, int] = {}
+        """The number that each flag was told to be, by object."""
         self._last_number = 0
         """Number of the last request that was sent."""
 
@@ -183,8 +185,7 @@ class Connection:
 
     def was_given(self, value: Any, since: int) -> bool:
         """Whether a call has been given this very value, since that time."""
-        form = self.comparable(value)
-        return any(_holds(given, form) for time, given in self._given if time > since)
+        return self._heard.has(self.comparable(value), since)
 
     def may_skip_the_rest(self) -> bool:
         """Whether no test is lost when the solution suppresses an exception in the `with` block that is running."""
@@ -205,8 +206,8 @@ class Connection:
         touches = operation in ("call", "set", "put", "rebind")
         sent = [self._encoded(argument, touches=touches) for argument in arguments]
         named = {name: self._encoded(argument, touches=touches) for name, argument in keywords.items()}
-        if touches and self._has_returned_objects:
-            self._given.append((self.calls, [*sent, *named.values()]))
+        if operation == "call":
+            self._heard.note(self.calls, [*sent, *named.values()])
         try:
             number = self._send(operation, target, sent, named)
             outcome, *body = self._answer_to(number)
@@ -331,7 +332,7 @@ class Connection:
             return self._lending.lent(handle["home"])
         target = handle["global"] if isinstance(handle.get("global"), str) else int(handle["handle"])
         kind = str(handle["kind"])
-        self._has_returned_objects = True
+        self._heard.matters = True
         subject = Subject(self, target, kind, self._about(handle))
         subject.class_name = str(handle["class"])
         if kind == "coroutine":
@@ -340,6 +341,10 @@ class Connection:
             return self._exceptions.of(handle["mro"])
         if "state" in handle and subject.about.fields is not None:
             subject.fields = [self._decoded(value) for value in handle["state"]]
+        if type(flag := handle.get("flag")) is int:
+            subject.flag = flag
+            if self._flags.setdefault(subject.target, flag) != flag:
+                self.mark_forgeable()  # one object, of two minds about what it holds
         if "plain" in handle:
             return plain_value(self._decoded(handle["plain"]), subject)
         return subject.proxy()
@@ -363,14 +368,6 @@ class Connection:
             return ["refused", _reason(error)]
         except Exception as error:  # noqa: BLE001 - goes through the solution, and home if that lets it
             return ["raised", self._encoded(error, touches=True)]
-
-
-def _holds(given: Any, form: Any) -> bool:
-    """Whether a value is somewhere in what was given, both encoded."""
-    if given == form and type(given) is type(form):
-        return True
-    parts = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
-    return any(_holds(part, form) for part in parts)
 
 
 async def _awaited(subject: Subject) -> Any:

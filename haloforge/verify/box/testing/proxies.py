@@ -6,7 +6,8 @@ an object that a function returned says about itself, as long as it says one thi
 decides instead:
 
 - the truth value of what a returned object says, or its answer to a call that was given test data;
-- its equality, order or hash, but for dataclasses and enumerations, whose state was told before it was asked for;
+- its equality, order or hash, and what it holds, but for dataclasses and enumerations, whose state was told before it
+  was asked for;
 - its answers about itself, where two of them disagree or cannot be compared, or where a call since then was given the
   answer;
 - an object that the tests made, once they compare it after it had a chance to learn what they expect, and objects that

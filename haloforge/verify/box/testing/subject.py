@@ -1,12 +1,12 @@
 """What a proxy of the tests stands for, and which of its answers leave a judgement to the solution; see `proxies`."""
 
 import copy
-import dataclasses
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..protocol import codec
+from .about import NOTHING_KNOWN, About
 from .views import Views
 
 
@@ -42,28 +42,6 @@ class SolutionSide(Protocol):
         """Whether leaving the block of the `with` statement that is running skips nothing that judges."""
 
 
-@dataclasses.dataclass(frozen=True)
-class About:
-    """What is known of a class: its special methods, those below its plain base, and its parents' global names."""
-
-    special: tuple[str, ...] = ()
-    own: tuple[str, ...] = ()
-    mro: tuple[str, ...] = ()
-    base: str = ""
-    fields: tuple[str, ...] | None = None
-    """Of a dataclass whose instances are equal when these are; None for other classes."""
-
-    @staticmethod
-    def from_row(row: Mapping[str, Any]) -> "About":
-        """From what the solution says. Raises TypeError or ValueError for what no honest solution says."""
-        names = {key: tuple(map(str, row.get(key, ()))) for key in ("special", "own", "mro")}
-        fields = row.get("fields")
-        return About(**names, base=str(row.get("base", "")), fields=None if fields is None else tuple(map(str, fields)))
-
-
-NOTHING_KNOWN = About()
-
-
 class Subject:
     """One object, function or class of the solution, as the tests know it."""
 
@@ -87,6 +65,8 @@ class Subject:
         """Of an enumeration, told before the tests began."""
         self.fields: list[Any] | None = None
         """Values of the fields of a dataclass: told when it was returned, or those that the tests made it from."""
+        self.flag: int | None = None
+        """Of a member of an enumeration of flags: its number, told when it was handed out."""
         self.known_since = solution.time()
         self._views: Views | None = None
 
@@ -111,6 +91,8 @@ class Subject:
         if name in self.members:
             return self.members[name]
         result = self.ask("get", name)
+        if name in ("value", "_value_") and self.flag not in (None, result):
+            self.solution.mark_forgeable()
         inner = self._adopt(result)
         if inner is not None and inner.kind == "function":
             inner.method_of, inner.name = self, name
@@ -309,7 +291,13 @@ class Subject:
         return value
 
     def search(self, item: object) -> bool:
-        """`item in it`. What a function returned may hold anything that it is asked for, or go on until it comes."""
+        """`item in it`. What a function returned may hold anything that it is asked for, or go on until it comes.
+
+        What a flag holds was told when it was handed out, as was what is looked for; no flags at all are in each.
+        """
+        its = inner_subject(item)
+        if self.flag is not None and its is not None and its.flag and its.about is self.about:
+            return its.flag & self.flag == its.flag
         if "__contains__" in self.about.special and (self.of_tests or "__iter__" not in self.about.special):
             if not self.of_tests:
                 self.solution.mark_forgeable()

@@ -1,0 +1,1 @@
+"""What the page and a report on disk are written with: elements, numbers, colours and coloured code."""

@@ -1,0 +1,1 @@
+"""Comparisons as documents: what is on the Compare page and in a file that opens without a server."""

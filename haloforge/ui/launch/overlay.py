@@ -1,0 +1,63 @@
+"""YAML laid over a form: a whole file, or the few lines that should change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from haloforge.errors import ConfigError
+from haloforge.settings import StageConfig, settings
+from haloforge.ui.fields import nested
+from haloforge.ui.launch.complaints import complaints
+
+MOST_CHARACTERS = 200_000
+
+
+def read(cls: type[StageConfig], text: str, where: str) -> dict[str, Any]:
+    """The settings that a YAML text names, dotted path -> value. Raises ConfigError, one sentence, for any that is not
+    a setting of the stage or that it cannot have."""
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(f"{where} is too long for a config: {len(text)} characters")
+    try:
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{where}{line}: this is not valid YAML; check indentation and colons there") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} holds characters that YAML cannot have") from error
+    if not isinstance(data, dict) or not data:
+        raise ConfigError(f"{where} names no setting: give lines such as {_example(cls)}")
+    whole = cls.written_out({str(key): value for key, value in data.items()})
+    flat = _flat(whole, {s.path for s in settings(cls)})
+    _refuse_wrong(cls, whole, flat, where)
+    return flat
+
+
+def _refuse_wrong(cls: type[StageConfig], whole: Mapping[str, Any], flat: Mapping[str, Any], where: str) -> None:
+    known = settings(cls)
+    unknown = [path for path in flat if path not in {s.path for s in known}]
+    if unknown:
+        try:
+            cls.parse(whole)
+        except ConfigError as error:
+            sentences = [part for part in str(error).split("; ") if " is missing: " not in part]
+            raise ConfigError(f"{where}: {'; '.join(sentences)}") from error
+    wrong = [c for c in complaints(cls, known, flat) if "is still to fill in" not in c.sentence]
+    if wrong:
+        raise ConfigError(f"{where}: {'; '.join(c.whole() for c in wrong)}")
+
+
+def _flat(data: Mapping[str, Any], known: set[str], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and path not in known:
+            flat |= _flat(value, known, f"{path}.")
+        elif value is not None or path in known:
+            flat[path] = value
+    return flat
+
+
+def _example(cls: type[StageConfig]) -> str:
+    s = next(s for s in settings(cls) if "." in s.path and not s.required)
+    return yaml.safe_dump(nested({s.path: s.default}), default_flow_style=True).strip()

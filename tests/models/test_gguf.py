@@ -1,0 +1,76 @@
+"""A GGUF file is the model that it was written from: real llama.cpp loads it and computes the same."""
+
+from pathlib import Path
+
+import pytest
+import tiny_architectures
+import torch
+from llama_cpp import LlamaCpp, llama_cpp
+from tiny import save_tiny_adapter, save_tiny_model
+
+from haloforge.models import load
+from haloforge.models.gguf import GGUF_TYPES, export_gguf
+
+pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
+
+PROMPT = "def largest(items):\n    return 12"
+CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Add 1 and 2."}]
+
+
+def greedy(folder: Path, prompt: list[int], count: int) -> list[int]:
+    """The same with transformers in fp32: likeliest token by likeliest token, up to the end token."""
+    loaded = load(str(folder), device="cpu", dtype="float32")
+    ids = list(prompt)
+    with torch.inference_mode():
+        while len(ids) < len(prompt) + count and ids[-1] != loaded.tokenizer.eos_token_id:
+            ids.append(int(loaded.model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[len(prompt) :]
+
+
+def first(llama: LlamaCpp, prompt: list[int]) -> dict[int, float]:
+    return llama.log_probabilities(prompt, 20)
+
+
+@pytest.mark.parametrize("name", tiny_architectures.NAMES)
+def test_llama_cpp_computes_every_architecture_as_transformers_does(name: str, tmp_path: Path) -> None:
+    folder = tiny_architectures.save_architecture(tmp_path / "model", name)
+    prompt = load(str(folder)).tokenizer(PROMPT * 4).input_ids
+    with llama_cpp(export_gguf(str(folder), tmp_path / "out", kind="f32")) as llama, torch.inference_mode():
+        expected = load(str(folder)).model(input_ids=torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+        found = first(llama, prompt)
+        assert llama.greedy(prompt, 20) == greedy(folder, prompt, 20)
+    assert len(found) == 20
+    assert max(abs(expected[token].item() - value) for token, value in found.items()) < 0.001
+
+
+def test_a_half_precision_file_is_the_model_as_good_as_half_precision_goes(tmp_path: Path) -> None:
+    folder = tiny_architectures.save_architecture(tmp_path / "model", "qwen2")
+    prompt = load(str(folder)).tokenizer(PROMPT).input_ids
+    with torch.inference_mode():
+        expected = load(str(folder)).model(input_ids=torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+    worst = {}
+    for kind in GGUF_TYPES:
+        with llama_cpp(export_gguf(str(folder), tmp_path / kind, kind=kind)) as llama:
+            found = first(llama, prompt)
+        worst[kind] = max(abs(expected[token].item() - value) for token, value in found.items())
+    assert worst["f32"] < 0.001 and worst["f16"] < 0.02 and worst["bf16"] < 0.2 and worst["q8_0"] < 0.3, worst
+    assert all(worst[kind] < 3 for kind in GGUF_TYPES), worst
+
+
+def test_an_adapter_is_merged_into_the_file(tmp_path: Path) -> None:
+    base = save_tiny_model(tmp_path / "base")
+    adapter = save_tiny_adapter(tmp_path / "adapter", base)
+    prompt = load(str(adapter)).tokenizer(PROMPT).input_ids
+    with llama_cpp(export_gguf(str(adapter), tmp_path / "out", kind="f32")) as llama:
+        assert llama.greedy(prompt, 30) == greedy(adapter, prompt, 30) != greedy(base, prompt, 30)
+
+
+def test_the_chat_template_and_the_tokenizer_are_the_ones_of_the_model(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    tokenizer = load(str(folder)).tokenizer
+    text = "\tdef f(x):\n\n    return x+12345  # it's \u00fc\u4e2d\U0001f600 \r\n<|im_end|>"
+    with llama_cpp(export_gguf(str(folder), tmp_path / "out")) as llama:
+        prompt = llama.prompt_of(CHAT)
+        assert prompt == tokenizer.apply_chat_template(CHAT, tokenize=False, add_generation_prompt=True)
+        for each in (text, prompt):
+            assert llama.tokens(each) == tokenizer(each).input_ids

@@ -1,0 +1,55 @@
+"""The embedded model as GGUF, run by llama.cpp: the same greedy tokens in f16, nearly the same loss in q8_0."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from llama_cpp import LlamaCpp, llama_cpp
+
+from haloforge.generate import messages
+from haloforge.models import EMBEDDED, LoadedModel, load
+from haloforge.models.gguf import export_gguf
+from haloforge.problems import load_starter
+
+pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
+pytestmark = pytest.mark.slow
+
+TOKENS = 12
+TEXT = "def add(a, b):\n    return a + b\n\n\ndef largest(items):\n    best = items[0]\n    for item in items:\n"
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    return load(EMBEDDED, device="cpu", dtype="float32")
+
+
+@contextmanager
+def running(kind: str, folder: Path) -> Iterator[LlamaCpp]:
+    with llama_cpp(export_gguf(EMBEDDED, folder / kind, kind=kind)) as llama:
+        yield llama
+
+
+def test_in_half_precision_the_greedy_tokens_after_twenty_prompts_are_ours(loaded: LoadedModel, tmp_path: Path) -> None:
+    tokenizer, model = loaded.tokenizer, loaded.model
+    problems = load_starter("starter-easy", language="python")[:20]
+    assert len(problems) == 20
+    with running("f16", tmp_path) as llama, torch.inference_mode():
+        for problem in problems:
+            chat = messages(problem)
+            prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+            ids = tokenizer(prompt).input_ids
+            assert llama.tokens(llama.prompt_of(chat)) == ids
+            found = model.generate(torch.tensor([ids]), max_new_tokens=TOKENS, do_sample=False)[0, len(ids) :].tolist()
+            assert llama.greedy(ids, TOKENS) == [token for token in found if token != tokenizer.eos_token_id]
+
+
+def test_in_eight_bits_the_loss_is_the_same_within_one_per_cent(loaded: LoadedModel, tmp_path: Path) -> None:
+    ids = loaded.tokenizer(TEXT).input_ids
+    with torch.inference_mode():
+        expected = loaded.model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss.item()
+    with running("q8_0", tmp_path) as llama:
+        count = loaded.model.config.vocab_size
+        losses = [-llama.log_probabilities(ids[:place], count)[ids[place]] for place in range(1, len(ids))]
+    assert abs(sum(losses) / len(losses) / expected - 1) < 0.01

@@ -136,9 +136,14 @@ def _atoms(value: Any) -> Iterator[str]:
         for item in _items(value):
             yield from _atoms(item)
     elif isinstance(value, float) and value.is_integer():
-        yield str(int(abs(value)))
+        yield _without_sign(str(int(value)))
     else:
-        yield str(value).casefold().lstrip("-")
+        yield _without_sign(str(value).casefold())
+
+
+def _without_sign(text: str) -> str:
+    """Of a number of one digit the sign is half of what there is to tell."""
+    return text.removeprefix("-") if len(text) >= _SHORTEST_TEXT else text
 
 
 def _items(value: Any) -> list[Any]:

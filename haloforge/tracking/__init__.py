@@ -4,7 +4,7 @@ SQLite stays the record. A process of its own reads what the run has reported an
 fails or hangs costs the run nothing but one line in its log.
 """
 
-from haloforge.tracking.mirror import start_mirrors
+from haloforge.tracking.mirrors import start_mirrors
 from haloforge.tracking.trackers import TRACKERS, refuse_missing_tracker
 
 __all__ = ["TRACKERS", "refuse_missing_tracker", "start_mirrors"]

@@ -7,15 +7,13 @@ import fcntl
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from haloforge.children import own_environment, python_module
 from haloforge.files import read_text, write_text
 from haloforge.records import Event, Run
 from haloforge.store import Report, Store
@@ -29,21 +27,6 @@ _MOST_SAMPLES = 200
 _MOST_CHARACTERS = 4000
 """Of samples in a table, and of the code in a cell."""
 _METRICS = ("train", "eval", "cycle", "benchmark", "selection", "headroom", "data", "best", "verified")
-
-
-def start_mirrors(store: Store, run: Run, names: Sequence[str]) -> None:
-    """Start a process for every tracker. They outlive the run for as long as they need to tell its end."""
-    folder = store.folder(run.id)
-    for name in names:
-        with (folder / f"{name}.log").open("ab") as log:
-            subprocess.Popen(
-                [*python_module("haloforge.tracking.mirror"), str(store.root), run.id, name, str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=own_environment(),
-                start_new_session=True,
-            )
 
 
 def mirror(root: Path, run_id: str, name: str, worker: int) -> int:

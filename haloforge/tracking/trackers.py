@@ -63,7 +63,8 @@ def refuse_missing_tracker(names: Sequence[str]) -> None:
         package, _ = TRACKERS[name]
         if find_spec(package) is None:
             raise ConfigError(
-                f"report_to {name} needs the package {package}, which is not installed: pip install 'halo-forge[{name}]'"
+                f"report_to {name} needs the package {package}, which is not installed: "
+                f"pip install 'halo-forge[{name}]'"
             )
 
 

@@ -1,4 +1,4 @@
-"""The whole pipeline as one file: data, benchmark, SFT, RAFT, benchmark, each with the outputs of those before.
+"""The whole pipeline as one file: data, benchmark, SFT, RAFT, benchmark, export, each with the outputs of those before.
 
 A section of the file holds what the stage's own YAML may hold, less the paths: a stage reads what the stages before it
 wrote, in one folder. A section that is not there is a stage that is not run.
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from haloforge import jobs
-from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, SftConfig, StageConfig, settings
+from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, ReleaseConfig, SftConfig, StageConfig, settings
 from haloforge.errors import ConfigError, RunError
 from haloforge.files import read_text, write_text
 from haloforge.models import EMBEDDED, FINAL_MODEL
@@ -30,6 +30,7 @@ _STAGES: dict[str, type[StageConfig]] = {
     "benchmark": BenchmarkConfig,
     "sft": SftConfig,
     "raft": RaftConfig,
+    "export": ReleaseConfig,
 }
 _KEYS = ("model", "output_dir", *_STAGES)
 _RECORD = "pipeline.json"
@@ -93,6 +94,8 @@ class Pipeline:
         last = trained[-1]
         model = _output(last) if last.name == "raft" else _output(last) / FINAL_MODEL  # RAFT's folder: its best cycle
         yield from self._benchmark("after", str(model))
+        if "export" in self.sections:
+            yield self._step("export", "export", {"model": str(model), "output": str(self.folder / "release")})
 
     def _benchmark(self, when: str, model: str) -> Iterator[Step]:
         if self._is_benchmarked:

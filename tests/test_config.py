@@ -21,6 +21,7 @@ REQUIRED = {
     "sft": {"model.name": "m", "data.train_file": "t.jsonl"},
     "raft": {"prompts": "p.jsonl"},
     "benchmark": {"model": "m", "prompts": "p.jsonl"},
+    "release": {"model": "m"},
 }
 ALL = [*config.STAGES.values(), config.VerifyConfig, config.ValidateConfig, config.AppConfig]
 
@@ -233,7 +234,7 @@ def test_every_stage_that_is_run_says_what_it_writes(stage: str) -> None:
     assert original.output_path is not None
     stored = Run("r", stage, "done", original.to_json(), 0.0, cwd="/work")
     assert config.output_of(stored) == Path("/work") / original.output_path
-    assert config.model_folder_of(stored) == (config.output_of(stored) if stage in ("sft", "raft") else None)
+    assert config.model_folder_of(stored) == (config.output_of(stored) if stage in ("sft", "raft", "release") else None)
 
 
 @pytest.mark.parametrize(("stage", "stored"), [("sft", {}), ("sft", {"output_dir": 3}), ("distil", {"output": "x"})])

@@ -18,6 +18,7 @@ data: {{dataset: starter-easy, limit: 4}}
 benchmark: {{samples: 2, k: 1}}
 sft: {{training: {{num_train_epochs: 1}}}}
 raft: {{raft: {{num_cycles: 2}}}}
+export: {{format: gguf}}
 """
 
 
@@ -30,7 +31,7 @@ def pipeline(folder: Path, text: str = WHOLE, **changes: str) -> Pipeline:
 def test_every_stage_reads_what_the_stages_before_it_wrote(tmp_path: Path) -> None:
     steps = {step.name: step.config.to_json() for step in pipeline(tmp_path).steps()}
     out = tmp_path / "out"
-    assert [*steps] == ["data", "test", "benchmark before", "sft", "raft", "benchmark after"]
+    assert [*steps] == ["data", "test", "benchmark before", "sft", "raft", "benchmark after", "export"]
     assert (
         steps["data"]["output"]
         == steps["sft"]["data"]["train_file"]
@@ -40,11 +41,11 @@ def test_every_stage_reads_what_the_stages_before_it_wrote(tmp_path: Path) -> No
     assert steps["test"]["output"] == steps["benchmark before"]["prompts"] == f"{out}/test.jsonl"
     assert steps["benchmark before"]["model"] == steps["sft"]["model"]["name"] == "base"
     assert steps["raft"]["sft_checkpoint"] == f"{out}/sft/final_model"
-    assert steps["benchmark after"]["model"] == f"{out}/raft"
+    assert steps["benchmark after"]["model"] == steps["export"]["model"] == f"{out}/raft"
 
 
 def test_a_stage_that_is_left_out_hands_its_input_on(tmp_path: Path) -> None:
-    steps = pipeline(tmp_path, sft="false", benchmark="false").steps()
+    steps = pipeline(tmp_path, sft="false", benchmark="false", export="false").steps()
     assert [step.name for step in steps] == ["data", "raft"]
     assert isinstance(steps[1].config, RaftConfig) and steps[1].config.sft_checkpoint == "base"
 
@@ -104,5 +105,5 @@ def test_a_step_with_other_settings_than_before_is_refused(tmp_path: Path, store
 
 @pytest.mark.parametrize("path", [p for p in (ROOT / "configs").glob("*.yaml") if p.is_symlink()], ids=lambda p: p.name)
 def test_the_pipelines_of_the_package_lie_among_the_recipes(path: Path) -> None:
-    assert [step.name for step in load_pipeline(path, {}).steps()][-2:] == ["raft", "benchmark after"]
+    assert [step.name for step in load_pipeline(path, {}).steps()][-3:] == ["raft", "benchmark after", "export"]
     assert path.name in {p.name for p in files("haloforge.recipes").iterdir()}

@@ -153,6 +153,7 @@ def _models(group: "argparse._SubParsersAction[Parser]") -> None:
     merge.set_defaults(do=commands.models_merge)
     export = group.add_parser("export", help="a folder or file that other tools load without halo-forge")
     models.add_export(export)
+    _stage(group, "release", "release")
     models.add_card(group.add_parser("card", help="a model card for the Hub, written from the records of the runs"))
     models.add_push(group.add_parser("push", help="send a checkpoint, with its card, to the Hugging Face Hub"))
 

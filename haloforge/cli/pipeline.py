@@ -105,7 +105,7 @@ def _stand_in(config: StageConfig, moved: dict[str, str], pipeline: Pipeline) ->
         changes["data.train_file"] = moved[current["data"]["train_file"]]
     if config.stage in ("raft", "benchmark") and current["prompts"] in moved:
         changes["prompts"] = moved[current["prompts"]]
-    model = {"raft": "sft_checkpoint", "benchmark": "model"}.get(config.stage)
+    model = {"raft": "sft_checkpoint", "benchmark": "model", "release": "model"}.get(config.stage)
     if model and Path(current[model]).is_relative_to(pipeline.folder) and not Path(current[model]).exists():
         changes[model] = pipeline.model
     return config.changed(changes)

@@ -14,6 +14,7 @@ from haloforge.config.app import AppConfig
 from haloforge.config.benchmark import BenchmarkConfig, BenchmarkSampling
 from haloforge.config.data import Backend, DatasetName, GenerateConfig, PrepareConfig, ValidateConfig
 from haloforge.config.raft import EvaluationSection, Loss, RaftConfig, RaftLoop, RaftTraining
+from haloforge.config.release import ReleaseConfig
 from haloforge.config.sections import (
     ALL_LINEAR,
     DEFAULT_ROWS,
@@ -48,6 +49,7 @@ __all__ = [
     "RaftConfig",
     "RaftLoop",
     "RaftTraining",
+    "ReleaseConfig",
     "SamplingSection",
     "Setting",
     "SftConfig",
@@ -67,7 +69,7 @@ __all__ = [
 ]
 
 STAGES: dict[str, type[StageConfig]] = {
-    c.stage: c for c in (PrepareConfig, GenerateConfig, SftConfig, RaftConfig, BenchmarkConfig)
+    c.stage: c for c in (PrepareConfig, GenerateConfig, SftConfig, RaftConfig, BenchmarkConfig, ReleaseConfig)
 }
 
 

@@ -50,6 +50,7 @@ class _Line:
     ys: "array[float]" = field(default_factory=lambda: array("d"))
 
     def add(self, step: float, value: float) -> None:
+        """One more point; those of the same or a later step go."""
         while self.xs and self.xs[-1] >= step:  # the run was resumed from before this step
             self.xs.pop()
             self.ys.pop()
@@ -57,6 +58,7 @@ class _Line:
         self.ys.append(value)
 
     def thinned(self) -> Points:
+        """At most MOST_POINTS of them."""
         return thin(self.xs, self.ys, MOST_POINTS)
 
 

@@ -13,7 +13,10 @@ def duration(seconds: float) -> str:
     s = round(max(0.0, seconds))
     if s < 60:
         return f"{s} s"
-    return f"{s // 60} min" if s < 3600 else f"{s // 3600} h {s % 3600 // 60} min"
+    if s < 3600:
+        return f"{s // 60} min"
+    minutes = s % 3600 // 60
+    return f"{s // 3600} h" + (f" {minutes} min" if minutes else "")
 
 
 def left(seconds: float | None, of: str = "") -> str:

@@ -21,6 +21,7 @@ STAGES = {
     "sft": "SFT",
     "raft": "RAFT",
     "benchmark": "Benchmark",
+    "release": "Release",
 }
 """Stage -> its name in the app."""
 

@@ -67,7 +67,7 @@ def _models(page: Page, caps: space.Caps) -> dict[str, Any]:
     )  # fmt: skip
     parts: dict[str, Any] = {"models": models}
     if free:
-        with gr.Accordion("Add a model on a server", open=False, elem_classes="group"):
+        with gr.Accordion("Add a model on a server", open=False):
             with gr.Row(elem_classes="fields"):
                 parts["server"] = gr.Dropdown(
                     [(_SERVER_NAMES[name], name) for name in SERVERS], value=SERVERS[0], label="Server",

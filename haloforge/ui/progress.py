@@ -101,6 +101,7 @@ class _Expected:
 
     @classmethod
     def of(cls, store: Store, run: Run) -> "_Expected":
+        """From what the run recorded."""
         forecast = {
             (int(event.data["step"]), name): seconds
             for event in store.metrics(run.id, "forecast")
@@ -113,6 +114,7 @@ class _Expected:
         return cls(whole, forecast, holds_out)
 
     def of_phase(self, cycle: int, name: str) -> float | None:
+        """Seconds of a phase; None where nothing is known."""
         taken = [seconds for (_, phase), seconds in self.done.items() if phase == name]
         if taken:
             return fmean(taken)
@@ -122,6 +124,7 @@ class _Expected:
         return None if forecast is None else forecast * off
 
     def of_cycle(self, cycle: int) -> float | None:
+        """Seconds of all phases of a cycle; None where one is not known."""
         return _sum([self.of_phase(cycle, name) for name in self.names(cycle)])
 
     def names(self, cycle: int) -> list[str]:

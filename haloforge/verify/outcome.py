@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from haloforge.config import VerifySettings
 from haloforge.records import Status, TestOutcome, Verdict
+from haloforge.verify.box.crowd import MAX_THREADS
 from haloforge.verify.box.workspace import MAX_FILES, MAX_MB
 from haloforge.verify.rewards import reward_of
 from haloforge.verify.sandbox.scratch import PREFIX
@@ -101,14 +102,19 @@ def _reproducible(text: str, limit: int) -> str:
 
 def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:
     """Status and detail of a process that was killed or crashed; None when it ended by itself."""
-    if end.ran_out_of_cpu or (end.signal == signal.SIGKILL and end.cpu_s >= cpu_limit_s and not end.overfull):
+    was_ended = end.overfull or end.crowded
+    if end.ran_out_of_cpu or (end.signal == signal.SIGKILL and end.cpu_s >= cpu_limit_s and not was_ended):
         return "timeout", f"ran longer than {cpu_limit_s:g} s of CPU time"
     if end.overfull:
         return "output_limit", f"its files took more than {MAX_MB} MiB, or were more than {MAX_FILES}"
+    if end.crowded:
+        return "runtime_error", f"started more than {MAX_THREADS} threads"
     if end.by_wall_clock:
         return "timeout", "asleep, or waiting for something that never came"
     if end.signal is None:
         return None
+    if end.signal == signal.SIGXFSZ:
+        return "output_limit", "wrote a file that is larger than any may be"
     if end.signal == signal.SIGSYS:
         return "violation", "used a system call that the sandbox forbids"
     return "runtime_error", f"crashed ({signal.Signals(end.signal).name})"

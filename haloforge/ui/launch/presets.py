@@ -119,6 +119,18 @@ def key_of(run: Run) -> str:
     return f"{_RUN}{run.id}"
 
 
+def run_of(key: str, store: Store) -> Run | None:
+    """The run whose settings a key stands for; None for other keys, and where the run is gone."""
+    return store.find_run(key.removeprefix(_RUN)) if key.startswith(_RUN) else None
+
+
+def known(key: str, stage: str, store: Store) -> str:
+    """The key itself, or the one that a form begins with where it stands for nothing (any more)."""
+    run = run_of(key, store)
+    is_known = run.stage == stage if run else stage in PRESETS[key].stages if key in PRESETS else key == start(stage)
+    return key if is_known else start(stage)
+
+
 def start(stage: str) -> str:
     """The key of the preset that a form begins with: the one for this machine."""
     return of_machine() if stage in PRESETS[CPU].stages else ""
@@ -127,9 +139,8 @@ def start(stage: str) -> str:
 def values_of(stage: str, key: str, store: Store) -> dict[str, Any]:
     """Every setting of a stage under a preset, dotted path -> value. Defaults where the key names nothing any more."""
     flat = {s.path: s.default for s in settings(STAGES[stage])}
-    if key.startswith(_RUN):
-        run = store.find_run(key.removeprefix(_RUN))
-        return flat | (of_config(STAGES[stage], run.config) if run and run.stage == stage else {})
+    if run := run_of(key, store):
+        return flat | (of_config(STAGES[stage], run.config) if run.stage == stage else {})
     if key in PRESETS:
         flat |= PRESETS[key].stages.get(stage, {})
     if stage in _MODEL:

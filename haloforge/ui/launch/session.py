@@ -56,14 +56,16 @@ class Launch:
         draft = asked.get("draft")
         if not isinstance(draft, dict) or not isinstance(draft.get("values"), dict):
             return [gr.skip(), *self._now(preset, typed, {"open": True}), gr.skip(), *([gr.skip()] * len(typed))]
-        preset, flat = self._of_draft(draft)
+        preset, flat, offered = self._of_draft(draft)
         fields = self.form.show(flat)
         shown = [update["value"] for update in fields]
-        return [gr.skip(), *self._now(preset, shown, {"open": True}), gr.update(value=preset), *fields]
+        return [gr.skip(), *self._now(preset, shown, {"open": True}), gr.update(choices=offered, value=preset), *fields]
 
     def preset_chosen(self, preset: str, *typed: Any) -> list[Any]:
         """Fields under another preset; the model, the data and the output that were chosen stay."""
         with Store(self.root) as store:
+            if presets.known(preset, self.stage, store) != preset:
+                return [gr.skip()] * len(typed)
             base = presets.values_of(self.stage, preset, store)
         held = zip(self.form.settings, typed, strict=True)
         stays = {s.path for s, v in held if presets.is_what(self.stage, s.path) and clean(s, v) not in (None, "")}
@@ -155,10 +157,12 @@ class Launch:
             gr.update(interactive=panel.is_ready(checked, plan) and not self.read_only),
         ]
 
-    def _of_draft(self, draft: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        preset = str(draft.get("preset") or "")
+    def _of_draft(self, draft: Mapping[str, Any]) -> tuple[str, dict[str, Any], list[tuple[str, str]]]:
+        """The preset, the values of the fields, and the presets to choose from, its run among them."""
         with Store(self.root) as store:
+            preset = presets.known(str(draft.get("preset") or ""), self.stage, store)
             flat = presets.values_of(self.stage, preset, store)
+            offered = presets.choices(store, self.stage, presets.run_of(preset, store))
         known = {s.path for s in self.form.settings}
         typed = {path: value for path, value in draft["values"].items() if path in known}
-        return preset, flat | typed
+        return preset, flat | typed, offered

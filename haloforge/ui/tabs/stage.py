@@ -61,6 +61,7 @@ def _fields(page: Page, stage: str) -> Parts:
                 offered,
                 value=presets.start(stage),
                 label="Preset",
+                allow_custom_value=True,  # a run that is gone since must not be an error of the page
                 info="Settings to begin with: for a kind of machine, or those of an earlier run.",
                 elem_id=f"{stage}-preset",
             )

@@ -112,14 +112,18 @@ def _waiting(run: Run, view: View, *, is_first: bool) -> Html:
 def _row(store: Store, line: RunLine, view: View, *, is_chosen: bool) -> Html:
     run, found = line.run, metrics.figure(line.run.stage, line.figures)
     name = link(title(run), open_run(run.id, view), aria_current="true" if is_chosen else None, title=run.id)
+    phase, is_running = _phase(line), run.status == "running"
+    stands = [h("div", chips.phase_text(phase), cls="muted"), is_running and chips.bar(phase.share)] if phase else None
+    remains = left(progress.outlook(store, run).run_left_s) if is_running else ""
     cells = [
         h(
             "td",
             name,
             h("div", _about(line), [h("span", f" #{tag}") for tag in run.tags.split()], cls="muted"),
+            stands,
             cls="main",
         ),
-        h("td", chips.run_status(run), _progress(store, line)),
+        h("td", chips.run_status(run), h("div", remains, cls="muted left") if remains else None),
         h("td", found.value, h("div", found.caption, cls="muted"), cls="num"),
         h("td", chips.ago(run.started or run.created), cls="num wide"),
     ]
@@ -136,18 +140,9 @@ def _about(line: RunLine) -> Html:
     return join(parts, between=", ")
 
 
-def _progress(store: Store, line: RunLine) -> Html | str:
-    """Where it stands, from its row alone; for a run at work also the time left of all of it."""
-    run, now = line.run, line.figures
-    if now.total is None or now.done is None or run.status in ("done", "queued"):
-        return ""
-    phase = progress.Phase(now.phase or "", now.done, now.total, now.cycle)
-    if run.status != "running":
-        return h("div", chips.phase_text(phase), cls="muted")
-    remains = left(progress.outlook(store, run).run_left_s)
-    return h(
-        "div",
-        h("div", chips.phase_text(phase), cls="muted"),
-        chips.bar(phase.share),
-        h("div", remains, cls="muted left"),
-    )
+def _phase(line: RunLine) -> progress.Phase | None:
+    """Where a run stands that has begun and is not done, from its row alone."""
+    now = line.figures
+    if now.total is None or now.done is None or line.run.status in ("done", "queued"):
+        return None
+    return progress.Phase(now.phase or "", now.done, now.total, now.cycle)

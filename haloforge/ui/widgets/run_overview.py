@@ -47,7 +47,7 @@ def notes(store: Store, run: Run) -> list[Html]:
     last = next(iter(store.last_events(run.id, "log", 1)), None)
     if run.status == "done" and run.stage != "benchmark" and last is not None:
         line = str(last.data["text"])
-        kind = "error" if line.startswith(_TRAINED_NOTHING) else "good"
+        kind = "error" if line.startswith(_TRAINED_NOTHING) else "" if _NO_CHANGE in line else "good"
         shown.append(note(line[:1].upper() + line[1:], kind))
     return shown
 
@@ -140,6 +140,7 @@ def artifacts(events: Sequence[Event]) -> Html | None:
 
 
 _TRAINED_NOTHING = "nothing was trained"
+_NO_CHANGE = "no detectable change"
 _WAITING = {
     "queued": "Waiting in the queue: one run works at a time, and one with a parent waits until that is done.",
     "running": "Nothing to chart yet.",

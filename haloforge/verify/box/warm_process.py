@@ -8,7 +8,7 @@ Requests and replies are frames on the control socket; descriptors travel beside
 `body`, is in a file in memory, the first of the descriptors, which is read in the child alone: whatever this process
 itself has read, all its later children would inherit. Only a process that judges is told tests in the frame, for it
 keeps them, and no solution runs in its children. `{"end": id}` kills the child of that request. When a child is gone,
-the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall clock, killed for what it wrote]`.
+the reply is `[id, exit code, signal, CPU seconds, MiB, killed by the wall clock, for what it wrote, for its threads]`.
 """
 
 import array
@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 from . import workspace
 from .confinement import filters, landlock, limits, seccomp
+from .crowd import Crowd
 from .forking import fork
 from .preloading import preload
 from .protocol.wire import HEADER
@@ -75,8 +76,8 @@ def _frame(message: Any) -> bytes:
     return HEADER.pack(len(payload)) + payload
 
 
-_NO_CHILD = [0, None, 0.0, 0.0, False, False]
-"""Exit code, signal, CPU seconds, MiB, killed-by-the-clock and overfull of a request that needed no child."""
+_NO_CHILD = [0, None, 0.0, 0.0, False, False, False]
+"""What a reply says, but for its number, of a request that needed no child."""
 _WATCH_PERIOD_S = 0.05
 
 
@@ -138,7 +139,7 @@ class _Zygote:
         poll = select.poll()
         poll.register(watched, select.POLLIN)
         poll.register(self._control, select.POLLIN)
-        events, is_overfull = self._wait(poll, wall_s)
+        events, excess = self._wait(poll, wall_s)
         os.close(watched)
         if any(fd == self._control.fileno() for fd, _ in events):
             self._receive()  # can only be "end"; at the end of the stream it takes the child along
@@ -147,20 +148,23 @@ class _Zygote:
         self._child = 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         by_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        cpu_s, by_clock = usage.ru_utime + usage.ru_stime, not events and not is_overfull
-        return [code, by_signal, cpu_s, usage.ru_maxrss / 1024, by_clock, is_overfull]
+        cpu_s, by_clock = usage.ru_utime + usage.ru_stime, not events and not excess
+        memory_mb = usage.ru_maxrss / 1024
+        return [code, by_signal, cpu_s, memory_mb, by_clock, excess == "files", excess == "threads"]
 
-    def _wait(self, poll: select.poll, wall_s: float) -> tuple[list[tuple[int, int]], bool]:
-        """What happened first, nothing if the time was over; and whether the child wrote more than it may."""
-        if self._workspace is None or self._workspace.is_bounded:
-            return poll.poll(wall_s * 1000), False
-        end = time.monotonic() + wall_s
+    def _wait(self, poll: select.poll, wall_s: float) -> tuple[list[tuple[int, int]], str]:
+        """What happened first, nothing if the time was over; and of what the child has more than it may."""
+        end, place, crowd = time.monotonic() + wall_s, self._workspace, Crowd(self._child)
+        if events := poll.poll(min(wall_s, _WATCH_PERIOD_S) * 1000):
+            return events, ""
         while (left := end - time.monotonic()) > 0:
+            if crowd.is_too_large():
+                return [], "threads"
+            if place is not None and not place.is_bounded and place.is_overfull():
+                return [], "files"
             if events := poll.poll(min(left, _WATCH_PERIOD_S) * 1000):
-                return events, False
-            if self._workspace.is_overfull():
-                return [], True
-        return [], False
+                return events, ""
+        return [], ""
 
     def _receive(self) -> tuple[dict[str, Any], list[int]]:
         header, ancillary, _, _ = self._control.recvmsg(HEADER.size, socket.CMSG_SPACE(64))

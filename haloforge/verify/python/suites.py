@@ -19,6 +19,8 @@ from haloforge.verify.outcome import Outcome, summary_of, violent_end
 from haloforge.verify.python.one_process import needs_one_process
 from haloforge.verify.sandbox.zygote import BoxFailed, Exit, Zygote
 
+ENDING_S = 0.5
+"""Seconds in which a process that is out of time is ended from within the sandbox, before it is from here."""
 OUT_OF_TIME = "the tests ran out of time"
 
 
@@ -103,7 +105,7 @@ def run_split(solution: Zygote, judge: Zygote, trial: Trial) -> Outcome:
     finally:
         os.close(verdict_end)
     try:
-        report = _read(verdict, ours.wall_s + JUDGE_SLACK_S)
+        report = _read(verdict, ours.wall_s + ENDING_S)
     except TimeoutError:
         solution.end(solving)
         judge.restart()
@@ -228,6 +230,7 @@ def _status(
             solution.signal == signal.SIGKILL
             and not solution.by_wall_clock
             and not solution.overfull
+            and not solution.crowded
             and solution.cpu_s < limits.cpu_s
         )
         return (None if killed_by_us else violent_end(solution, limits.cpu_s)) or ("exited_early", detail)

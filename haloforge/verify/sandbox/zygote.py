@@ -34,7 +34,7 @@ class BoxFailed(Exception):
 class Exit:
     """How a child ended. `memory_mb` is its peak resident size, that of the warm process included.
 
-    `overfull`: it was killed, as its files took more room than they may.
+    `overfull`: it was killed, as its files took more room than they may; `crowded`: as it had too many threads.
     """
 
     code: int | None
@@ -43,6 +43,7 @@ class Exit:
     memory_mb: float
     by_wall_clock: bool
     overfull: bool = False
+    crowded: bool = False
 
     @property
     def ran_out_of_cpu(self) -> bool:

@@ -141,6 +141,14 @@ def test_a_draft_comes_back_and_holds_no_password(store: Store, planner: Planner
     assert shown["training.learning_rate"]["value"] == "3e-5"
 
 
+def test_a_draft_of_a_run_that_is_gone_begins_with_the_preset_of_the_machine(store: Store, planner: Planner) -> None:
+    launch, typed = launch_of(SFT, store.root, planner)
+    event = gr.EventData(None, {"open": True, "draft": {"preset": "run:gone", "values": {"lora.r": "7", "old": 1}}})
+    *_, preset = launch.told(event, "", *typed)[:5]
+    assert preset["value"] in ("cpu", "gpu24", "gpu80")
+    assert all("value" not in update for update in launch.preset_chosen("nonsense", *typed))
+
+
 def test_a_saved_yaml_loads_to_the_same_settings(store: Store, planner: Planner, tmp_path: Path) -> None:
     config = SFT.changed({"training.learning_rate": 5e-5})
     link = re.search(r'href="data:text/yaml;charset=utf-8,([^"]+)"', panel.save_link(config))

@@ -34,6 +34,20 @@ def test_asking_the_librarys_flags_what_they_hold_is_not_marked(verifier):
     assert verdict.passed and not verdict.forgeable, verdict
 
 
+def test_flags_that_are_numbers_hold_and_give_out_their_members_too(verifier):
+    tests = (
+        "assert Mode.R in both() and Mode.R not in one()",
+        "assert list(both()) == [Mode.R, Mode.W] and len(both()) == 2 and len(one()) == 1",
+        "assert both() == 3 and list(Mode) == [1, 2]",
+    )
+    honest = HONEST.replace("enum.Flag", "enum.IntFlag")
+    verdict = judged(verifier, honest, tests)
+    assert verdict.passed and not verdict.forgeable, verdict
+    assert judged(verifier, honest.replace("R = 1", "R = 4"), tests).status == "wrong_answer"
+    nothing = judged(verifier, honest.replace("R = 1", "R = 0"), ("assert Mode.R in both()",))
+    assert nothing.passed and nothing.forgeable
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [("Mode.R | Mode.W", "Mode.W"), ("    return Mode.W\n", "    return Mode.R | Mode.W\n"), ("R = 1", "R = 8")],

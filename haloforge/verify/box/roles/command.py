@@ -5,13 +5,13 @@ ends the group when it has too many processes or writes too much: the kernel has
 except for groups that only root may make.
 """
 
-import ctypes
 import os
 import signal
 import time
 from typing import Any, NoReturn
 
 from ..confinement import filters, landlock, limits, seccomp
+from ..crowd import processes
 from ..workspace import contents
 from . import connect_streams
 
@@ -22,9 +22,6 @@ MAX_FILES = 20_000
 MAX_BYTES = 512 << 20
 """Space on the disk that those files take."""
 _WATCH_PERIOD_S = 0.05
-_PROCS_OFFSET = 80
-"""Byte at which struct sysinfo has the number of processes, on 64-bit machines: a u16."""
-_library = ctypes.CDLL(None)
 
 
 class Role:
@@ -84,18 +81,11 @@ def _watch(folder: str) -> NoReturn:
     """End the process group, this process included, once a bound is passed."""
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:  # a signal to the group must not end it
         signal.signal(number, signal.SIG_IGN)
-    before = _processes()
-    while _processes() - before <= MAX_NEW_PROCESSES:
+    before = processes()
+    while processes() - before <= MAX_NEW_PROCESSES:
         files, size = contents(folder, MAX_FILES)
         if files > MAX_FILES or size > MAX_BYTES:
             break
         time.sleep(_WATCH_PERIOD_S)
     os.killpg(0, signal.SIGKILL)
     os._exit(0)
-
-
-def _processes() -> int:
-    """All threads of the machine, whatever namespace they are in."""
-    buffer = ctypes.create_string_buffer(256)
-    _library.sysinfo(buffer)
-    return int.from_bytes(buffer.raw[_PROCS_OFFSET : _PROCS_OFFSET + 2], "little")

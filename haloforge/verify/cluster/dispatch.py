@@ -63,8 +63,13 @@ class Node:
 
     @property
     def slots(self) -> int:
-        """Pieces that it holds at once: three, or as many as give each of its cores two samples."""
-        return max(3, math.ceil(2 * self.cores / PIECE) + 1)
+        """Pieces that it holds at once."""
+        return slots_of(self.cores)
+
+
+def slots_of(cores: int) -> int:
+    """Pieces that a node holds at once: three, or as many as give each of its cores two samples."""
+    return max(3, math.ceil(2 * cores / PIECE) + 1)
 
 
 class Dispatcher(Generic[W]):
@@ -167,6 +172,10 @@ class Dispatcher(Generic[W]):
         fresh = [(position, job) for position, job in enumerate(sent.piece.jobs) if job in self._open]
         self._open.difference_update(job for _, job in fresh)
         return fresh
+
+    def is_out(self, number: int) -> bool:
+        """Whether that piece may still come back: not when it did, or its node is gone."""
+        return number in self._sent or number in self._late
 
     def failed(self, number: int) -> list[W]:
         """A piece did not come back. It is given again; samples that are given up are returned."""

@@ -15,7 +15,7 @@ from haloforge.errors import VerifierError
 from haloforge.languages import language_of
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import WALL_PER_CPU
-from haloforge.verify.cluster.dispatch import PIECE, Dispatcher, Node, Sent
+from haloforge.verify.cluster.dispatch import PIECE, Dispatcher, Node, Sent, slots_of
 from haloforge.verify.cluster.members import Members
 from haloforge.verify.cluster.node import Asked
 from haloforge.verify.cluster.session import is_lost
@@ -25,9 +25,11 @@ from haloforge.verify.trials import MAX_TRIES, REFERENCE_CPU_S
 from haloforge.verify.worker import limits_for
 
 TICK_S = 1.0
-"""How often nodes are asked whether they live, and deadlines are looked at."""
+"""How often silence and deadlines are looked at."""
+ASK_S = 3.0
+"""A node that has given nothing back for so long is asked whether it lives."""
 SILENT_S = 10.0
-"""A node that has not answered for so long gets no samples, and those it has go to others."""
+"""A node that does not answer that for so long gets no samples, and those it has go to others."""
 NOBODY_S = 120.0
 """So long samples wait for a node that can judge them, before the run fails."""
 LOOKS_S = 3.0
@@ -50,6 +52,7 @@ class Cluster:
             lambda job: language_of(job.problem.language).name, lambda job: longest_s(job.problem, settings)
         )
         self._asked: dict[str, float] = {}
+        self._heard_at: dict[str, float] = {}
         self._stranded_since: float | None = None
         self._joined: dict[str, None] = {}
         self._threads: list[threading.Thread] = []
@@ -59,7 +62,7 @@ class Cluster:
     @property
     def ahead(self) -> int:
         """Twice what the nodes hold at once."""
-        return 2 * PIECE * sum(self._members.node(name).slots for name in list(self._members.engines))
+        return 2 * PIECE * sum(slots_of(engine.place.cores) for engine in list(self._members.engines.values()))
 
     @property
     def joined(self) -> tuple[str, ...]:
@@ -84,8 +87,11 @@ class Cluster:
         """Finish what was put, then end the engine of every node."""
         self._closing.set()
         self._events.put(lambda: None)
-        for thread in self._threads:
+        for thread in self._threads[:1]:  # the other may wait for a node that cannot be reached
             thread.join()
+        for node in self._dispatcher.nodes:
+            if node.silent:
+                self._members.leave(node.name)
         self._members.close()
 
     def _start(self) -> None:
@@ -151,11 +157,14 @@ class Cluster:
             self._failed(number, sent, error)
             return
         answer = future.result()
+        self._heard_at[sent.node] = time.monotonic()
         self._joined.update(dict.fromkeys(answer["joined"]))
         for position, job in self._dispatcher.answered(number):
             job.answered(Outcome.from_json(answer["outcomes"][position]))
 
     def _failed(self, number: int, sent: Sent[Job], error: BaseException) -> None:
+        if not self._dispatcher.is_out(number):
+            return
         if is_lost(error):
             self._gone(sent.node, str(error).strip().splitlines()[0][:200])
         else:
@@ -174,7 +183,8 @@ class Cluster:
         for node in self._dispatcher.nodes:
             since = self._asked.get(node.name)
             if since is None:
-                self._ask(node.name, now)
+                if node.silent or (node.in_flight and now - self._heard_at.get(node.name, 0.0) > ASK_S):
+                    self._ask(node.name, now)
             elif now - since > SILENT_S and not node.silent:
                 _log.warning("node %s is silent for %.0f s; its samples are given to others", node.name, SILENT_S)
                 self._dispatcher.silence(node.name)
@@ -205,6 +215,7 @@ class Cluster:
             self._gone(name, str(error).strip().splitlines()[0][:200])
             return
         del self._asked[name]
+        self._heard_at[name] = time.monotonic()
         self._dispatcher.hear(name)
 
     def _look(self) -> None:
@@ -219,6 +230,8 @@ class Cluster:
             except Exception:  # noqa: BLE001 - the run goes on with the nodes it has
                 _log.exception("the cluster could not be asked for its nodes")
                 continue
+            if self._closing.is_set():
+                self._members.close()
             for node in entered:
                 self._events.put(partial(self._welcome, node))
 

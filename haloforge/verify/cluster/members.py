@@ -18,6 +18,9 @@ from haloforge.verify.toolchains import compiler_of
 STARTS_S = 120.0
 """Seconds that a node has to start our engine, and to say what it is: its sandbox and compilers are tried."""
 
+CLOSES_S = 10.0
+"""Seconds that nodes have to end their sandboxes before their processes are killed, with which they end too."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -121,10 +124,11 @@ class Members:
         return flaws
 
     def close(self) -> None:
-        """End every engine."""
-        for engine in self.engines.values():
-            engine.close()
-        self.engines.clear()
+        """End every engine; waits ten seconds at most for those that do not answer."""
+        engines, self.engines = list(self.engines.values()), {}
+        wait([engine.close() for engine in engines], timeout=CLOSES_S)
+        for engine in engines:
+            engine.kill()
 
     def _tell(self, roll: Roll) -> None:
         for name, why in roll.refused.items():

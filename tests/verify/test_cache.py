@@ -123,7 +123,7 @@ def kept(cache):
 
 def test_another_version_of_a_package_is_another_question(tmp_path, monkeypatch):
     for versions in (("numpy 1",), ("numpy 2",), ("numpy 1",)):
-        monkeypatch.setattr("haloforge.verify.verifier.usual_packages", lambda versions=versions: versions)
+        monkeypatch.setattr("haloforge.verify.machine.usual_packages", lambda versions=versions: versions)
         with open_verifier(VerifySettings(workers=1), tmp_path / "cache.db") as verifier:
             assert verifier.verify(SQUARE, CODES[0]).passed
     assert kept(tmp_path / "cache.db") == 2
@@ -153,7 +153,7 @@ def test_a_problem_of_the_same_id_has_a_reference_of_its_own():
 
 
 def test_a_timeout_is_not_kept_where_the_reference_could_not_be_measured(tmp_path, monkeypatch):
-    monkeypatch.setattr("haloforge.verify.verifier.REFERENCE_CPU_S", 0.2)
+    monkeypatch.setattr("haloforge.verify.trials.REFERENCE_CPU_S", 0.2)
     asleep = returning_it("import time\ndef f(x): time.sleep(900)")
     with open_verifier(VerifySettings(workers=1, time_limit_s=1.0), tmp_path / "cache.db") as verifier:
         assert verifier.verify(asleep, burning("a", 9)).status == "timeout"

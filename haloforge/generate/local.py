@@ -1,7 +1,6 @@
 """The local engine: a transformers model on this machine's CPU or GPU."""
 
 import random
-import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from haloforge.generate.batches import run_batches
 from haloforge.generate.budget import SLOTS, cache_bytes
 from haloforge.generate.decoding import Decoder, Ending, Prompt, Row, pick
 from haloforge.generate.engine import SampleRequest, SamplingParams, never
+from haloforge.generate.finished import to_sample
 from haloforge.generate.packing import pack_for_good, pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
 from haloforge.generate.slots import fits, run_slots
@@ -150,21 +150,7 @@ class LocalEngine:
             yield from run_batches(self.model, prompts, decoder, self.slots or _BATCH)
 
     def _sample(self, row: Row, request: SampleRequest, problem: Problem) -> Sample:
-        text = self.ending.text(row)
-        return Sample(
-            task_id=problem.task_id,
-            index=row.index,
-            text=text,
-            code=self.protocol.extract(self.protocol.prefill + text, problem),
-            finish_reason=row.finish_reason or "length",
-            seed=request.seed_of(problem, row.index),
-            prompt_ids=tuple(row.prompt),
-            token_ids=tuple(row.tokens),
-            logprobs=tuple(row.logprobs),
-            seconds=time.perf_counter() - row.started,
-            prompt_tokens=len(row.prompt),
-            completion_tokens=len(row.tokens),
-        )
+        return to_sample(row, request, problem, self.protocol, self.ending)
 
 
 def _nothing() -> None:

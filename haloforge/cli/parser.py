@@ -1,6 +1,7 @@
 """The command tree: every command of halo-forge, its flags and the function that does it."""
 
 import argparse
+from typing import Any, NoReturn
 
 from haloforge import __version__
 from haloforge.cli import commands, data, models, pipeline, runs
@@ -13,7 +14,7 @@ DESCRIPTION = "Train code-generation models with verification: data, SFT, RAFT, 
 def build() -> argparse.ArgumentParser:
     """The whole parser; `args.do` is the function of the command that was typed."""
     top = Parser(prog="halo-forge", description=DESCRIPTION)
-    top.add_argument("--version", action="version", version=f"halo-forge {__version__}")
+    top.add_argument("--version", action=_Version, nargs=0, help="the version, and what it found on this machine")
     groups = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     _data(_group(groups, "data", "prepare, generate and validate problems"))
     _stage(_group(groups, "sft", "supervised fine-tuning"), "train", "sft")
@@ -29,6 +30,16 @@ def build() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(do=commands.doctor)
     return top
+
+
+class _Version(argparse.Action):
+    """Looks at the machine only when it is asked for."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> NoReturn:
+        from haloforge.doctor import found
+
+        print(f"halo-forge {__version__}\n{found()}")
+        parser.exit()
 
 
 def _group(groups: "argparse._SubParsersAction[Parser]", name: str, text: str) -> "argparse._SubParsersAction[Parser]":

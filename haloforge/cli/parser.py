@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from haloforge import __version__
 from haloforge.cli import commands, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_settings
-from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
+from haloforge.config import STAGES, AppConfig, ServeConfig, ValidateConfig, VerifyConfig
 
 DESCRIPTION = "Train code-generation models with verification: data, SFT, RAFT, benchmark."
 
@@ -26,6 +26,7 @@ def build() -> argparse.ArgumentParser:
     pipeline.add_run(groups)
     _models(_group(groups, "models", "list, merge and export checkpoints"))
     _app(groups)
+    _serve(groups)
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(do=commands.doctor)
@@ -172,3 +173,9 @@ def _app(groups: "argparse._SubParsersAction[Parser]") -> None:
     parser = groups.add_parser("app", help=AppConfig.__doc__, description=AppConfig.__doc__)
     add_settings(parser, AppConfig)
     parser.set_defaults(do=commands.app)
+
+
+def _serve(groups: "argparse._SubParsersAction[Parser]") -> None:
+    parser = groups.add_parser("serve", help=ServeConfig.__doc__, description=ServeConfig.__doc__)
+    add_settings(parser, ServeConfig)
+    parser.set_defaults(do=commands.serve)

@@ -4,7 +4,7 @@ import argparse
 from typing import Any, NoReturn
 
 from haloforge import __version__
-from haloforge.cli import commands, data, models, pipeline, runs
+from haloforge.cli import commands, completion, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_settings
 from haloforge.config import STAGES, AppConfig, ServeConfig, ValidateConfig, VerifyConfig
 
@@ -30,6 +30,7 @@ def build() -> argparse.ArgumentParser:
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(do=commands.doctor)
+    completion.add_completion(groups, top)
     return top
 
 
@@ -40,7 +41,7 @@ class _Version(argparse.Action):
         from haloforge.doctor import found
 
         print(f"halo-forge {__version__}\n{found()}")
-        parser.exit()
+        raise SystemExit(0)
 
 
 def _group(groups: "argparse._SubParsersAction[Parser]", name: str, text: str) -> "argparse._SubParsersAction[Parser]":

@@ -133,7 +133,11 @@ def test_a_request_that_cannot_be_answered_gets_a_sentence(
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({"Authorization": "Bearer wrong"}, 401), ({"Origin": "http://evil.example"}, 403), ({"Host": "evil.example"}, 403)],
+    [
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Host": "evil.example"}, 403),
+    ],
 )
 def test_strangers_get_nothing(served: Served, headers: dict[str, str], status: int) -> None:
     assert served.client.get(f"{served.url}/models", headers=headers).status_code == status

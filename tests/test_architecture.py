@@ -31,6 +31,7 @@ LAYERS = [
     ["train"],
     ["estimates"],
     ["store"],
+    ["tracking"],
     ["stages"],
     ["jobs"],
     ["recipes", "pipeline"],

@@ -77,7 +77,9 @@ def _python() -> Iterator[Check]:
         try:
             yield Check(package, "ok", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Check(package, "missing", "not installed", "`pip install halo-forge` installs it")
+            yield Check(
+                package, "missing", "not installed", "`make app`, or `pip install .` in a checkout, installs it"
+            )
 
 
 def _machine() -> Iterator[Check]:

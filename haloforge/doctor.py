@@ -78,7 +78,7 @@ def _python() -> Iterator[Check]:
             yield Check(package, "ok", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             yield Check(
-                package, "missing", "not installed", "`make app`, or `pip install .` in a checkout, installs it"
+                package, "missing", "not installed", "`make app` or `pip install .` installs it"
             )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from haloforge.models import EMBEDDED
 from haloforge.store import home
 
 if TYPE_CHECKING:
@@ -76,6 +77,21 @@ def text(checks: list[Check]) -> str:
     return "\n".join(lines)
 
 
+def found() -> str:
+    """What `--version` says of this machine: Python, torch and its device, sandbox, embedded model; a line each."""
+    checks = {check.name: check for check in (*_python(), _gpu(), sandbox_check(), _embedded())}
+    torch, gpu, sandbox = checks["torch"], checks["gpu"], checks["sandbox"]
+    device = gpu.text if gpu.state == "ok" else "CPU"
+    lines = {
+        "python": checks["python"].text,
+        "torch": f"{torch.text} on {device}" if torch.state == "ok" else torch.text,
+        "sandbox": sandbox.text.partition(":")[0] + ("" if sandbox.state == "ok" else f"; {sandbox.hint}"),
+        EMBEDDED: "installed" if checks[EMBEDDED].state == "ok" else checks[EMBEDDED].hint,
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
 def _python() -> Iterator[Check]:
     version = platform.python_version()
     yield Check("python", "ok", f"{version} on {platform.system()} {platform.machine()}")
@@ -83,7 +99,9 @@ def _python() -> Iterator[Check]:
         try:
             yield Check(package, "ok", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Check(package, "missing", "not installed", "`make app` installs it")
+            yield Check(
+                package, "missing", "not installed", "`make app` or `pip install .` installs it"
+            )
 
 
 def _machine() -> Iterator[Check]:
@@ -168,7 +186,7 @@ def sandbox_check() -> Check:
 
 def _embedded() -> Check:
     from haloforge.errors import ModelError
-    from haloforge.models import EMBEDDED, gguf_file
+    from haloforge.models import gguf_file
 
     try:
         return Check(EMBEDDED, "ok", f"its weights are in {gguf_file()}")

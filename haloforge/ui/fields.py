@@ -29,6 +29,7 @@ ESSENTIAL = {
         "generation.max_new_tokens",
     ),
     "benchmark": ("model", "prompts", "output", "samples", "k", "limit", "generation.temperature"),
+    "release": ("model", "output", "format", "dtype", "type", "card"),
 }
 """Stage -> the settings that matter in nearly every run; the others stand in groups."""
 SECTIONS = {
@@ -67,6 +68,10 @@ _LABELS = {
     "training.per_device_train_batch_size": "Batch size",
     "cycles": "Changes of single cycles",
     "seeds": "Several seeds",
+    "format": "Files",
+    "dtype": "Numbers of merged",
+    "type": "Numbers of gguf",
+    "card": "Model card",
 }
 """Setting -> its label, where the key alone would say too little, or the same as another of the form."""
 _AMBIGUOUS = ("name", "type")

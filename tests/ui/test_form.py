@@ -18,6 +18,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "sft": {"model.name": "smollm2-135m", "data.train_file": "data/x.jsonl"},
     "raft": {"prompts": "data/x.jsonl", "sft_checkpoint": "smollm2-135m"},
     "benchmark": {"model": "m", "prompts": "data/x.jsonl"},
+    "release": {"model": "m"},
 }
 
 

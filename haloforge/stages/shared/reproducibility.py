@@ -9,7 +9,9 @@ from haloforge.settings import StageConfig, values
 from haloforge.stages.shared.phases import once
 from haloforge.store import Report
 
-_MAY_CHANGE = frozenset({"verifier.workers", "overwrite", "generation.save_every", "generation.cache_memory"})
+_MAY_CHANGE = frozenset(
+    {"verifier.workers", "overwrite", "generation.save_every", "generation.cache_memory", "report_to"}
+)
 """Settings that change no sample and no verdict, floating-point noise aside."""
 
 

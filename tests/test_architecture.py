@@ -27,6 +27,7 @@ LAYERS = [
     ["verify"],
     ["models"],
     ["generate"],
+    ["serving"],
     ["train"],
     ["estimates"],
     ["store"],

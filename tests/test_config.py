@@ -23,7 +23,7 @@ REQUIRED = {
     "benchmark": {"model": "m", "prompts": "p.jsonl"},
     "release": {"model": "m"},
 }
-ALL = [*config.STAGES.values(), config.VerifyConfig, config.ValidateConfig, config.AppConfig]
+ALL = [*config.STAGES.values(), config.VerifyConfig, config.ValidateConfig, config.AppConfig, config.ServeConfig]
 
 
 def from_flags(*words: str) -> config.StageConfig:

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """`run`."""
     pipeline = load_pipeline(_file(args.pipeline), _changes(args.changes))
     steps = pipeline.steps()
+    _refuse_missing_model(pipeline)
     out = sys.stderr if args.json else sys.stdout
     if args.dry_run:
         _dry_run(pipeline, steps, out)
@@ -45,6 +46,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"exit_code": code, "runs": runs, "comparison": comparison}, indent=2))
     return code
+
+
+def _refuse_missing_model(pipeline: Pipeline) -> None:
+    """Raises ModelError, before any data is prepared for it."""
+    from haloforge.models import EMBEDDED, gguf_file, resolve
+
+    if pipeline.model == EMBEDDED:
+        gguf_file()
+    else:
+        resolve(pipeline.model)
 
 
 def _run(store: Store, pipeline: Pipeline, steps: Sequence[Step], out: TextIO) -> int:

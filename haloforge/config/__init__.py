@@ -19,10 +19,12 @@ from haloforge.config.sections import (
     ALL_LINEAR,
     DEFAULT_ROWS,
     BatchedSampling,
+    CheckpointSampling,
     LoraSection,
     ModelSection,
     SamplingSection,
 )
+from haloforge.config.serve import ServeConfig
 from haloforge.config.sft import SftConfig, SftData, SftTraining, TrainingFile
 from haloforge.config.verifier import VerifyConfig, VerifySettings
 from haloforge.errors import ConfigError
@@ -39,6 +41,7 @@ __all__ = [
     "BatchedSampling",
     "BenchmarkConfig",
     "BenchmarkSampling",
+    "CheckpointSampling",
     "DatasetName",
     "EvaluationSection",
     "GenerateConfig",
@@ -51,6 +54,7 @@ __all__ = [
     "RaftTraining",
     "ReleaseConfig",
     "SamplingSection",
+    "ServeConfig",
     "Setting",
     "SftConfig",
     "SftData",

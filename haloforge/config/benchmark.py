@@ -5,12 +5,12 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from haloforge.config.data import Backend
-from haloforge.config.sections import BatchedSampling
+from haloforge.config.sections import CheckpointSampling
 from haloforge.config.verifier import VerifySettings
 from haloforge.settings import Ints, StageConfig, Trackers, setting
 
 
-class BenchmarkSampling(BatchedSampling):
+class BenchmarkSampling(CheckpointSampling):
     """How completions are sampled: all of them in one pool, the longest prompt first."""
 
     max_new_tokens: int = setting(512, ge=1, le=32768)
@@ -71,6 +71,11 @@ class BenchmarkConfig(StageConfig):
     def _only_servers_have_an_address(self) -> Self:
         if self.backend == "local" and self.base_url:
             raise ValueError("base_url is for servers: give a backend, such as --backend openai")
+        if self.backend != "local" and self.generation.backend != "local":
+            raise ValueError(
+                f"backend {self.backend} is a chat server, and generation.backend vllm samples from a checkpoint: "
+                "give one of them"
+            )
         return self
 
     @model_validator(mode="after")

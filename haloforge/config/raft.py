@@ -1,10 +1,11 @@
 """Settings of reward-ranked fine-tuning."""
 
-from typing import ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from haloforge.config.sections import DEFAULT_ROWS, BatchedSampling, LoraSection, RowsAtOnce, TrainingSection
+from haloforge.config.sections import DEFAULT_ROWS, CheckpointSampling, LoraSection, RowsAtOnce, TrainingSection
 from haloforge.config.verifier import VerifySettings
 from haloforge.errors import ConfigError
 from haloforge.settings import Groups, Ints, Section, StageConfig, Trackers, setting
@@ -115,7 +116,7 @@ class RaftTraining(TrainingSection, RaftPasses):  # fields of the last base come
     early_stopping_patience: ClassVar[int] = 0
 
 
-class RaftSampling(BatchedSampling):
+class RaftSampling(CheckpointSampling):
     """How completions are sampled."""
 
     load_in_4bit: bool = setting(False, flag="generation-load-in-4bit", advanced=True)
@@ -162,6 +163,30 @@ class RaftConfig(StageConfig):
     """Every random choice of the run derives from it."""
     seeds: Ints = setting((), advanced=True)
     """Run it once with each of these seeds, into OUTPUT/seed_N, and report all of them; with commas."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_chat_server(cls, data: Any) -> Any:
+        generation = data.get("generation") if isinstance(data, Mapping) else None
+        backend = generation.get("backend") if isinstance(generation, Mapping) else None
+        if isinstance(backend, str) and backend in ("openai", "ollama", "anthropic"):
+            raise ValueError(
+                f"generation.backend {backend}: a chat server gives no token ids and no log-probs back, and training "
+                "needs both; give vllm with generation.endpoints, or local"
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _servers_can_load_the_adapter(self) -> Self:
+        if self.generation.backend == "vllm" and self.generation.load_in_4bit:
+            raise ValueError(
+                "generation.load_in_4bit is for the local backend: a vLLM server loads the model its own way"
+            )
+        if self.generation.backend == "vllm" and self.lora.use_dora:
+            raise ValueError(
+                "vLLM cannot load DoRA adapters: leave out lora.use_dora, or sample with the local backend"
+            )
+        return self
 
     @model_validator(mode="after")
     def _loss_fits_start(self) -> Self:

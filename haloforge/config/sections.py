@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
@@ -75,6 +76,26 @@ class BatchedSampling(SamplingSection):
     """Problems whose seeds are drawn together, so that earlier runs can be repeated; it no longer changes the speed."""
     save_every: int = setting(64, ge=1, le=4096, advanced=True)
     """Finished samples are stored after so many, and every ten seconds; a killed run loses what is not stored."""
+
+
+class CheckpointSampling(BatchedSampling):
+    """How completions of a checkpoint are sampled, and where."""
+
+    backend: Literal["local", "vllm"] = setting("local", flag="generation-backend", advanced=True)
+    """Who samples: local (this machine), or vllm: servers of vLLM that have the base model (see endpoints)."""
+    endpoints: Names = setting((), advanced=True)
+    """Addresses of vLLM servers, with commas: http://a:8000,http://b:8000; they must see the output folder."""
+
+    @model_validator(mode="after")
+    def _vllm_has_endpoints(self) -> Self:
+        if self.backend == "vllm" and not self.endpoints:
+            raise ValueError("generation.backend vllm needs generation.endpoints, such as http://localhost:8000")
+        if self.backend == "local" and self.endpoints:
+            raise ValueError("generation.endpoints are vLLM servers: give generation.backend vllm with them")
+        for endpoint in self.endpoints:
+            if urlsplit(endpoint).scheme not in ("http", "https") or not urlsplit(endpoint).netloc:
+                raise ValueError(f"generation.endpoints: {endpoint!r} is no web address such as http://localhost:8000")
+        return self
 
 
 class TrainingSection(Section):

@@ -1,9 +1,9 @@
-"""Prompts in, samples out: prompts, a model on this machine, and clients of generation servers.
+"""Prompts in, samples out: prompts, a model on this machine, vLLM servers, and clients of chat servers.
 
 `open_engine` imports an engine, and torch with it, only when it is called.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from haloforge.config import Backend
 from haloforge.errors import ConfigError
@@ -28,6 +28,7 @@ __all__ = [
     "never",
     "open_engine",
     "open_local",
+    "open_vllm",
     "protocol_named",
     "render",
     "sample_seed",
@@ -66,3 +67,25 @@ def open_local(
     from haloforge.models import load
 
     return LocalEngine(load(model, in_4bit=in_4bit, progress=progress), protocol, disposable=True)
+
+
+def open_vllm(
+    model: str,
+    endpoints: Sequence[str],
+    adapter_name: str,
+    protocol: PromptProtocol = HALO,
+    *,
+    progress: Callable[[str], None] = print,
+) -> Engine:
+    """Open a checkpoint at vLLM servers that have its base; an adapter is loaded there under a name of its own.
+
+    Raises BackendError for a server with another model, ModelError for an adapter that servers cannot load.
+    """
+    from haloforge.generate.vllm import VllmEngine
+
+    engine = VllmEngine(model, endpoints, adapter_name, protocol, progress)
+    progress(
+        f"{model} is sampled by vLLM at {', '.join(endpoints)}: seeds are sent, but a server batches as it likes, so "
+        "a run that goes on after a stop may get other tokens than it would have got"
+    )
+    return engine

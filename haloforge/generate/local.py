@@ -1,7 +1,6 @@
 """The local engine: a transformers model on this machine's CPU or GPU."""
 
 import random
-import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from haloforge.generate.batches import run_batches
 from haloforge.generate.budget import SLOTS, cache_bytes
 from haloforge.generate.decoding import Decoder, Ending, Prompt, Row, pick
 from haloforge.generate.engine import SampleRequest, SamplingParams, never
+from haloforge.generate.finished import to_sample
 from haloforge.generate.packing import pack_for_good, pack_linears
 from haloforge.generate.prompts import HALO, PromptProtocol, render, render_messages, stop_strings
 from haloforge.generate.slots import fits, run_slots
@@ -101,20 +101,38 @@ class LocalEngine:
 
         Raises DataError for a prompt that leaves no room for an answer.
         """
+        for _, piece in self.pieces([self.chat(messages, params, seed)], params, should_stop):
+            if piece:
+                yield piece
+
+    def chat(self, messages: Sequence[Message], params: SamplingParams, seed: int) -> Row:
+        """The answer to a chat before it begins. Raises DataError for a prompt that leaves no room for one."""
         ids = render_messages(self.tokenizer, messages)
         row = Row(0, ids, self._limit(ids, params), random.Random(seed), params.stop)
         if row.limit < 1:
             most = _context_length(self.model)
             raise DataError(f"the prompt is too long: {len(ids)} tokens, and this model reads at most {most}")
-        prompts = [Prompt(ids, row.limit, [0], lambda prompt, index: row)]
-        sent = ""
+        return row
+
+    def pieces(
+        self, rows: Sequence[Row], params: SamplingParams, should_stop: Callable[[], bool] = never
+    ) -> Iterator[tuple[Row, str]]:
+        """Several answers at once, sampled alike: each row with its next piece of text, the last one (often empty)
+        when its finish reason is known. Limit and stop strings are each row's own.
+        """
+        growing = {id(row): (row, "") for row in rows}
+        prompts = [Prompt(row.prompt, row.limit, [0], partial(_itself, row)) for row in rows]
+        prompts.sort(key=lambda prompt: -len(prompt.ids))
         for _ in self._run(prompts, params, cache_bytes(self.model, None), should_stop):
-            text = self.ending.text(row)
-            if row.finish_reason is None:
-                text = _unchanging_part(text, params.stop)
-            if len(text) > len(sent):
-                yield text[len(sent) :]
-                sent = text
+            for key, (row, sent) in list(growing.items()):
+                text = self.ending.text(row)
+                if row.finish_reason is None:
+                    text = _unchanging_part(text, row.stop)
+                if len(text) > len(sent) or row.finish_reason is not None:
+                    yield row, text[len(sent) :]
+                    growing[key] = (row, max(text, sent, key=len))
+                if row.finish_reason is not None:
+                    del growing[key]
 
     def close(self) -> None:
         """Restore the model as it was, unless it is disposable: adapter, layout of its weights, and training mode."""
@@ -150,25 +168,16 @@ class LocalEngine:
             yield from run_batches(self.model, prompts, decoder, self.slots or _BATCH)
 
     def _sample(self, row: Row, request: SampleRequest, problem: Problem) -> Sample:
-        text = self.ending.text(row)
-        return Sample(
-            task_id=problem.task_id,
-            index=row.index,
-            text=text,
-            code=self.protocol.extract(self.protocol.prefill + text, problem),
-            finish_reason=row.finish_reason or "length",
-            seed=request.seed_of(problem, row.index),
-            prompt_ids=tuple(row.prompt),
-            token_ids=tuple(row.tokens),
-            logprobs=tuple(row.logprobs),
-            seconds=time.perf_counter() - row.started,
-            prompt_tokens=len(row.prompt),
-            completion_tokens=len(row.tokens),
-        )
+        return to_sample(row, request, problem, self.protocol, self.ending)
 
 
 def _nothing() -> None:
     """What there is to undo on a model that is thrown away."""
+
+
+def _itself(row: Row, prompt: Prompt, index: int) -> Row:
+    """The one row of a prompt."""
+    return row
 
 
 def _changed(model: "PreTrainedModel") -> "tuple[PreTrainedModel, Callable[[], None]]":

@@ -22,6 +22,7 @@ from haloforge.models.loading import (
 )
 from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
+from haloforge.models.outline import Outline, outline_of, refuse_stacked
 from haloforge.models.release import give_back_memory, letting_go
 from haloforge.models.skeleton import config_folder, linear_layers, with_layers, without_weights
 
@@ -32,6 +33,7 @@ __all__ = [
     "FINAL_MODEL",
     "LoadedModel",
     "Metadata",
+    "Outline",
     "base_licence",
     "building",
     "checkpoint_in",
@@ -54,8 +56,10 @@ __all__ = [
     "merge_for_good",
     "merge_in_place",
     "name_base_commit",
+    "outline_of",
     "read_metadata",
     "refuse_no_plain_adapter",
+    "refuse_stacked",
     "refuse_without_bitsandbytes",
     "resolve",
     "with_layers",

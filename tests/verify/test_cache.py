@@ -10,7 +10,7 @@ import pytest
 from processes import sandboxes
 
 from haloforge.errors import VerifierError
-from haloforge.records import Problem, Tests
+from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
 from haloforge.verify.cache import PerProblem
 
@@ -55,7 +55,7 @@ def test_a_file_that_is_no_cache_is_refused_in_one_sentence(tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
-from haloforge.records import Problem, Tests
+from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
 
 problem = Problem("n", "", tests=Tests("asserts", code=("assert f(1) == 2",)), entry_point="f")
@@ -158,3 +158,12 @@ def test_a_timeout_is_not_kept_where_the_reference_could_not_be_measured(tmp_pat
     with open_verifier(VerifySettings(workers=1, time_limit_s=1.0), tmp_path / "cache.db") as verifier:
         assert verifier.verify(asleep, burning("a", 9)).status == "timeout"
     assert kept(tmp_path / "cache.db") == 0
+
+
+def test_an_end_that_the_machine_may_have_caused_is_not_kept(tmp_path):
+    killed = "import os\nos.kill(os.getpid(), 9)"
+    with open_verifier(VerifySettings(workers=1), tmp_path / "cache.db") as verifier:
+        problem = Problem("p", "", tests=Tests("stdio", cases=(Case("", "x"),)))
+        assert verifier.verify(problem, killed).status == "runtime_error"
+        assert verifier.verify(problem, "print('y')").status == "wrong_answer"
+    assert kept(tmp_path / "cache.db") == 1

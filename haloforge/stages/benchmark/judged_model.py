@@ -9,10 +9,10 @@ from typing import Any, Protocol, Self
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError
 from haloforge.generate import Engine, open_engine, protocol_named
-from haloforge.models import resolve
+from haloforge.models import refuse_stacked, resolve
 from haloforge.records import Problem
 from haloforge.stages.shared.dry_run import model_line
-from haloforge.stages.shared.engines import Engines
+from haloforge.stages.shared.engines import Engines, Served
 from haloforge.stages.shared.forecast import Plan, memory_and_time, watched
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.provenance import Provenance, provenance
@@ -47,19 +47,24 @@ class LocalModel:
     def __init__(self, config: BenchmarkConfig, report: Report) -> None:
         self._config, self._report = config, report
         self._name = pinned_model(report, config.model)
-        self._engines = Engines(report.log, config.protocol)
+        served = Served.of(config.generation, lambda model: f"{report.run_id}-model")
+        self._engines = Engines(report.log, config.protocol, served=served)
 
     def engine(self) -> Engine:
         """See JudgedModel."""
         return self._engines.at(self._name)
 
     def watched(self, plan: Callable[[str], Plan]) -> AbstractContextManager[None]:
-        """See JudgedModel."""
+        """See JudgedModel. Where servers sample, memory and time are theirs."""
+        if self._config.generation.backend == "vllm":
+            return nullcontext()
         return watched(self._report, plan(self._name))
 
     def facts(self) -> dict[str, Any]:
-        """Its name, and what `resolve` says of it."""
-        return {"name": self._config.model, **asdict(resolve(self._name))}
+        """Its name, who sampled from it where that was not this machine, and what `resolve` says of it."""
+        generation = self._config.generation
+        sampled_by = {"sampled_by": "vllm"} if generation.backend == "vllm" else {}
+        return {"name": self._config.model, **asdict(resolve(self._name)), **sampled_by}
 
     def origin(self, problems: list[Problem]) -> Provenance:
         """By the records of the runs that made it."""
@@ -130,6 +135,10 @@ def judged_model(config: BenchmarkConfig, report: Report) -> JudgedModel:
 
 def plan_lines(config: BenchmarkConfig, plan: Callable[[str], Plan], *, measures: bool) -> tuple[str, list[str]]:
     """What a dry run says of the model: its line, and those of memory and time. Raises ForgeError."""
+    if config.generation.backend == "vllm":
+        refuse_stacked(config.model)
+        where = ", ".join(config.generation.endpoints)
+        return model_line(config.model), [f"servers   vLLM at {where}", "memory    theirs", "time      theirs"]
     if config.backend == "local":
         memory, time = memory_and_time(plan(config.model), measures=measures)
         return model_line(config.model), [f"memory    {memory}", f"time      {time}"]

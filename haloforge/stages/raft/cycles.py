@@ -25,6 +25,15 @@ def checkpoint(config: RaftConfig, cycle: int) -> str:
     return str(Path(config.output_dir, f"cycle_{cycle}", FINAL_MODEL)) if cycle else config.sft_checkpoint
 
 
+def name_of_model(config: RaftConfig, model: str) -> str:
+    """What a server calls a model of the run: cycle-2, cycle-2-strength-50; the starting model is cycle-0."""
+    folder = Path(model)
+    if model == config.sft_checkpoint:
+        return "cycle-0"
+    parts = [folder.parent.name, *([folder.name] if folder.name != FINAL_MODEL else [])]
+    return "-".join(parts).replace("_", "-")
+
+
 def refuse_taken_output(config: RaftConfig, run_id: str) -> None:
     """Raises ConfigError when the output folder holds cycles of another run, or the very model to start from."""
     output = Path(config.output_dir)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.languages import default_language
-from haloforge.models import refuse_without_bitsandbytes
+from haloforge.models import refuse_stacked, refuse_without_bitsandbytes
 from haloforge.records import Problem
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
@@ -36,6 +36,8 @@ def checked_split(config: RaftConfig, run_id: str = "") -> Split:
         raise ConfigError("raft.sweep scales the adapter by one factor, which lora.use_dora has not; give one of them")
     if config.generation.load_in_4bit:
         refuse_without_bitsandbytes("generation.load_in_4bit", "leave it out to sample from the whole weights")
+    if config.generation.backend == "vllm":
+        refuse_stacked(config.sft_checkpoint)
     for seed_config in configs_of(config):
         refuse_taken_output(seed_config, run_id)
     check_replay_file(config)

@@ -19,6 +19,7 @@ def plan_of(config: RaftConfig, split: Split, model: str) -> Plan:
         lambda pace: _times(config, split, pace),
         adapting=Adapting(config.training, config.lora),
         in_4bit=config.lora.load_in_4bit or config.generation.load_in_4bit,
+        served=config.generation.backend == "vllm",
     )
 
 
@@ -28,15 +29,15 @@ def most_of_a_problem(config: RaftConfig, cycle: int) -> int:
     return most_kept(loop.samples_per_prompt * (loop.retry_unsolved if cycle > 1 else 1), loop)
 
 
-def _needs(config: RaftConfig, split: Split, room: Room) -> tuple[Need, Need]:
-    """What sampling and training need at their peaks."""
+def _needs(config: RaftConfig, split: Split, room: Room) -> list[Need]:
+    """What sampling, where it is done here, and training need at their peaks."""
     sampling, problems = config.generation, [*split.train, *split.held_out]
     span = row_span(problems, sampling.max_new_tokens)
     rows = max(len(split.train) * config.raft.samples_per_prompt, 1)
-    return (
-        room.sampling(span, rows, sampling.cache_memory, in_4bit=sampling.load_in_4bit),
-        room.training(config.training, config.lora, span),
-    )
+    training = room.training(config.training, config.lora, span)
+    if sampling.backend == "vllm":
+        return [training]
+    return [room.sampling(span, rows, sampling.cache_memory, in_4bit=sampling.load_in_4bit), training]
 
 
 def _times(config: RaftConfig, split: Split, pace: Pace) -> list[PhaseTime]:

@@ -8,12 +8,12 @@ from pathlib import Path
 from haloforge.config import RaftConfig
 from haloforge.models import letting_go
 from haloforge.stages.raft.cycle_plan import CyclePlan, last_trained
-from haloforge.stages.raft.cycles import checkpoint
+from haloforge.stages.raft.cycles import checkpoint, name_of_model
 from haloforge.stages.raft.evaluation import evaluations
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.raft.sweep import sweep
 from haloforge.stages.raft.training_set import replay_samples
-from haloforge.stages.shared.engines import Engines
+from haloforge.stages.shared.engines import Engines, Served
 from haloforge.stages.shared.phases import Facts, once
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
 from haloforge.store import Report
@@ -35,7 +35,8 @@ class Setup:
 @contextmanager
 def open_setup(config: RaftConfig, report: Report, split: Split) -> Iterator[Setup]:
     """Open what the steps share, and close it at the end."""
-    engines = Engines(report.log, in_4bit=config.generation.load_in_4bit)
+    served = Served.of(config.generation, lambda model: f"{report.run_id}-{name_of_model(config, model)}")
+    engines = Engines(report.log, in_4bit=config.generation.load_in_4bit, served=served)
     with letting_go(), open_verifier(config.verifier) as verifier, closing(engines):
         yield Setup(config, report, split, verifier, engines)
 

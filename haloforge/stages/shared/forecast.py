@@ -27,6 +27,7 @@ class Plan:
     """What a stage will do with one model: the memory that its phases need, and the seconds that they take.
 
     `samples` and `adapting` say which of the model's rates must be known. `in_4bit`: nothing is measured in 4 bits.
+    `served`: servers sample, and how fast they are is not known here.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Plan:
     samples: bool = True
     adapting: Adapting | None = None
     in_4bit: bool = False
+    served: bool = False
 
 
 class Forecast(NamedTuple):
@@ -136,6 +138,8 @@ def _forecast(plan: Plan, run: Report | None, measures: bool) -> Forecast:
     room, folder = Room.of(plan.model), config_folder(plan.model)
     if room is None or folder is None:
         return Forecast((), (), (), _NOT_HERE)
+    if plan.served:
+        return Forecast((), (), (), "not known: how fast the vLLM servers sample is not measured")
     if plan.in_4bit:
         return Forecast((), (), (), "not known: how fast a model in 4 bits is, is not measured")
     rates = calibrated(folder, sampling=plan.samples, adapting=plan.adapting, measures=measures)

@@ -10,9 +10,19 @@ from haloforge.stages.shared.phases import once
 from haloforge.store import Report
 
 _MAY_CHANGE = frozenset(
-    {"verifier.workers", "overwrite", "generation.save_every", "generation.cache_memory", "report_to"}
+    {
+        "generation.cache_memory",
+        "generation.endpoints",
+        "generation.save_every",
+        "overwrite",
+        "report_to",
+        "verifier.workers",
+    }
 )
 """Settings that change no sample and no verdict, floating-point noise aside."""
+
+_BEFORE = {"generation.backend": "local"}
+"""What runs did, of whose records some are older than the setting."""
 
 
 def derived_seed(*parts: object) -> int:
@@ -41,6 +51,7 @@ def hold_settings(report: Report, config: StageConfig, problems: Iterable[Proble
     now |= {name: list(value) for name, value in now.items() if isinstance(value, tuple)}  # as JSON gives it back
     now["the problems"] = fingerprint(problems)
     then = once(report, 0, "plan", lambda: {"settings": now}).findings["settings"]
+    then = {name: value for name, value in _BEFORE.items() if name in now} | then
     changed = [name for name in sorted(then) if then[name] != now.get(name)]  # a newer version may know more settings
     if changed:
         raise RunError(

@@ -8,11 +8,14 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 
 from haloforge.store import home
+
+if TYPE_CHECKING:
+    from haloforge.verify import NodeFacts
 
 State = Literal["ok", "optional", "missing"]
 
@@ -44,6 +47,25 @@ class Check:
 def examine() -> list[Check]:
     """Everything, in the order of the pipeline. Takes a few seconds: primitives are tried, not assumed."""
     return [*_python(), *_machine(), *_compilers(), _interpreter(), sandbox_check(), _embedded(), _hub(), _browser()]
+
+
+def examine_cluster(cluster: str) -> list[Check]:
+    """A line per node of a Ray cluster that `verifier.cluster` may name. Raises VerifierError if none can judge."""
+    from haloforge.verify import cluster_nodes
+
+    found, roll = cluster_nodes(cluster)
+    return [_node(facts, roll.refused.get(facts.node, ""), roll.partly.get(facts.node, "")) for facts in found]
+
+
+def _node(facts: "NodeFacts", refused: str, partly: str) -> Check:
+    compilers = [version for _, version in sorted(facts.compilers.items())]
+    text = f"sandbox {facts.isolation or 'unknown'}, {facts.cores} cores"
+    if facts.version:
+        text += f", halo-forge {facts.version}, Python {facts.python}, {'; '.join(compilers) or 'no compilers'}"
+    monitor = "start it with RAY_memory_monitor_refresh_ms=0, or Ray may end our engine when memory runs short"
+    hints = [f"refused: {refused}" if refused else partly, monitor if facts.memory_monitor else ""]
+    state: State = "missing" if refused else "optional" if any(hints) else "ok"
+    return Check(f"node {facts.node}", state, text, "; ".join(filter(None, hints)))
 
 
 def text(checks: list[Check]) -> str:

@@ -28,6 +28,7 @@ from haloforge.errors import DataError, ForgeError, MachineError, RunError, Stop
 from haloforge.files import file_errors, refuse_unwritable, write_text
 from haloforge.records import Event, Run
 from haloforge.store import Report, Store
+from haloforge.tracking import start_mirrors
 
 RUNGS = ("cycle", "now", "kill")
 """Ways to stop, from soft to hard: after this cycle; now, with everything saved; at once, losing at most one batch."""
@@ -335,6 +336,7 @@ def _execute(store: Store, run: Run, report: Report) -> int:
     try:
         with _sole_writer(store, run):
             config = configs.STAGES[run.stage].parse(run.config)
+            start_mirrors(store, run, configs.values(config).get("report_to", ()))
             stages.load(run.stage).run(config, report)
     except Stopped:
         store.finish(run.id, "stopped")

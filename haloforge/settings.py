@@ -102,6 +102,8 @@ Ints = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
 """Numbers; as text with commas between them."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 """Names without spaces; as text with commas or spaces between them."""
+Trackers = Annotated[tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...], BeforeValidator(_split_commas)]
+"""Names of trackers; as text with commas or spaces between them."""
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: shlex.split(v) if isinstance(v, str) else v)]
 """Words; as text quoted as for a shell."""
 Groups = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_read_groups)]

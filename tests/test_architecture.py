@@ -30,6 +30,7 @@ LAYERS = [
     ["train"],
     ["estimates"],
     ["store"],
+    ["tracking"],
     ["stages"],
     ["jobs"],
     ["recipes", "pipeline"],

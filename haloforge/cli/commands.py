@@ -232,6 +232,6 @@ def doctor(args: argparse.Namespace) -> int:
     """`doctor`."""
     from haloforge import doctor as checks
 
-    results = checks.examine()
+    results = checks.examine_cluster(args.cluster) if args.cluster else checks.examine()
     print(json.dumps([asdict(check) for check in results], indent=2) if args.json else checks.text(results))
     return 0 if all(check.state != "missing" for check in results) else 1

@@ -27,6 +27,7 @@ def build() -> argparse.ArgumentParser:
     _app(groups)
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
     doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.add_argument("--cluster", metavar="HOST:PORT", help="instead, a row for each node of that Ray cluster")
     doctor.set_defaults(do=commands.doctor)
     return top
 

@@ -7,7 +7,7 @@ from pydantic import model_validator
 from haloforge.config.data import Backend
 from haloforge.config.sections import CheckpointSampling
 from haloforge.config.verifier import VerifySettings
-from haloforge.settings import Ints, StageConfig, setting
+from haloforge.settings import Ints, StageConfig, Trackers, setting
 
 
 class BenchmarkSampling(CheckpointSampling):
@@ -50,6 +50,8 @@ class BenchmarkConfig(StageConfig):
     """Use only the first problems of the file (the result says so)."""
     generation: BenchmarkSampling = BenchmarkSampling()
     verifier: VerifySettings = VerifySettings()
+    report_to: Trackers = setting((), advanced=True)
+    """Tell trackers what the run reports, too: tensorboard, trackio, wandb, mlflow; each needs its package."""
     seed: int = setting(1234, ge=0, advanced=True)
     """Every random choice of the run derives from it."""
 

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from haloforge.config.sections import DEFAULT_ROWS, CheckpointSampling, LoraSection, RowsAtOnce, TrainingSection
 from haloforge.config.verifier import VerifySettings
 from haloforge.errors import ConfigError
-from haloforge.settings import Groups, Ints, Section, StageConfig, setting
+from haloforge.settings import Groups, Ints, Section, StageConfig, Trackers, setting
 
 Loss = Literal["raft", "raft++", "reinforce_rej"]
 """raft: negative log-likelihood; the other two: the clipped importance ratio of `haloforge.train.losses`."""
@@ -157,6 +157,8 @@ class RaftConfig(StageConfig):
     lora: LoraSection = LoraSection()
     verifier: VerifySettings = VerifySettings()
     evaluation: EvaluationSection = EvaluationSection()
+    report_to: Trackers = setting((), advanced=True)
+    """Tell trackers what the run reports, too: tensorboard, trackio, wandb, mlflow; each needs its package."""
     seed: int = setting(42, ge=0, advanced=True)
     """Every random choice of the run derives from it."""
     seeds: Ints = setting((), advanced=True)

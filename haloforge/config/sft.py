@@ -7,7 +7,7 @@ import yaml
 from pydantic import BeforeValidator
 
 from haloforge.config.sections import DEFAULT_ROWS, LoraSection, ModelSection, RowsAtOnce, TrainingSection
-from haloforge.settings import Section, StageConfig, setting
+from haloforge.settings import Section, StageConfig, Trackers, setting
 
 MOST_TIMES = 10_000
 """How many times the smallest weight of a file the largest may be: an epoch is as long as that."""
@@ -133,6 +133,8 @@ class SftConfig(StageConfig):
     """Replace a model that another run left in the output folder."""
     training: SftTraining = SftTraining()
     lora: LoraSection = LoraSection()
+    report_to: Trackers = setting((), advanced=True)
+    """Tell trackers what the run reports, too: tensorboard, trackio, wandb, mlflow; each needs its package."""
     seed: int = setting(42, ge=0, advanced=True)
     """Seed of the row order, the held-out split, the rows drawn from weighted files and the adapter's start."""
 

@@ -44,6 +44,9 @@ class VerifySettings(Section):
     """Python in which solutions and tests run, such as a virtual environment with pandas; by default our own."""
     allow_unsafe: bool = setting(False, advanced=True)
     """Run model-written code even where this machine offers no sandbox."""
+    cluster: str | None = setting(None, flag="verifier-cluster", advanced=True)
+    """HOST:PORT of a Ray cluster whose nodes judge, or auto for the one that RAY_ADDRESS names; by default this machine
+    judges."""
     _stops_at_first_failure: bool = PrivateAttr(default=False)
 
     @property

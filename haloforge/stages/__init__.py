@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from haloforge.config import StageConfig
 from haloforge.errors import ConfigError
 from haloforge.files import refuse_unwritable
+from haloforge.settings import values
+from haloforge.tracking import refuse_missing_tracker
 
 
 class Stage(NamedTuple):
@@ -26,6 +28,7 @@ def plan(config: StageConfig, *, measures: bool = True) -> list[str]:
     Where nothing is known yet of the machine's speed it is measured, which takes some seconds. Unless this `measures`,
     as for a run that is about to start, no time is told.
     """
+    refuse_missing_tracker(values(config).get("report_to", ()))
     if config.output_path is not None:
         refuse_unwritable(config.output_path)
     return load(config.stage).dry_run(config, measures=measures)

@@ -182,6 +182,7 @@ def _params(request: Request) -> SamplingParams:
 
 
 def _open_verifier(problem: Problem, settings: VerifySettings) -> Verifier:
-    verifier = open_verifier(settings.model_copy(update={"workers": settings.workers or 1}))
+    here = {"workers": settings.workers or 1, "cluster": None}  # a studio is no driver of Ray, which would end it too
+    verifier = open_verifier(settings.model_copy(update=here))
     verifier.check([problem])
     return verifier

@@ -31,6 +31,7 @@ Everything that runs model-written code, and every compiler, runs in a sandbox. 
 
 from haloforge.config import VerifySettings
 from haloforge.verify.box.confinement.seccomp import hide_from_debuggers
+from haloforge.verify.cluster import NodeFacts, Roll, cluster_nodes
 from haloforge.verify.compiled import compiler_flaw
 from haloforge.verify.reward_function import reward_function
 from haloforge.verify.rewards import COMPILES, PASSES, RUNS, reward_of
@@ -38,14 +39,17 @@ from haloforge.verify.sandbox.levels import lost_at
 from haloforge.verify.sandbox.probe import isolation
 from haloforge.verify.sandbox.reach import usual_packages
 from haloforge.verify.toolchains import compiler_version
-from haloforge.verify.verifier import Verifier, open_verifier
+from haloforge.verify.verifier import Verifier, open_verifier, verifier_at
 
 __all__ = [
     "COMPILES",
+    "NodeFacts",
     "PASSES",
     "RUNS",
+    "Roll",
     "Verifier",
     "VerifySettings",
+    "cluster_nodes",
     "compiler_flaw",
     "compiler_version",
     "hide_from_debuggers",
@@ -55,4 +59,5 @@ __all__ = [
     "reward_function",
     "reward_of",
     "usual_packages",
+    "verifier_at",
 ]

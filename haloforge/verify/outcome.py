@@ -37,7 +37,7 @@ class Outcome:
     """The facts, before any reward.
 
     `level` is what `passed` means: the tests passed or, where there are none, the program ran or compiled. `slept`
-    marks an end by the wall clock, which a starved machine may have caused.
+    marks an end by the wall clock, or by a kill that was not ours: a starved machine may have caused it.
     """
 
     status: Status
@@ -118,6 +118,12 @@ def violent_end(end: Exit, cpu_limit_s: float) -> tuple[Status, str] | None:
     if end.signal == signal.SIGSYS:
         return "violation", "used a system call that the sandbox forbids"
     return "runtime_error", f"crashed ({signal.Signals(end.signal).name})"
+
+
+def may_be_of_machine(end: Exit, cpu_limit_s: float) -> bool:
+    """Whether a process ended as a machine may end it that has too much to do: asleep, or killed for its memory."""
+    was_ended = end.overfull or end.crowded or end.cpu_s >= cpu_limit_s
+    return end.by_wall_clock or (end.signal == signal.SIGKILL and not was_ended)
 
 
 def summary_of(tests: Sequence[TestOutcome]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from haloforge.records import Case, Status, TestOutcome, Tests
 from haloforge.verify.box.confinement.limits import WALL_PER_CPU, Limits
 from haloforge.verify.comparison import comparison
-from haloforge.verify.outcome import Outcome, violent_end
+from haloforge.verify.outcome import Outcome, may_be_of_machine, violent_end
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import Zygote
 
@@ -77,7 +77,7 @@ def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits,
         cpu_s, memory_mb, slept = (
             cpu_s + ran.end.cpu_s,
             max(memory_mb, ran.end.memory_mb),
-            slept or ran.end.by_wall_clock,
+            slept or (may_be_of_machine(ran.end, limits.cpu_s) and not ran.flooded),
         )
         used_s += max(0.0, time.monotonic() - began - FREE_WALL_S)
         if failure and (first is None or failure[0] == "timeout"):

@@ -32,7 +32,7 @@ def main(who: str, levels: list[str]) -> None:
     from cheats import sections
 
     from haloforge.problems import load_starter
-    from haloforge.verify import Verifier, VerifySettings, isolation
+    from haloforge.verify import VerifySettings, isolation, verifier_at
     from haloforge.verify.box.confinement.limits import Limits
 
     hostile.LIMITS = Limits(cpu_s=3, wall_s=8, memory_mb=512)  # an emulated machine is some twenty times slower
@@ -40,7 +40,7 @@ def main(who: str, levels: list[str]) -> None:
     problems = [problem for problem in load_starter("starter-easy") if problem.language == "python"][:8]
     print(f"{who}: {isolation()}", flush=True)
     for level in levels:
-        with Verifier(VerifySettings(workers=1), level, None) as verifier:
+        with verifier_at(level, VerifySettings(workers=1)) as verifier:
             right = [verifier.verify(problem, problem.solution).passed for problem in problems]
             undone = [f"{problem.solution}\n{problem.entry_point} = None" for problem in problems]
             wrong = [verifier.verify(*pair).passed for pair in zip(problems, undone, strict=True)]

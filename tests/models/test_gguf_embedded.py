@@ -14,7 +14,7 @@ from haloforge.models.gguf import export_gguf
 from haloforge.problems import load_starter
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOKENS = 12
 TEXT = "def add(a, b):\n    return a + b\n\n\ndef largest(items):\n    best = items[0]\n    for item in items:\n"

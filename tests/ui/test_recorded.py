@@ -47,11 +47,11 @@ def test_nothing_is_put_beside_runs_of_ones_own(store: Store) -> None:
 def test_a_newcomer_is_told_what_this_is_and_offered_a_first_run(store: Store) -> None:
     bring(store)
     shown = welcome.render(store, VIEW)
-    assert "<h1" in shown and 'data-act="try"' in shown
+    assert "<h2" in shown and 'data-act="try"' in shown
     assert 'data-act="try"' not in welcome.render(store, VIEW, read_only=True)
 
 
 def test_who_has_runs_sees_the_pipeline_with_the_newest_results_alone(store: Store) -> None:
     make_run(store, status="done")
     shown = welcome.render(store, VIEW)
-    assert "<h1" not in shown and 'class="pipeline"' in shown
+    assert "<h2" not in shown and 'class="pipeline"' in shown

@@ -10,7 +10,7 @@ import pytest
 from processes import sandboxes
 
 from haloforge.errors import VerifierError
-from haloforge.records import Problem, Tests
+from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
 from haloforge.verify.cache import PerProblem
 
@@ -55,7 +55,7 @@ def test_a_file_that_is_no_cache_is_refused_in_one_sentence(tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
-from haloforge.records import Problem, Tests
+from haloforge.records import Case, Problem, Tests
 from haloforge.verify import VerifySettings, open_verifier
 
 problem = Problem("n", "", tests=Tests("asserts", code=("assert f(1) == 2",)), entry_point="f")
@@ -123,7 +123,7 @@ def kept(cache):
 
 def test_another_version_of_a_package_is_another_question(tmp_path, monkeypatch):
     for versions in (("numpy 1",), ("numpy 2",), ("numpy 1",)):
-        monkeypatch.setattr("haloforge.verify.verifier.usual_packages", lambda versions=versions: versions)
+        monkeypatch.setattr("haloforge.verify.machine.usual_packages", lambda versions=versions: versions)
         with open_verifier(VerifySettings(workers=1), tmp_path / "cache.db") as verifier:
             assert verifier.verify(SQUARE, CODES[0]).passed
     assert kept(tmp_path / "cache.db") == 2
@@ -153,8 +153,17 @@ def test_a_problem_of_the_same_id_has_a_reference_of_its_own():
 
 
 def test_a_timeout_is_not_kept_where_the_reference_could_not_be_measured(tmp_path, monkeypatch):
-    monkeypatch.setattr("haloforge.verify.verifier.REFERENCE_CPU_S", 0.2)
+    monkeypatch.setattr("haloforge.verify.trials.REFERENCE_CPU_S", 0.2)
     asleep = returning_it("import time\ndef f(x): time.sleep(900)")
     with open_verifier(VerifySettings(workers=1, time_limit_s=1.0), tmp_path / "cache.db") as verifier:
         assert verifier.verify(asleep, burning("a", 9)).status == "timeout"
     assert kept(tmp_path / "cache.db") == 0
+
+
+def test_an_end_that_the_machine_may_have_caused_is_not_kept(tmp_path):
+    killed = "import os\nos.kill(os.getpid(), 9)"
+    with open_verifier(VerifySettings(workers=1), tmp_path / "cache.db") as verifier:
+        problem = Problem("p", "", tests=Tests("stdio", cases=(Case("", "x"),)))
+        assert verifier.verify(problem, killed).status == "runtime_error"
+        assert verifier.verify(problem, "print('y')").status == "wrong_answer"
+    assert kept(tmp_path / "cache.db") == 1

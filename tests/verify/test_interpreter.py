@@ -10,7 +10,7 @@ import pytest
 
 from haloforge.errors import VerifierError
 from haloforge.records import Problem, Tests
-from haloforge.verify import Verifier, VerifySettings, isolation, open_verifier
+from haloforge.verify import Verifier, VerifySettings, isolation, open_verifier, verifier_at
 from haloforge.verify.sandbox.interpreter import OWN, interpreter_of
 
 DOUBLE = Problem(
@@ -54,7 +54,7 @@ def test_solution_and_tests_import_from_the_environment(environment: Path, named
 def test_it_works_without_namespaces_too(environment: Path) -> None:
     if isolation().name not in ("ns", "landlock"):
         pytest.skip("this machine cannot hold level landlock")
-    with Verifier(settings(environment), "landlock", None, interpreter_of(str(environment))) as verifier:
+    with verifier_at("landlock", settings(environment), interpreter_of(str(environment))) as verifier:
         verifier.check([DOUBLE])
         assert verifier.verify(DOUBLE, BY_GADGET).status == "passed"
 
@@ -117,7 +117,7 @@ def test_what_cannot_run_solutions_is_refused_in_one_sentence_before_anything_ru
 
 def test_where_no_file_can_be_opened_its_packages_are_refused(environment: Path) -> None:
     with (
-        Verifier(settings(environment), "noopen", None, interpreter_of(str(environment))) as verifier,
+        verifier_at("noopen", settings(environment), interpreter_of(str(environment))) as verifier,
         pytest.raises(VerifierError, match="at isolation level noopen, where no file can be opened"),
     ):
         verifier.check([DOUBLE])

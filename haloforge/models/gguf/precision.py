@@ -14,6 +14,8 @@ GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 _KEPT = ("token_embd.weight", "output.weight")
 """Every token passes through these: with fewer than eight bits they cost more accuracy than they save bytes."""
 _LARGEST_F16 = 65504.0
+_AT_ONCE = 1 << 18
+"""Numbers that are quantized in one go."""
 
 
 def refuse_type(name: str) -> None:
@@ -58,4 +60,8 @@ def quantized(name: str, weight: "np.ndarray", kind: "GGMLQuantizationType") -> 
 
     if kind is GGMLQuantizationType.F16 and np.abs(weight).max(initial=0) > _LARGEST_F16:
         raise ModelError(f"{name} holds numbers that are too large for f16; use --type bf16")
-    return quants.quantize(np.ascontiguousarray(weight), kind)
+    if weight.ndim == 1:
+        return quants.quantize(np.ascontiguousarray(weight), kind)
+    step = max(1, _AT_ONCE // weight.shape[1])  # its temporary arrays take ten times the room of the weight
+    pieces = (weight[start : start + step] for start in range(0, len(weight), step))
+    return np.concatenate([quants.quantize(np.ascontiguousarray(piece), kind) for piece in pieces])

@@ -10,7 +10,14 @@ from haloforge.stages.shared.phases import once
 from haloforge.store import Report
 
 _MAY_CHANGE = frozenset(
-    {"verifier.workers", "overwrite", "generation.save_every", "generation.cache_memory", "generation.endpoints"}
+    {
+        "verifier.workers",
+        "overwrite",
+        "report_to",
+        "generation.save_every",
+        "generation.cache_memory",
+        "generation.endpoints",
+    }
 )
 """Settings that change no sample and no verdict, floating-point noise aside."""
 

@@ -79,13 +79,15 @@ def _data(config: StageConfig) -> Iterator[Check]:
             text = config.prompts if is_there else f"there is no file {config.prompts}"
             yield Check("data", "ok" if is_there else "missing", text)
             if config.verify:
-                yield _sandbox()
+                yield _sandbox(config.verifier)
         case RaftConfig() | BenchmarkConfig():
             yield from _problems(config.prompts, config.verifier)
-            yield _sandbox()
+            yield _sandbox(config.verifier)
 
 
-def _sandbox() -> Check:
+def _sandbox(verifier: VerifySettings) -> Check:
+    if verifier.cluster:
+        return Check("sandbox", "optional", f"the nodes of {verifier.cluster} judge, in theirs")
     level = isolation()
     if not level.accepted:
         return Check("sandbox", "missing", "this machine can build none", "install bubblewrap")
@@ -123,6 +125,9 @@ def _problems(name: str, verifier: VerifySettings) -> Iterator[Check]:
 
 
 def _tools(verifier: VerifySettings, problems: Sequence[Problem], languages: str) -> Check:
+    if verifier.cluster:
+        ask = f"halo-forge doctor --cluster {verifier.cluster} says what they have"
+        return Check("compiler", "optional", f"the nodes of {verifier.cluster} judge programs in {languages}", ask)
     try:
         with open_verifier(verifier) as opened:
             opened.check(problems)

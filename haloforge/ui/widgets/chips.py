@@ -15,6 +15,8 @@ def run_status(run: Run) -> Html:
         word = {"cycle": "stopping after this cycle", "now": "stopping and saving", "kill": "being killed"}[run.stop]
     if run.stop == "kill" and run.status in ("stopped", "interrupted"):
         word = "killed"
+    elif run.stop and run.status == "stopped":
+        word = {"cycle": "stopped after its cycle", "now": "stopped and saved"}[run.stop]
     return h("span", word, cls=f"chip {run.status}")
 
 

@@ -17,7 +17,7 @@ from haloforge.verify.compiled.node import JavaScript, TypeScript
 from haloforge.verify.compiled.rust import Rust
 from haloforge.verify.compiled.single_file import SingleFile
 from haloforge.verify.completeness import incomplete, is_only_a_function
-from haloforge.verify.outcome import Outcome
+from haloforge.verify.outcome import Outcome, may_be_of_machine
 from haloforge.verify.sandbox.levels import ENVIRONMENT
 from haloforge.verify.sandbox.streams import Ran, run
 from haloforge.verify.sandbox.zygote import BoxFailed
@@ -132,7 +132,7 @@ def _run_once(ran: Ran, tests: AppendedTests | None, limits: Limits) -> Outcome:
         memory_mb=ran.end.memory_mb,
         forgeable=tests is not None,
         level="tested" if tests else "ran",
-        slept=ran.end.by_wall_clock,
+        slept=may_be_of_machine(ran.end, limits.cpu_s) and not ran.flooded,
     )
 
 

@@ -21,6 +21,7 @@ _NEEDS_ONE_PROCESS = re.compile(
     r"\bmock\b|\bmonkeypatch\b|\bpatch\(|\bpatch\.\w+\(|\bcapfd\b|\bredirect_std|\binspect\."
     r"|\bsys\.(stdout|stdin|modules)\b"
     r"|\bimportlib\b|\bsetattr\(|\b__(code|globals)__\b|\b(asdict|astuple|is_dataclass)\("
+    r"|\bcaplog\b|\bassert(?:No)?Logs\b|\bassertWarns(?:Regex)?\b|\bwarns\(|\bcatch_warnings\(\s*record"
     r"|\bget_type_hints\b|\bdataclasses\.\w+\("
     r"|(?<![.\w])(eval|exec|compile|__import__)\(|\b(pickle|marshal)\b"
 )

@@ -241,3 +241,10 @@ def test_name_tags_and_notes_are_stored_as_words_and_text(store: Store) -> None:
 @pytest.mark.parametrize(("rung", "words"), [("cycle", "Stopping after this cycle"), ("now", "Stopping now")])
 def test_the_stop_that_was_asked_for_is_told(store: Store, rung: str, words: str) -> None:
     assert words in run_detail.render(store, {**VIEW, "run": make_run(store, stop=rung).id})
+
+
+@pytest.mark.parametrize(
+    ("rung", "word"), [("cycle", "stopped after its cycle"), ("now", "stopped and saved"), ("kill", "killed")]
+)
+def test_the_stop_that_was_reached_is_told(store: Store, rung: str, word: str) -> None:
+    assert f">{word}</span>" in run_list.render(store, {**VIEW, "run": make_run(store, status="stopped", stop=rung).id})

@@ -15,7 +15,7 @@ from haloforge.verify.box.confinement.limits import Limits
 from haloforge.verify.compiled.binaries import Binaries, key_of
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import isolation
-from haloforge.verify.verifier import Verifier
+from haloforge.verify.verifier import verifier_at
 from haloforge.verify.worker import Worker
 
 KEY = key_of("a program")
@@ -148,7 +148,7 @@ def test_many_writers_and_a_kill_leave_the_whole_binary_or_none(binaries, tmp_pa
 def test_nothing_is_kept_where_programs_run_without_a_sandbox(monkeypatch, tmp_path):
     needs("g++")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with Verifier(VerifySettings(workers=1), UNSAFE, None) as verifier:
+    with verifier_at(UNSAFE, VerifySettings(workers=1)) as verifier:
         tests = Tests("stdio", cases=(Case("4\n", "8"),))
         assert verifier.verify(Problem("d", "", language="cpp", tests=tests), DOUBLES["cpp"]).passed
     assert not (tmp_path / "halo-forge" / "binaries").exists()

@@ -12,7 +12,7 @@ from haloforge.verify import VerifySettings
 from haloforge.verify.compiled.probe import compiler_flaw, escape, trying
 from haloforge.verify.sandbox.levels import UNSAFE
 from haloforge.verify.sandbox.probe import isolation
-from haloforge.verify.verifier import Verifier
+from haloforge.verify.verifier import verifier_at
 
 
 def installed(name):
@@ -52,6 +52,6 @@ def test_a_compiler_that_does_not_start_in_the_sandbox_is_one_sentence(monkeypat
 
 def test_a_run_with_compilers_is_refused_where_they_cannot_be_sandboxed():
     installed("gcc")
-    verifier = Verifier(VerifySettings(), "noopen", None)
+    verifier = verifier_at("noopen", VerifySettings())
     with pytest.raises(VerifierError, match="gcc cannot be used at isolation level noopen: .* install bubblewrap"):
         verifier.check([Problem("n", "", language="cpp")])

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from places import WHOLE
 from tools import COMMANDS, needs
 from translated_rows import TRANSLATED
 
@@ -59,10 +60,13 @@ def test_a_call_of_the_function_is_no_definition_of_it(translated):
 @pytest.mark.slow
 def test_every_test_of_multipl_e_in_go_compiles_and_judges(shared_data, verifier):
     needs("go")
+    """Every third of them; `make test-whole` compiles all."""
     problems = load_problems(shared_data / "multipl-e/humaneval-go.jsonl")
+    problems = problems[:: 1 if WHOLE else 3]
     verifier.check(problems)
     answers = (whole_program(p, f"    var nothing {p.prompt.rstrip().removesuffix('{').rpartition(')')[2]}\n"
                              "    return nothing\n}\n") for p in problems)  # fmt: skip
     verdicts = list(verifier.verify_many(zip(problems, answers, strict=True)))
     others = {p.task_id: v.status for p, v in zip(problems, verdicts, strict=True) if v.status != "wrong_answer"}
-    assert others == {"HumanEval_87_get_row": "compile_error"}, "whose published test is no Go"
+    others.pop("HumanEval_87_get_row", None)  # its published test is no Go
+    assert others == {}

@@ -45,3 +45,33 @@ def test_the_mode_is_part_of_what_a_cached_verdict_depends_on(tmp_path):
     for mode, forgeable in (("split", False), ("joined", True), ("split", False)):
         with open_verifier(VerifySettings(workers=1, mode=mode), tmp_path / "cache.db") as verifier:
             assert verifier.verify(PLAIN, PLAIN.solution).forgeable == forgeable
+
+
+SAYS = (
+    "import logging, warnings\ndef f(x):\n logging.getLogger('a').info('went %s', x)\n"
+    " warnings.warn('old', DeprecationWarning)"
+)
+LOGS = "import logging, unittest\nfrom solution import f\nclass T(unittest.TestCase):\n def test_a(self):\n"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("def test_a(caplog):\n caplog.set_level('INFO')\n f(1)\n assert caplog.messages == ['went 1']", "went 2"),
+        ("def test_a():\n with pytest.warns(DeprecationWarning, match='old'): f(1)", "new"),
+    ],
+)
+def test_what_is_logged_and_warned_of_is_seen_where_that_happens(choosing, right, wrong):
+    for tests, passes in ((right, True), (right.replace("went 1", wrong).replace("old", wrong), False)):
+        code = (f"import pytest\nfrom solution import f\n{tests}",)
+        verdict = choosing.verify(Problem("says", "", tests=Tests("pytest", code=code)), SAYS)
+        assert verdict.passed == passes and verdict.forgeable
+
+
+def test_unittest_sees_what_is_logged(choosing):
+    for level, passes in (("INFO", True), ("ERROR", False)):
+        tests = (
+            f"{LOGS}  with self.assertLogs('a', level='{level}') as told: f(1)\n  self.assertIn('went', told.output[0])"
+        )
+        verdict = choosing.verify(Problem("logs", "", tests=Tests("pytest", code=(tests,))), SAYS)
+        assert verdict.passed == passes and verdict.forgeable

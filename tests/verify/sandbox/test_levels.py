@@ -8,7 +8,7 @@ from test_containment import AS_ANYBODY, WITHOUT_BUBBLEWRAP, available, needs_ro
 
 from haloforge.doctor import sandbox_check
 from haloforge.records import Problem, Tests
-from haloforge.verify import Verifier, VerifySettings, isolation
+from haloforge.verify import VerifySettings, isolation, verifier_at
 from haloforge.verify.sandbox.levels import LEVELS, LOST, UNSAFE, lost_at
 
 ROW = "import json; from haloforge.doctor import sandbox_check; print(json.dumps(vars(sandbox_check())))"
@@ -60,7 +60,7 @@ def test_a_machine_that_lacks_something_holds_the_next_level_and_doctor_says_wha
 def true_at(level, solutions):
     """Which of these solutions return True at that level, by their names."""
     problem = Problem("p", "Write f.", entry_point="f", tests=Tests("asserts", code=("assert f() is True",)))
-    with Verifier(VerifySettings(workers=1), available(level), None) as verifier:
+    with verifier_at(available(level), VerifySettings(workers=1)) as verifier:
         return {name for name, code in solutions.items() if verifier.verify(problem, code).passed}
 
 

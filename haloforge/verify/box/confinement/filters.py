@@ -84,6 +84,7 @@ def base(*, opening: bool) -> bytes:
     control = _words("recvmsg sendmsg sendto recvfrom prctl prlimit64 setrlimit seccomp")
     allowed = [*MEMORY_AND_TIME, *FILES, *FORKING, *control, *((*OPENING, *CHANGING) if opening else ())]
     special = [*fails_with("clone3", errno.ENOSYS), *_terminal(), *_stream_pairs()]
+    special += [*_no_signals_by_files(), *_own_pages_only()]
     return program([*answers(HOSTILE, KILL), *special, *allowances(allowed), *_no_attributes()])
 
 
@@ -96,8 +97,7 @@ def child(*, changing: bool) -> bytes:
     network = _words("recvmsg sendmsg")
     loosening = _words("prctl seccomp setrlimit setsid setpgid fork vfork pidfd_open pidfd_send_signal")
     refused = [*answers([*network, *loosening], errno_answer(errno.EPERM)), *(() if changing else _changing_nothing())]
-    files = [*_no_signals_by_files(), *_own_pages_only()]
-    rules = [*_threads_only(), *_signals_to(SOME_PID), *_reading_limits_only(), *files, *refused]
+    rules = [*_threads_only(), *_signals_to(SOME_PID), *_reading_limits_only(), *refused]
     return program(rules, otherwise=ALLOW)
 
 

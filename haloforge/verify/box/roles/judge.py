@@ -54,7 +54,8 @@ class Role(solution.Role):
         if mode == "joined":  # compiled here, as the process that all joined samples fork from must know no tests
             judge.judge_joined(_compiled(request["suite"]), request["code"], channels[0], stop=request["stop"])
         else:
-            files, suite = ReadAgain(), self._suites[request["suite_key"]]
+            suite = self._suites[request["suite_key"]]
+            files = ReadAgain(seeks=isinstance(suite, Suite) and suite.reading.seeks)
             sys.addaudithook(files)
             judge.judge(suite, channels[0], channels[1], stop=request["stop"], files=files)
         os._exit(0)

@@ -12,7 +12,9 @@ from ..protocol.deep import encode_deep
 from ..protocol.sharing import Shared, replace_contents
 from ..protocol.wire import Channel, Closed, TooLong
 from . import callbacks
+from .about import NOTHING_KNOWN, About
 from .batch import Batch
+from .heard import Heard
 from .lending import Lending
 from .plain_values import plain_value
 from .proxies import proxy_for
@@ -27,7 +29,7 @@ from .solution_errors import (
     class_names,
     note_failure,
 )
-from .subject import NOTHING_KNOWN, About, Subject, inner_subject
+from .subject import Subject, inner_subject
 
 MAX_WARNINGS = 20
 """Warnings of one compilation that are kept."""
@@ -70,6 +72,7 @@ class Connection:
         """What is known of the solution's classes, by number."""
         self._contents: dict[str, Any] = {}
         """What it told about its module."""
+        self._heard = Heard()
         self._flags: dict[str | int, int] = {}
         """The number that each flag was told to be, by object."""
         self._last_number = 0
@@ -180,6 +183,10 @@ class Connection:
         """How many requests there have been."""
         return self.calls
 
+    def was_given(self, value: Any, since: int) -> bool:
+        """Whether a call has been given this very value, since that time."""
+        return self._heard.has(self.comparable(value), since)
+
     def may_skip_the_rest(self) -> bool:
         """Whether no test is lost when the solution suppresses an exception in the `with` block that is running."""
         frame: types.FrameType | None = sys._getframe()
@@ -199,6 +206,8 @@ class Connection:
         touches = operation in ("call", "set", "put", "rebind")
         sent = [self._encoded(argument, touches=touches) for argument in arguments]
         named = {name: self._encoded(argument, touches=touches) for name, argument in keywords.items()}
+        if operation == "call":
+            self._heard.note(self.calls, [*sent, *named.values()])
         try:
             number = self._send(operation, target, sent, named)
             outcome, *body = self._answer_to(number)
@@ -323,6 +332,7 @@ class Connection:
             return self._lending.lent(handle["home"])
         target = handle["global"] if isinstance(handle.get("global"), str) else int(handle["handle"])
         kind = str(handle["kind"])
+        self._heard.matters = True
         subject = Subject(self, target, kind, self._about(handle))
         subject.class_name = str(handle["class"])
         if kind == "coroutine":

@@ -1,12 +1,14 @@
 """What the text of a test says that a solution should answer, and whether something else gives that away.
 
-Values are compared by form: the text of every number and string in them, sorted. So `[3, 1, 2]` gives away `(1, 2, 3)`,
-and `sorted(f(x)) == [1, 2, 3]` is given away by either. What was told before, in that very order, gives nothing away.
+Values are compared by form: the text of every number and string in them, sorted, without case and sign. So `[3, 1, 2]`
+gives away `(1, 2, 3)`, as does "1, 2, 3", and `sorted(f(x)) == [1, 2, 3]` is given away by any of them.
+What was told before, in that very order, gives nothing away.
 """
 
 import ast
 import builtins
 import operator
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 _BETWEEN = "\0"
 _SHORTEST_TEXT = 3
 """Characters from which on a text gives away what it contains."""
+_WORD = re.compile(r"\d+\.\d+|\w+")
+_MOST_WORDS = 100
 _LARGEST_NUMBER, _LARGEST_POWER = 1 << 32, 64
 _PURE = (set, frozenset, list, tuple, dict, sorted, float, int, str, bool, len, sum, min, max, abs, round, complex)
 _FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in _PURE}
@@ -70,7 +74,15 @@ def expected_in(statement: ast.stmt, names: set[str], calls: int) -> Expected:
 
 def told_by(arguments: Sequence[Any]) -> set[Told]:
     """What the arguments of one call tell: they together, each of them, and everything in them."""
-    return {(_form(part), repr(part)) for part in _parts_of(list(arguments))}
+    told = {(_form(part), repr(part)) for part in _parts_of(list(arguments))}
+    return told | {(form, text) for part in _parts_of(list(arguments)) for form, text in _words_of(part)}
+
+
+def _words_of(part: Any) -> Iterator[Told]:
+    """The words and numbers of a text, and all of them together."""
+    words = _WORD.findall(part)[:_MOST_WORDS] if isinstance(part, str) else []
+    if len(words) > 1:
+        yield from ((_form(told), part) for told in (words, *words))
 
 
 def _parts_without(node: ast.AST, names: set[str]) -> Iterator[ast.expr]:
@@ -124,9 +136,14 @@ def _atoms(value: Any) -> Iterator[str]:
         for item in _items(value):
             yield from _atoms(item)
     elif isinstance(value, float) and value.is_integer():
-        yield str(int(value))
+        yield _without_sign(str(int(value)))
     else:
-        yield str(value)
+        yield _without_sign(str(value).casefold())
+
+
+def _without_sign(text: str) -> str:
+    """Of a number of one digit the sign is half of what there is to tell."""
+    return text.removeprefix("-") if len(text) >= _SHORTEST_TEXT else text
 
 
 def _items(value: Any) -> list[Any]:

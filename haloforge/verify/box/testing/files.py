@@ -13,8 +13,10 @@ class ReadAgain:
     database counts as such a file from the start, as it is read and written through one connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, seeks: bool = False) -> None:
+        """`seeks`: whether the tests go back in a file: then one that is open for both counts as read again."""
         self.happened = False
+        self._seeks = seeks
         self._written: set[str] = set()
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -25,6 +27,8 @@ class ReadAgain:
                 self.happened = True
             if arguments[2] & _WRITING:
                 self._written.add(path)
+            if self._seeks and arguments[2] & os.O_RDWR:
+                self.happened = True
         elif event in ("os.rename", "os.link", "os.symlink") and _path(arguments[0]) in self._written:
             self._written.add(_path(arguments[1]))
         elif event == "sqlite3.connect" and arguments[0] not in ("", ":memory:"):

@@ -12,6 +12,8 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from .logs import CapturedLogs
+
 _MISSING = object()
 Patch = Callable[..., Any]
 """Changes something around the solution, where that is in another process."""
@@ -252,6 +254,11 @@ def _capsys(change: Patch) -> Iterator[Captured]:
         yield captured
 
 
+def _caplog() -> Iterator[Any]:
+    with CapturedLogs().running() as captured:
+        yield captured
+
+
 def _tmp_path() -> pathlib.Path:
     return pathlib.Path(tempfile.mkdtemp(prefix="test-"))
 
@@ -262,6 +269,7 @@ def _tmp_path_factory() -> Any:
 
 _PATCHING: dict[str, Callable[..., Any]] = {"monkeypatch": _monkeypatch, "capsys": _capsys, "capfd": _capsys}
 BUILT_IN: dict[str, Callable[..., Any]] = {
+    "caplog": _caplog,
     "tmp_path": _tmp_path,
     "tmpdir": _tmp_path,
     "tmp_path_factory": _tmp_path_factory,

@@ -8,8 +8,10 @@ decides instead:
 - the truth value of what a returned object says, or its answer to a call that was given test data;
 - its equality, order or hash, and what it holds, but for dataclasses and enumerations, whose state was told before it
   was asked for;
-- its answers about itself, where two of them disagree or cannot be compared;
-- an object that the tests made, once they compare it after it had a chance to learn what they expect.
+- its answers about itself, where two of them disagree or cannot be compared, or where a call since then was given the
+  answer;
+- an object that the tests made, once they compare it after it had a chance to learn what they expect, and objects that
+  they found in it.
 """
 
 import functools
@@ -143,6 +145,12 @@ def _iterated(self: SolutionProxy) -> Iterator[Any]:
     return _subject(self).iterate(self)
 
 
+def _advanced(self: SolutionProxy) -> Any:
+    value = _subject(self).ask("next")
+    _subject(self).doubt(value)
+    return value
+
+
 def _entered(self: SolutionProxy) -> Any:
     return _subject(self).enter(self)
 
@@ -171,7 +179,7 @@ def _awaitable(operation: str) -> Callable[..., Any]:
 _SPECIAL: dict[str, Callable[..., Any]] = {
     "__call__": _called,
     "__iter__": _iterated,
-    "__next__": lambda self: _subject(self).ask("next"),
+    "__next__": _advanced,
     "__len__": _sized,
     "__bool__": lambda self: _subject(self).truth(),
     "__contains__": _searched,

@@ -41,6 +41,8 @@ class Reading:
     """Names of functions that they apply to what the entry point returns, or to the entry point."""
     expects_exit: bool = False
     """Whether they name what ends a program: SystemExit, KeyboardInterrupt or BaseException."""
+    seeks: bool = False
+    """Whether they go back in a file, or in a stream."""
     asks_identity: bool = False
     """Whether they ask if two values are one object."""
 
@@ -68,6 +70,7 @@ def read(trees: Sequence[ast.Module], entry_point: str | None) -> Reading:
             n.value.id for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
         ),
         expects_exit=any(isinstance(n, ast.Name) and n.id in _EXITS for n in nodes),
+        seeks=any(isinstance(n, ast.Attribute) and n.attr in ("seek", "mmap", "memmap") for n in nodes),
         loaded=frozenset(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)),
     )
 

@@ -1,12 +1,12 @@
 """What a proxy of the tests stands for, and which of its answers leave a judgement to the solution; see `proxies`."""
 
 import copy
-import dataclasses
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..protocol import codec
+from .about import NOTHING_KNOWN, About
 from .views import Views
 
 
@@ -35,30 +35,11 @@ class SolutionSide(Protocol):
     def proxy_for(self, subject: Any) -> Any:
         """A proxy for one of its objects."""
 
+    def was_given(self, value: Any, since: int) -> bool:
+        """Whether a call has been given this very value, since that time."""
+
     def may_skip_the_rest(self) -> bool:
         """Whether leaving the block of the `with` statement that is running skips nothing that judges."""
-
-
-@dataclasses.dataclass(frozen=True)
-class About:
-    """What is known of a class: its special methods, those below its plain base, and its parents' global names."""
-
-    special: tuple[str, ...] = ()
-    own: tuple[str, ...] = ()
-    mro: tuple[str, ...] = ()
-    base: str = ""
-    fields: tuple[str, ...] | None = None
-    """Of a dataclass whose instances are equal when these are; None for other classes."""
-
-    @staticmethod
-    def from_row(row: Mapping[str, Any]) -> "About":
-        """From what the solution says. Raises TypeError or ValueError for what no honest solution says."""
-        names = {key: tuple(map(str, row.get(key, ()))) for key in ("special", "own", "mro")}
-        fields = row.get("fields")
-        return About(**names, base=str(row.get("base", "")), fields=None if fields is None else tuple(map(str, fields)))
-
-
-NOTHING_KNOWN = About()
 
 
 class Subject:
@@ -140,8 +121,14 @@ class Subject:
 
     def _judge(self, question: Any, answer: Any) -> None:
         """An object that a function returned has answered a question about itself."""
+        self.doubt(answer)
         is_truth = isinstance(answer, bool) or (self.solution.asks_truth and inner_subject(answer) is None)
         if is_truth or not self.views.agree(question, answer):
+            self.solution.mark_forgeable()
+
+    def doubt(self, answer: Any) -> None:
+        """A function answers at once; an object that it returned may wait until a later call is given the answer."""
+        if not self.of_tests and self.solution.was_given(answer, self.known_since):
             self.solution.mark_forgeable()
 
     def call(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -272,6 +259,7 @@ class Subject:
     def look(self, operation: str, *arguments: Any) -> Any:
         """Its text."""
         value = self.ask(operation, *arguments)
+        self.doubt(value)
         if not self.of_tests and not self.views.agree((operation, *arguments), value):
             self.solution.mark_forgeable()
         return value
@@ -294,6 +282,7 @@ class Subject:
         if self.members and key in self.members:
             return self.members[key]
         value = self.ask("item", key)
+        self.doubt(value)
         inner = self._adopt(value)
         if self.kind == "class" and inner is not None and inner.kind == "function":
             inner.kind = "class"
@@ -335,6 +324,7 @@ class Subject:
         agrees = self.views.begin()
         count = 0
         for value in iterator:
+            self.doubt(value)
             agrees = self.views.next_item(count, value) and agrees and not isinstance(value, bool)
             count += 1
             if not agrees:

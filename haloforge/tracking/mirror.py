@@ -1,0 +1,169 @@
+"""The process that tells one tracker what one run reports: `python -m haloforge.tracking.mirror ROOT RUN TRACKER`.
+
+It reads the store as any page does, remembers how far it is, and goes on from there when the run is resumed.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from haloforge.files import read_text, write_text
+from haloforge.records import Event, Run
+from haloforge.store import Report, Store
+from haloforge.tracking.names import Steps, told
+from haloforge.tracking.trackers import Table, TrackedRun, Tracker, open_tracker
+
+_S_BETWEEN_LOOKS = 1.0
+_S_TO_ANSWER = 60
+"""How long a tracker may take for one call. A server that hangs is given up then."""
+_MOST_SAMPLES = 200
+_MOST_CHARACTERS = 4000
+"""Of samples in a table, and of the code in a cell."""
+_METRICS = ("train", "eval", "cycle", "benchmark", "selection", "headroom", "data", "best", "verified")
+
+
+def mirror(root: Path, run_id: str, name: str, worker: int) -> int:
+    """Tell the tracker everything until the run has ended or its worker is gone; 1 where the tracker failed."""
+    with Store(root) as store, _alone(store.folder(run_id) / f"{name}.lock") as is_alone:
+        if not is_alone:
+            return 0
+        try:
+            _tell(store, run_id, name, worker)
+        except Exception as error:  # noqa: BLE001 - a tracker may raise anything, and no run ends for it
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            Report(store, run_id).log(f"{name} is told no more of this run ({reason}); the records here are whole")
+            return 1
+    return 0
+
+
+def _tell(store: Store, run_id: str, name: str, worker: int) -> None:
+    place = store.folder(run_id) / f"{name}.json"
+    run, steps = store.run(run_id), Steps()
+    with _in_time():
+        tracker = open_tracker(name, _tracked(store, run))
+    told_up_to = json.loads(read_text(place))["event"] if place.exists() else 0
+    after = 0
+    while True:
+        run = store.run(run_id)  # before its events: nothing that came before its end is missed
+        is_over = run.is_finished or not Path(f"/proc/{worker}").exists()
+        for event in store.events(run_id, after, kind="metric"):
+            after = event.id
+            step = steps.of(event.data["name"], event.data["step"], event.data["values"])
+            if event.id > told_up_to and (numbers := _numbers(event)):
+                with _in_time():
+                    tracker.numbers(numbers, step)
+        write_text(place, json.dumps({"event": max(after, told_up_to)}))
+        if is_over:
+            break
+        time.sleep(_S_BETWEEN_LOOKS)
+    with _in_time():
+        _conclude(store, run, tracker)
+
+
+def _conclude(store: Store, run: Run, tracker: Tracker) -> None:
+    if cycles := _cycles(store, run):
+        tracker.table("cycles", cycles)
+    if samples := _samples(store, run):
+        tracker.table("samples", samples)
+    tracker.finish(run.status, _summary(store, run))
+
+
+def _numbers(event: Event) -> dict[str, float]:
+    name = event.data["name"]
+    return told(name, event.data["values"]) if name in _METRICS else {}
+
+
+def _summary(store: Store, run: Run) -> dict[str, float]:
+    """The newest of every number."""
+    newest: dict[str, float] = {}
+    for event in store.events(run.id, kind="metric"):
+        newest |= _numbers(event)
+    return newest
+
+
+def _cycles(store: Store, run: Run) -> Table | None:
+    """What each cycle reported; None for a run without cycles."""
+    rows = {int(e.data["step"]): told("cycle", e.data["values"]) for e in store.metrics(run.id, "cycle")}
+    if not rows:
+        return None
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    return Table(["cycle", *columns], [[cycle, *map(row.get, columns)] for cycle, row in sorted(rows.items())])
+
+
+def _samples(store: Store, run: Run) -> Table | None:
+    rows = [
+        (
+            judged.cycle,
+            judged.purpose,
+            judged.sample.task_id,
+            judged.verdict.status if judged.verdict else "",
+            judged.verdict.reward if judged.verdict else None,
+            {None: "", True: "yes", False: "no"}[judged.kept],
+            (judged.sample.code or "")[:_MOST_CHARACTERS],
+        )
+        for judged in store.samples(run.id, limit=_MOST_SAMPLES)
+    ]
+    return Table(["cycle", "purpose", "problem", "status", "reward", "kept", "code"], rows) if rows else None
+
+
+def _tracked(store: Store, run: Run) -> TrackedRun:
+    return TrackedRun(
+        id=run.id,
+        name=run.name or run.id,
+        stage=run.stage,
+        config=_flat(run.config),
+        tags=[run.stage, *run.tags.split()],
+        folder=store.folder(run.id),
+    )
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raises TimeoutError in a call that takes too long, wherever it waits."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"no answer within {_S_TO_ANSWER} s")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(_S_TO_ANSWER)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Whether no other process tells the same run to the same tracker, for as long as the block lasts."""
+    with path.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+if __name__ == "__main__":
+    root, run, tracker, worker = sys.argv[1:]
+    code = mirror(Path(root), run, tracker, int(worker))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a client's own threads may wait for its server for ever

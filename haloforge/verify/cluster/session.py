@@ -1,0 +1,195 @@
+"""The one place that speaks to Ray: joining a cluster, and the process of ours on each of its nodes."""
+
+import importlib.util
+import ipaddress
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from haloforge.config import VerifySettings
+from haloforge.errors import VerifierError
+from haloforge.records import Problem
+from haloforge.verify.cluster.dispatch import slots_of
+from haloforge.verify.cluster.node import Asked, NodeEngine
+
+EXTRA = "halo-forge[cluster]"
+_ANSWERS_S = 5.0
+"""Seconds in which a cluster's port must take a connection."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A node of the cluster that has processors to give. `id` is Ray's, `name` its address."""
+
+    id: str
+    name: str
+    cores: int
+
+
+def address_of(cluster: str) -> str:
+    """HOST:PORT of `verifier.cluster`. Raises VerifierError where it names none, or one that anybody could use."""
+    address = os.environ.get("RAY_ADDRESS", "") if cluster == "auto" else cluster
+    if cluster == "auto" and not address:
+        raise VerifierError(
+            "verifier.cluster: auto joins the cluster that RAY_ADDRESS names, and RAY_ADDRESS is not set"
+        )
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdecimal():
+        raise VerifierError(f"verifier.cluster: {address!r} is no HOST:PORT, such as 10.0.0.1:6379")
+    if not _is_loopback(host) and os.environ.get("RAY_AUTH_MODE") != "token":
+        raise VerifierError(
+            f"verifier.cluster: {address} can be reached from other machines, and Ray runs anybody's code: start every "
+            "node and this command with RAY_AUTH_MODE=token"
+        )
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Session:
+    """This process as a driver of a Ray cluster. It stays one until it ends: joining takes a second."""
+
+    _joined: str = ""
+    _lock = threading.Lock()
+
+    def __init__(self, address: str) -> None:
+        """Raises VerifierError where Ray is not installed, or no cluster answers."""
+        self.address = address
+        if importlib.util.find_spec("ray") is None:
+            raise VerifierError(f"verifier.cluster needs Ray: pip install '{EXTRA}'")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        with Session._lock:
+            self._join(address)
+
+    def _join(self, address: str) -> None:
+        import ray
+
+        if ray.is_initialized():
+            if Session._joined == address:
+                return
+            ray.shutdown()
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_S).close()
+            own = {"_node_ip_address": host} if _is_loopback(host) else {}
+            with _kept_signals():
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
+        except (OSError, RuntimeError, ValueError, AssertionError) as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if "AuthenticationError" in str(error.__cause__):
+                why = "the token of RAY_AUTH_TOKEN, or of the file that RAY_AUTH_TOKEN_PATH names, is not the cluster's"
+            raise VerifierError(
+                f"verifier.cluster: no Ray cluster can be joined at {address} ({why}); `ray start --head` starts one, "
+                f"and where this machine is no node of it, `ray start --address={address} --num-cpus=0` joins it"
+            ) from error
+        Session._joined = address
+
+    def places(self) -> list[Place]:
+        """Nodes that live and have processors to give, the same order each time."""
+        import ray
+
+        rows = [row for row in ray.nodes() if row["Alive"] and row["Resources"].get("CPU")]
+        addresses = [row["NodeManagerAddress"] for row in rows]
+        places = [
+            Place(row["NodeID"], _name_of(row, alone=addresses.count(row["NodeManagerAddress"]) == 1),
+                  int(row["Resources"]["CPU"]))
+            for row in rows
+        ]  # fmt: skip
+        return sorted(places, key=lambda place: (place.name, place.id))
+
+    def start(self, place: Place, settings: VerifySettings) -> "Engine":
+        """Our engine on that node. Returns at once; a failure comes with the first answer."""
+        return Engine(place, settings)
+
+    def share(self, problems: Sequence[Problem]) -> Any:
+        """The problems in the cluster's memory, so that every node can be given them without another copy here."""
+        import ray
+
+        return ray.put(list(problems))
+
+
+def _name_of(row: Mapping[str, Any], *, alone: bool) -> str:
+    """The address; with Ray's id where another node has the same."""
+    return str(row["NodeManagerAddress"]) + ("" if alone else f" ({row['NodeID'][:8]})")
+
+
+class Engine:
+    """The engine of one node, from afar. Every call is a future; one that fails means that the node is lost."""
+
+    def __init__(self, place: Place, settings: VerifySettings) -> None:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        self.place = place
+        actor = ray.remote(
+            num_cpus=0,  # who shares a node's processors is the business of the user, who may start two runs
+            max_concurrency=slots_of(place.cores),
+            concurrency_groups={"alive": 1},
+            scheduling_strategy=NodeAffinitySchedulingStrategy(place.id, soft=False),
+        )(NodeEngine)
+        self._actor = actor.remote(place.name, settings, place.cores)
+
+    def facts(self) -> "Future[dict[str, Any]]":
+        """`NodeEngine.facts`."""
+        return self._future(self._actor.facts.remote())
+
+    def check(self, shared: Any) -> "Future[dict[str, str]]":
+        """`NodeEngine.check` of problems that `Session.share` shared."""
+        return self._future(self._actor.check.remote(shared))
+
+    def judge(self, piece: Asked) -> "Future[dict[str, Any]]":
+        """`NodeEngine.judge`."""
+        return self._future(self._actor.judge.remote(piece))
+
+    def alive(self) -> "Future[bool]":
+        """Answered beside the pieces, not after them."""
+        return self._future(self._actor.alive.options(concurrency_group="alive").remote())
+
+    @staticmethod
+    def _future(reference: Any) -> "Future[Any]":
+        future: Future[Any] = reference.future()
+        return future
+
+    def close(self) -> "Future[None]":
+        """`NodeEngine.close`, after which its process can be killed."""
+        return self._future(self._actor.close.remote())
+
+    def kill(self) -> None:
+        """End the process at once."""
+        import ray
+
+        ray.kill(self._actor)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error of a call means that the node's process is gone, rather than that the call failed there."""
+    import ray
+
+    return isinstance(error, ray.exceptions.RayActorError | ray.exceptions.RaySystemError)
+
+
+@contextmanager
+def _kept_signals() -> Iterator[None]:
+    """Ray's driver takes SIGTERM for itself; ours stops a run by it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept: dict[signal.Signals, Callable[..., Any] | int | None] = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

@@ -1,0 +1,148 @@
+"""Two real Ray nodes on this machine judge as this machine does. The tests share them, in this order."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+from processes import sandboxes
+from ray_nodes import RayNodes, two_nodes
+
+from haloforge.cli import main
+from haloforge.records import Problem, Tests, Verdict
+from haloforge.verify import VerifySettings, cluster_nodes, isolation, open_verifier
+
+pytest.importorskip("ray")
+
+NUMBERS = [Problem(f"n/{i}", "x", tests=Tests("asserts", code=(f"assert f(2) == {i}",))) for i in range(20)]
+CPP = Problem("sum", "x", language="cpp", tests=Tests.from_json(
+    {"kind": "stdio", "cases": [{"input": "1 2", "output": "3"}]}
+))  # fmt: skip
+SUM = "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }"
+ANSWERS = ("def f(x): return {i}", "def f(x): return x + {i}", "def f(x): raise ValueError(x)", "def f(x) return {i}",
+           "import os\nos._exit(0)", "", "def f(x):\n    while True: pass")  # fmt: skip
+
+
+def samples(count: int, salt: str) -> list[tuple[Problem, str]]:
+    """Every way to end; a program that runs out of time once in a hundred."""
+    found = []
+    for number in range(count):
+        way = number % 100 if number % 100 < 7 else number % 6
+        found.append((NUMBERS[number % 20], ANSWERS[way].format(i=number % 20) + f"\n# {salt} {number}"))
+    return found
+
+
+def facts_of(verdicts: Sequence[Verdict]) -> list[tuple[object, ...]]:
+    return [(v.status, v.reward, v.detail, v.tests, v.isolation, v.forgeable) for v in verdicts]
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[RayNodes]:
+    with two_nodes() as started:
+        yield started
+
+
+def settings(cluster: str | None = None) -> VerifySettings:
+    return VerifySettings(time_limit_s=1.0, cluster=cluster)
+
+
+def here(items: Sequence[tuple[Problem, str]]) -> list[tuple[object, ...]]:
+    with open_verifier(settings()) as verifier:
+        return facts_of(list(verifier.verify_many(items)))
+
+
+def test_verdicts_are_those_of_this_machine(nodes: RayNodes, tmp_path: Path) -> None:
+    items = samples(200, "equal") + ([(CPP, SUM), (CPP, SUM + "//")] if shutil.which("g++") else [])
+    with open_verifier(settings(nodes.address), tmp_path / "cache.db") as verifier:
+        verifier.check([problem for problem, _ in items])
+        far = facts_of(list(verifier.verify_many(items)))
+    with open_verifier(settings(), tmp_path / "cache.db") as verifier:  # the same keys: nothing is judged again
+        assert facts_of(list(verifier.verify_many(items))) == far
+        assert not sandboxes()
+    assert here(items) == far
+
+
+def test_isolation_is_shown_per_node(nodes: RayNodes) -> None:
+    found, roll = cluster_nodes(nodes.address)
+    assert [facts.isolation for facts in found] == [isolation().name] * 2
+    assert "127.0.0.2" in roll.languages
+    assert len(roll.languages) == 2
+
+
+def test_doctor_prints_a_row_per_node(nodes: RayNodes, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--cluster", nodes.address]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert "ok  node 127.0.0.2" in rows[0]
+    assert len(rows) == 2
+    assert all(f"sandbox {isolation().name}, 1 cores" in row for row in rows)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ to be without")
+def test_a_node_that_joins_takes_work_and_its_missing_compiler_is_named(
+    nodes: RayNodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for program in [p for folder in os.get_exec_path() if os.path.isdir(folder) for p in Path(folder).iterdir()]:
+        if "++" not in program.name and not (tmp_path / program.name).exists():
+            (tmp_path / program.name).symlink_to(program)
+    with open_verifier(settings(nodes.address)) as verifier:
+        first = verifier.verify(CPP, SUM)
+        nodes.start("127.0.0.3", min(os.sched_getaffinity(0)), {"PATH": str(tmp_path)})
+        until = time.monotonic() + 60
+        while "127.0.0.3" not in caplog.text and time.monotonic() < until:
+            verifier.verify(*samples(1, str(time.monotonic()))[0])
+    nodes.kill("127.0.0.3")
+    assert first.passed
+    assert "node 127.0.0.3 judges in part: no cpp: not installed" in caplog.text
+
+
+def test_a_run_that_is_killed_goes_on_without_the_cluster(nodes: RayNodes, tmp_path: Path) -> None:
+    cache = tmp_path / "cache.db"
+    paths = [str(Path(__file__).parents[up]) for up in range(3)]
+    script = f"""
+import sys
+sys.path[:0] = {paths!r}
+from test_cluster import *
+with open_verifier(settings({nodes.address!r}), Path({str(cache)!r})) as verifier:
+    for verdict in verifier.verify_many(samples(100, "interrupted")):
+        print(verdict.status, flush=True)
+"""
+    run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    before = [run.stdout.readline().strip() for _ in range(30)]
+    run.kill()
+    run.wait()
+    items = samples(100, "interrupted")
+    with open_verifier(settings(), cache) as verifier:
+        after = list(verifier.verify_many(items))
+    assert [verdict.status for verdict in after[:30]] == before
+    assert facts_of(after) == here(items)
+    until = time.monotonic() + 15
+    while engines(nodes) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not engines(nodes)
+
+
+def engines(nodes: RayNodes) -> list[str]:
+    """Our processes on the nodes."""
+    below = [child for node in nodes.nodes.values() for child in psutil.Process(node.pid).children(recursive=True)]
+    return [name for child in below if "ray::NodeEngine" in (name := " ".join(child.cmdline()))]
+
+
+def test_a_node_that_is_killed_half_way_loses_nothing(nodes: RayNodes) -> None:
+    items = samples(200, "killed")
+    far = []
+    with open_verifier(settings(nodes.address)) as verifier:
+        for verdict in verifier.verify_many(items):
+            far.append(verdict)
+            if len(far) == 40:
+                nodes.kill("127.0.0.2")
+    assert facts_of(far) == here(items)
+    until = time.monotonic() + 10
+    while sandboxes() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not sandboxes()

@@ -101,9 +101,7 @@ def _python() -> Iterator[Check]:
         try:
             yield Check(package, "ok", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Check(
-                package, "missing", "not installed", "`make app` or `pip install .` installs it"
-            )
+            yield Check(package, "missing", "not installed", "`make app` or `pip install .` installs it")
 
 
 def _machine() -> Iterator[Check]:

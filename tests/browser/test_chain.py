@@ -13,6 +13,8 @@ from haloforge.store import Store
 
 STAGE_MS = 240_000
 """A stage loads torch anew, on a machine that may be busy."""
+IS_ON_OR_WRONG = """(stage) => !document.querySelector(`#${stage}-start`).disabled
+    || document.querySelector(`#${stage}-status .bad`)"""
 
 
 @pytest.fixture
@@ -35,7 +37,8 @@ def fill(page: Any, stage: str, **fields: str) -> None:
 def start(page: Any, stage: str) -> None:
     """Wait until the form says a whole command and no reason holds Start off any more, then press it."""
     page.locator(f"#{stage}-preview code").wait_for()
-    page.locator(f"#{stage}-start:not([disabled])").wait_for(timeout=STAGE_MS)
+    page.wait_for_function(IS_ON_OR_WRONG, arg=stage, timeout=STAGE_MS)
+    assert page.locator(f"#{stage}-start").is_enabled(), page.locator(f"#{stage}-status").inner_text()
     page.locator(f"#{stage}-start").click()
     page.locator(f"#{stage}-said").get_by_text("Queued as").wait_for()
 
@@ -64,7 +67,7 @@ def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
 
     page = window.open("?tab=sft")
     fill(page, "sft", model__name="tiny", data__train_file="data/train.jsonl", data__max_seq_length="512")
-    fill(page, "sft", training__num_train_epochs="1")
+    fill(page, "sft", training__num_train_epochs="1", output_dir="models/sft")
     start(page, "sft")
     page.reload()  # the run goes on, and the page finds it again
     until_done(page, "sft")

@@ -107,18 +107,22 @@ def _fields(page: Page) -> list[Any]:
             info="Everything that the pipeline makes is in it.",
             elem_id="pipeline-folder",
         )
-    release = gr.Checkbox(
-        False,
-        label="Release it at the end",
-        info="Merged weights and a model card out of the records, in a folder for others.",
-        elem_id="pipeline-release",
-    )
+    release = _release()
     page.fill(
         "pipeline",
         [model],
         lambda _store, _view: [gr.update(choices=described.named("model", page.root))],
     )
     return [preset, dataset, model, language, folder, release]
+
+
+def _release() -> gr.Checkbox:
+    return gr.Checkbox(
+        False,
+        label="Release it at the end",
+        info="Merged weights and a model card out of the records, in a folder for others.",
+        elem_id="pipeline-release",
+    )
 
 
 def _wire(page: Page, fields: list[Any], panel: tuple[Any, Any, Any, Any]) -> None:

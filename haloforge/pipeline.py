@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,6 +119,12 @@ class Pipeline:
     @property
     def _test(self) -> str:
         return str(self.folder / "test.jsonl")
+
+
+def recipes() -> dict[str, Path]:
+    """The pipelines of the package: name -> file. The presets of the studio are their settings."""
+    found = (Path(str(path)) for path in files("haloforge.recipes").iterdir() if path.name.endswith(".yaml"))
+    return {path.stem: path for path in sorted(found)}
 
 
 def load_pipeline(path: Path, changes: Mapping[str, str]) -> Pipeline:

@@ -27,6 +27,7 @@ LAYERS = [
     ["verify"],
     ["models"],
     ["generate"],
+    ["serving"],
     ["train"],
     ["estimates"],
     ["store"],
@@ -117,6 +118,11 @@ def test_imports_go_down_only(module: str) -> None:
         return
     rooms = {room(other) for other in imports(module)} - {here, ""}
     assert not {there for there in rooms if RANK[there] >= RANK[here]}
+
+
+def test_no_two_files_of_tests_have_the_same_name() -> None:
+    names = [path.name for path in TESTS if path.name.startswith("test_")]
+    assert sorted(names) == sorted(set(names))  # pytest would collect neither
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:

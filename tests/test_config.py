@@ -14,7 +14,7 @@ from haloforge.records import Run
 
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
 STAGE_RECIPES = [path for path in RECIPES if path.stem.split("-")[0] in config.STAGES]
-"""The others are whole pipelines: tests/test_pipeline.py."""
+"""The others are whole pipelines: tests/test_pipeline_file.py."""
 REQUIRED = {
     "data-prepare": {"output": "o.jsonl"},
     "data-generate": {"prompts": "p.txt", "model": "m"},
@@ -23,7 +23,7 @@ REQUIRED = {
     "benchmark": {"model": "m", "prompts": "p.jsonl"},
     "release": {"model": "m"},
 }
-ALL = [*config.STAGES.values(), config.VerifyConfig, config.ValidateConfig, config.AppConfig]
+ALL = [*config.STAGES.values(), config.VerifyConfig, config.ValidateConfig, config.AppConfig, config.ServeConfig]
 
 
 def from_flags(*words: str) -> config.StageConfig:

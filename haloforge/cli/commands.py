@@ -228,6 +228,12 @@ def app(args: argparse.Namespace) -> int:
     os.execve(sys.executable, command, own_environment())
 
 
+def serve(args: argparse.Namespace) -> int:
+    """`serve`: this process becomes the server."""
+    config = configs.ServeConfig.load(None, typed(args))
+    os.execve(sys.executable, [*python_module("haloforge.serving"), json.dumps(config.to_json())], own_environment())
+
+
 def doctor(args: argparse.Namespace) -> int:
     """`doctor`."""
     from haloforge import doctor as checks

@@ -1,11 +1,12 @@
 """The command tree: every command of halo-forge, its flags and the function that does it."""
 
 import argparse
+from typing import Any, NoReturn
 
 from haloforge import __version__
-from haloforge.cli import commands, data, models, pipeline, runs
+from haloforge.cli import commands, completion, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_settings
-from haloforge.config import STAGES, AppConfig, ValidateConfig, VerifyConfig
+from haloforge.config import STAGES, AppConfig, ServeConfig, ValidateConfig, VerifyConfig
 
 DESCRIPTION = "Train code-generation models with verification: data, SFT, RAFT, benchmark."
 
@@ -13,7 +14,7 @@ DESCRIPTION = "Train code-generation models with verification: data, SFT, RAFT, 
 def build() -> argparse.ArgumentParser:
     """The whole parser; `args.do` is the function of the command that was typed."""
     top = Parser(prog="halo-forge", description=DESCRIPTION)
-    top.add_argument("--version", action="version", version=f"halo-forge {__version__}")
+    top.add_argument("--version", action=_Version, nargs=0, help="the version, and what it found on this machine")
     groups = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     _data(_group(groups, "data", "prepare, generate and validate problems"))
     _stage(_group(groups, "sft", "supervised fine-tuning"), "train", "sft")
@@ -25,11 +26,23 @@ def build() -> argparse.ArgumentParser:
     pipeline.add_run(groups)
     _models(_group(groups, "models", "list, merge and export checkpoints"))
     _app(groups)
+    _serve(groups)
     doctor = groups.add_parser("doctor", help="what this machine can do, and what to install")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.add_argument("--cluster", metavar="HOST:PORT", help="instead, a row for each node of that Ray cluster")
     doctor.set_defaults(do=commands.doctor)
+    completion.add_completion(groups, top)
     return top
+
+
+class _Version(argparse.Action):
+    """Looks at the machine only when it is asked for."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> NoReturn:
+        from haloforge.doctor import found
+
+        print(f"halo-forge {__version__}\n{found()}")
+        raise SystemExit(0)
 
 
 def _group(groups: "argparse._SubParsersAction[Parser]", name: str, text: str) -> "argparse._SubParsersAction[Parser]":
@@ -162,3 +175,9 @@ def _app(groups: "argparse._SubParsersAction[Parser]") -> None:
     parser = groups.add_parser("app", help=AppConfig.__doc__, description=AppConfig.__doc__)
     add_settings(parser, AppConfig)
     parser.set_defaults(do=commands.app)
+
+
+def _serve(groups: "argparse._SubParsersAction[Parser]") -> None:
+    parser = groups.add_parser("serve", help=ServeConfig.__doc__, description=ServeConfig.__doc__)
+    add_settings(parser, ServeConfig)
+    parser.set_defaults(do=commands.serve)

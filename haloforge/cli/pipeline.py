@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
@@ -14,7 +13,7 @@ from haloforge.cli import watch
 from haloforge.cli.flags import Parser
 from haloforge.config import StageConfig
 from haloforge.errors import ConfigError
-from haloforge.pipeline import Pipeline, Step, load_pipeline, next_run, run_of
+from haloforge.pipeline import Pipeline, Step, load_pipeline, next_run, recipes, run_of
 from haloforge.store import Report, Store
 
 
@@ -22,7 +21,7 @@ def add_run(groups: "argparse._SubParsersAction[Parser]") -> None:
     """The command `run` and its flags."""
     about = "run a whole pipeline: data, benchmark, SFT, RAFT, benchmark, comparison; again after a stop, it goes on"
     parser = groups.add_parser("run", help=about, description=about[0].upper() + about[1:] + ".")
-    parser.add_argument("pipeline", metavar="FILE", help=f"YAML file, or one of {', '.join(_names())}")
+    parser.add_argument("pipeline", metavar="FILE", help=f"YAML file, or one of {', '.join(recipes())}")
     parser.add_argument("--set", dest="changes", metavar="NAME=VALUE", action="append", default=[],
                         help="another value for one setting, such as raft.num_cycles=3; may repeat")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="check every stage, say what would happen, do nothing")
@@ -34,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """`run`."""
     pipeline = load_pipeline(_file(args.pipeline), _changes(args.changes))
     steps = pipeline.steps()
+    _refuse_missing_model(pipeline)
     out = sys.stderr if args.json else sys.stdout
     if args.dry_run:
         _dry_run(pipeline, steps, out)
@@ -45,6 +45,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"exit_code": code, "runs": runs, "comparison": comparison}, indent=2))
     return code
+
+
+def _refuse_missing_model(pipeline: Pipeline) -> None:
+    """Raises ModelError, before any data is prepared for it."""
+    from haloforge.models import EMBEDDED, gguf_file, resolve
+
+    if pipeline.model == EMBEDDED:
+        gguf_file()
+    else:
+        resolve(pipeline.model)
 
 
 def _run(store: Store, pipeline: Pipeline, steps: Sequence[Step], out: TextIO) -> int:
@@ -122,14 +132,9 @@ def _file(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    if name in _names():
-        return Path(str(files("haloforge.recipes") / f"{name}.yaml"))
-    raise ConfigError(f"there is no pipeline {name}; give a YAML file, or one of {', '.join(_names())}")
-
-
-def _names() -> list[str]:
-    return sorted(path.name.removesuffix(".yaml") for path in files("haloforge.recipes").iterdir()
-                  if path.name.endswith(".yaml"))  # fmt: skip
+    if name in recipes():
+        return recipes()[name]
+    raise ConfigError(f"there is no pipeline {name}; give a YAML file, or one of {', '.join(recipes())}")
 
 
 def _changes(typed: Sequence[str]) -> dict[str, str]:

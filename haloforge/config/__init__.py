@@ -24,6 +24,7 @@ from haloforge.config.sections import (
     ModelSection,
     SamplingSection,
 )
+from haloforge.config.serve import ServeConfig
 from haloforge.config.sft import SftConfig, SftData, SftTraining, TrainingFile
 from haloforge.config.verifier import VerifyConfig, VerifySettings
 from haloforge.errors import ConfigError
@@ -53,6 +54,7 @@ __all__ = [
     "RaftTraining",
     "ReleaseConfig",
     "SamplingSection",
+    "ServeConfig",
     "Setting",
     "SftConfig",
     "SftData",

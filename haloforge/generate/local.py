@@ -101,20 +101,38 @@ class LocalEngine:
 
         Raises DataError for a prompt that leaves no room for an answer.
         """
+        for _, piece in self.pieces([self.chat(messages, params, seed)], params, should_stop):
+            if piece:
+                yield piece
+
+    def chat(self, messages: Sequence[Message], params: SamplingParams, seed: int) -> Row:
+        """The answer to a chat before it begins. Raises DataError for a prompt that leaves no room for one."""
         ids = render_messages(self.tokenizer, messages)
         row = Row(0, ids, self._limit(ids, params), random.Random(seed), params.stop)
         if row.limit < 1:
             most = _context_length(self.model)
             raise DataError(f"the prompt is too long: {len(ids)} tokens, and this model reads at most {most}")
-        prompts = [Prompt(ids, row.limit, [0], lambda prompt, index: row)]
-        sent = ""
+        return row
+
+    def pieces(
+        self, rows: Sequence[Row], params: SamplingParams, should_stop: Callable[[], bool] = never
+    ) -> Iterator[tuple[Row, str]]:
+        """Several answers at once, sampled alike: each row with its next piece of text, the last one (often empty)
+        when its finish reason is known. Limit and stop strings are each row's own.
+        """
+        growing = {id(row): (row, "") for row in rows}
+        prompts = [Prompt(row.prompt, row.limit, [0], partial(_itself, row)) for row in rows]
+        prompts.sort(key=lambda prompt: -len(prompt.ids))
         for _ in self._run(prompts, params, cache_bytes(self.model, None), should_stop):
-            text = self.ending.text(row)
-            if row.finish_reason is None:
-                text = _unchanging_part(text, params.stop)
-            if len(text) > len(sent):
-                yield text[len(sent) :]
-                sent = text
+            for key, (row, sent) in list(growing.items()):
+                text = self.ending.text(row)
+                if row.finish_reason is None:
+                    text = _unchanging_part(text, row.stop)
+                if len(text) > len(sent) or row.finish_reason is not None:
+                    yield row, text[len(sent) :]
+                    growing[key] = (row, max(text, sent, key=len))
+                if row.finish_reason is not None:
+                    del growing[key]
 
     def close(self) -> None:
         """Restore the model as it was, unless it is disposable: adapter, layout of its weights, and training mode."""
@@ -155,6 +173,11 @@ class LocalEngine:
 
 def _nothing() -> None:
     """What there is to undo on a model that is thrown away."""
+
+
+def _itself(row: Row, prompt: Prompt, index: int) -> Row:
+    """The one row of a prompt."""
+    return row
 
 
 def _changed(model: "PreTrainedModel") -> "tuple[PreTrainedModel, Callable[[], None]]":

@@ -29,6 +29,7 @@ _BUILDERS: dict[str, Callable[[Page], None]] = {
     "raft": partial(stage.build, stage="raft"),
     "benchmark": partial(stage.build, stage="benchmark"),
     "compare": comparison.build,
+    "release": partial(stage.build, stage="release"),
     "playground": playground.build,
 }
 

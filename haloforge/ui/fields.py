@@ -29,6 +29,7 @@ ESSENTIAL = {
         "generation.max_new_tokens",
     ),
     "benchmark": ("model", "prompts", "output", "samples", "k", "limit", "generation.temperature"),
+    "release": ("model", "output", "format", "dtype", "type", "card"),
 }
 """Stage -> the settings that matter in nearly every run; the others stand in groups."""
 SECTIONS = {
@@ -40,10 +41,29 @@ SECTIONS = {
     "generation": "Sampling",
     "verifier": "Verifier",
     "evaluation": "Held-out evaluation",
+    "where": "Where it runs",
     "": "Run",
 }
-"""Section of the config -> heading of its group of fields."""
-EXAMPLES = {"split": "train", "language": "python", "limit": "all"}
+"""Section of the config, or `where` -> heading of its group of fields."""
+WHERE = (
+    "training.launch",
+    "verifier.cluster",
+    "generation.backend",
+    "generation.endpoint",
+    "backend",
+    "base_url",
+    "endpoint",
+)
+"""Beginnings of the settings that say on which machines and processes work happens; empty, they mean this machine."""
+EXAMPLES = {
+    "split": "train",
+    "language": "python",
+    "limit": "all",
+    "training.launch": "this machine, one process",
+    "verifier.cluster": "this machine",
+    "generation.endpoints": "this machine",
+    "base_url": "the backend's usual one",
+}
 """Setting -> placeholder of its field while it is empty."""
 FACTS = "\u2003"
 """Between a name in a list of choices and what is known about it; no name holds this wide space."""
@@ -65,11 +85,24 @@ _LABELS = {
     "lora.load_in_4bit": "Train in 4 bits",
     "training.num_train_epochs": "Epochs",
     "training.per_device_train_batch_size": "Batch size",
+    "training.launch": "Started by",
+    "verifier.cluster": "Ray cluster that judges",
+    "generation.backend": "Samples come from",
+    "generation.endpoints": "vLLM servers",
     "cycles": "Changes of single cycles",
     "seeds": "Several seeds",
+    "format": "Files",
+    "dtype": "Numbers of merged",
+    "type": "Numbers of gguf",
+    "card": "Model card",
 }
 """Setting -> its label, where the key alone would say too little, or the same as another of the form."""
 _AMBIGUOUS = ("name", "type")
+
+
+def group_of(s: Setting) -> str:
+    """The key in SECTIONS of the group that a setting stands in."""
+    return "where" if s.path.startswith(WHERE) else s.path.rpartition(".")[0]
 
 
 def heading(s: Setting) -> str:

@@ -16,6 +16,7 @@ from haloforge.ui.fields import (
     SECTIONS,
     clean,
     explain,
+    group_of,
     heading,
     is_missing,
     is_number,
@@ -111,10 +112,7 @@ class Form:
                 fields[s.path] = component(s, self.choices, self.cls.stage, self._start.get(s.path, s.default))
 
     def _add_groups(self, rest: Sequence[Setting], fields: dict[str, Any]) -> None:
-        def section(s: Setting) -> str:
-            return s.path.rpartition(".")[0]
-
-        for name, group in groupby(sorted(rest, key=lambda s: list(SECTIONS).index(section(s))), key=section):
+        for name, group in groupby(sorted(rest, key=lambda s: list(SECTIONS).index(group_of(s))), key=group_of):
             elem_id = f"{self.cls.stage}-group-{name or 'run'}"
             chosen = list(group)
             self.groups[elem_id] = [s.path for s in chosen]

@@ -16,7 +16,7 @@ from haloforge.store import Store
 _MOST_RUNS = 2000
 """Of the newest runs so many are looked at."""
 _MOST_DRAWN = 24
-ORDER = {"data-prepare": 0, "data-generate": 0, "sft": 1, "raft": 2, "benchmark": 3}
+ORDER = {"data-prepare": 0, "data-generate": 0, "sft": 1, "raft": 2, "benchmark": 3, "release": 4}
 """Stage -> the column that its runs stand in."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, SftConfig
+from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, ReleaseConfig, SftConfig
 from haloforge.models import EMBEDDED
 from haloforge.problems import SOURCES
 from haloforge.settings import StageConfig
@@ -49,6 +49,14 @@ def chain(dataset: str, language: str, model: str, folder: str, typed: Mapping[s
         (BenchmarkConfig, {"model": str(output / "raft"), "prompts": test, "output": after}),
     )
     return [cls.parse(nested({**typed.get(cls.stage, {}), **linked})) for cls, linked in parts]
+
+
+def release(chain: Sequence[StageConfig]) -> ReleaseConfig:
+    """The last step of a chain that is to end with it: what the last run measured, made ready for others."""
+    measured = chain[-1]
+    assert isinstance(measured, BenchmarkConfig)
+    folder = Path(measured.output).parent
+    return ReleaseConfig.parse({"model": measured.model, "output": str(folder / "release")})
 
 
 def first_try(folder: str) -> list[StageConfig]:

@@ -79,7 +79,7 @@ def plotly_js() -> Path:
 
 def head() -> str:
     """The scripts for <head>, the names of the tabs, the address of plotly (relative, for proxies)."""
-    scripts = ("pane.js", "form.js", "editor.js")
+    scripts = ("pane.js", "form.js", "draft.js", "editor.js")
     script = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in scripts)
     names = json.dumps({label: name for name, label in TABS.items()})
     settings = f'window.haloPlotly = "gradio_api/file={plotly_js()}"; window.haloTabs = {names};'

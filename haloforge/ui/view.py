@@ -17,6 +17,7 @@ TABS = {
     "raft": "RAFT",
     "benchmark": "Benchmark",
     "compare": "Compare",
+    "release": "Release",
     "playground": "Playground",
 }
 """Name in the address -> label in the strip of tabs. The first is shown when no tab is named."""

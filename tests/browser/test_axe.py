@@ -1,12 +1,14 @@
 """axe-core finds nothing serious or critical on any page, in any state that people see, light and dark."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import App, Window
 from seeded import BENCHMARK, SFT, add_cycles, add_samples, make_run
 
+from haloforge.config import ReleaseConfig
 from haloforge.store import RECORDING, Report, Store
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -30,6 +32,8 @@ PAGES = {
     "raft": "?tab=raft",
     "benchmark": "?tab=benchmark",
     "compare": "?tab=compare",
+    "release": "?tab=release",
+    "a released model": "?tab=runs&run={released}",
     "playground": "?tab=playground",
 }
 
@@ -52,13 +56,23 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         report.log("cycle 1")
         report.progress("sample", 3, 8, cycle=1)
         raft = next(run for run in store.runs(stage="raft") if run.status == "done")
-        PLACES.update(live=live.id, failed=failed.id, raft=raft.id)
+        released = make_run(store, ReleaseConfig.parse({"model": "models/raft"}), "done", cwd=str(running.folder))
+        PLACES.update(live=live.id, failed=failed.id, raft=raft.id, released=released.id)
+        write_release(running.folder / "models" / "release")
     running.start()
     yield running
     running.stop()
 
 
 PLACES: dict[str, str] = {}
+
+
+def write_release(folder: Path) -> None:
+    """Files with the names that a release has."""
+    (folder / "model").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# raft\n" + "A long line of a card. " * 40)
+    for name in ("model-F16.gguf", "Modelfile"):
+        (folder / "model" / name).write_text("x")
 
 
 def severe(page: Any) -> list[str]:

@@ -33,8 +33,9 @@ def fill(page: Any, stage: str, **fields: str) -> None:
 
 
 def start(page: Any, stage: str) -> None:
-    """Wait until the form says a whole command, then press Start."""
+    """Wait until the form says a whole command and no reason holds Start off any more, then press it."""
     page.locator(f"#{stage}-preview code").wait_for()
+    page.locator(f"#{stage}-start:not([disabled])").wait_for(timeout=STAGE_MS)
     page.locator(f"#{stage}-start").click()
     page.locator(f"#{stage}-said").get_by_text("Queued as").wait_for()
 

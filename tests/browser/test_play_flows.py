@@ -201,3 +201,10 @@ def test_a_source_is_prepared_measured_and_split(window: Window) -> None:
     page.locator("#split-go").click()
     page.locator("#split-out").get_by_role("link", name="data/starter-labels-test.jsonl").click()
     page.locator("#problems").get_by_text("split train").wait_for()
+
+
+def test_a_reload_keeps_the_typed_prompt(window: Window) -> None:
+    page = window.open("?tab=playground")
+    page.locator("#play-prompt textarea").fill("Write sub(a, b).")
+    page.reload()
+    page.wait_for_function("document.querySelector('#play-prompt textarea')?.value === 'Write sub(a, b).'")

@@ -9,7 +9,7 @@ from places import ROOT
 from haloforge.config import STAGES
 from haloforge.errors import ConfigError
 from haloforge.settings import StageConfig, settings, values
-from haloforge.ui.fields import explain, heading, is_picked, nested
+from haloforge.ui.fields import WHERE, explain, heading, is_picked, nested
 from haloforge.ui.form import Form
 
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -18,6 +18,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "sft": {"model.name": "smollm2-135m", "data.train_file": "data/x.jsonl"},
     "raft": {"prompts": "data/x.jsonl", "sft_checkpoint": "smollm2-135m"},
     "benchmark": {"model": "m", "prompts": "data/x.jsonl"},
+    "release": {"model": "m"},
 }
 
 
@@ -177,3 +178,13 @@ def test_files_that_are_written_are_typed() -> None:
 def test_bounds_stand_beside_the_help() -> None:
     rank = next(s for s in settings(STAGES["sft"]) if s.path == "lora.r")
     assert explain(rank) == "Rank of the adapter matrices. (1 to 1\u202f024)"
+
+
+@pytest.mark.parametrize(
+    ("stage", "path"), [("raft", "training.launch"), ("sft", "training.launch"), ("benchmark", "backend")]
+)
+def test_what_says_where_work_happens_stands_in_one_group(stage: str, path: str) -> None:
+    form = form_of(stage)
+    inside = form.groups[f"{stage}-group-where"]
+    assert path in inside and all(known.startswith(WHERE) for known in inside)
+    assert not [s.path for s in form.settings if s.path.startswith(WHERE) and s.path not in inside]

@@ -121,7 +121,7 @@ def test_every_output_of_the_whole_page_is_filled(tmp_path: Path, monkeypatch: p
         make_run(store, status="done")
     demo = ui.build(tmp_path / "runs")
     dispatch = next(fn for fn in demo.fns.values() if fn.name == "dispatch")
-    for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "playground"):
+    for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "release", "playground"):
         sent = asyncio.run(dispatch.fn({"tab": "runs"}, Seen(), message(go=f"?tab={tab}")))
         assert len(sent) == len(dispatch.outputs), tab
 
@@ -135,7 +135,7 @@ from haloforge import ui
 from haloforge.ui.panes import Seen
 demo = ui.build(Path("runs"))
 dispatch = next(fn for fn in demo.fns.values() if fn.name == "dispatch").fn
-for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "playground"):
+for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "release", "playground"):
     asyncio.run(dispatch({"tab": "runs"}, Seen(), gr.EventData(None, {"go": f"?tab={tab}"})))
 print([name for name in ("torch", "transformers", "trl", "datasets") if name in sys.modules])
 """

@@ -11,12 +11,12 @@ from haloforge.store import Report
 
 _MAY_CHANGE = frozenset(
     {
-        "verifier.workers",
-        "overwrite",
-        "report_to",
-        "generation.save_every",
         "generation.cache_memory",
         "generation.endpoints",
+        "generation.save_every",
+        "overwrite",
+        "report_to",
+        "verifier.workers",
     }
 )
 """Settings that change no sample and no verdict, floating-point noise aside."""

@@ -38,9 +38,8 @@ def verdict_seconds(problems: Sequence[Problem], settings: VerifySettings, *, me
 
 def _measured(problems: Sequence[Problem], settings: VerifySettings) -> float:
     seconds = []
-    with open_verifier(
-        settings.model_copy(update={"cluster": None})
-    ) as verifier:  # an estimate starts nothing elsewhere
+    here = settings.model_copy(update={"cluster": None})  # an estimate starts nothing on other machines
+    with open_verifier(here) as verifier:
         for problem in (problems[0], *problems):
             started = time.perf_counter()
             verifier.verify(problem, problem.solution)

@@ -15,14 +15,14 @@ from haloforge.ui.api.runs import run_line
 from haloforge.ui.api.shapes import Plan, RunLine, SettingLine
 from haloforge.ui.fields import nested
 
-StageName = Literal["data-prepare", "data-generate", "sft", "raft", "benchmark"]
+StageName = Literal["data-prepare", "data-generate", "sft", "raft", "benchmark", "release"]
 
 
 def list_settings(store: Store, stage: StageName) -> list[SettingLine]:
     """Every setting of a stage: name, type, default, bounds and what it does.
 
     Args:
-        stage: data-prepare, data-generate, sft, raft or benchmark.
+        stage: data-prepare, data-generate, sft, raft, benchmark or release.
     """
     return [
         {
@@ -44,7 +44,7 @@ def plan_run(store: Store, stage: StageName, settings: dict[str, Any] | None = N
     """A dry run: check the settings and the inputs, say what would happen, how long it takes and whether it fits.
 
     Args:
-        stage: data-prepare, data-generate, sft, raft or benchmark.
+        stage: data-prepare, data-generate, sft, raft, benchmark or release.
         settings: values by dotted name, for example {"raft.num_cycles": 2}; what is absent has its default.
         config_yaml: the text of a YAML config; `settings` beats what it says.
     """
@@ -63,7 +63,7 @@ def start_run(
     """Queue a run; the studio starts it when nothing else runs. What a dry run refuses is refused here too.
 
     Args:
-        stage: data-prepare, data-generate, sft, raft or benchmark.
+        stage: data-prepare, data-generate, sft, raft, benchmark or release.
         settings: values by dotted name, for example {"raft.num_cycles": 2}; what is absent has its default.
         config_yaml: the text of a YAML config; `settings` beats what it says.
         name: a name to show instead of the id.

@@ -19,7 +19,7 @@ _MOST_ROWS = 1000
 
 def list_runs(
     store: Store,
-    stage: Literal["", "data-prepare", "data-generate", "sft", "raft", "benchmark"] = "",
+    stage: Literal["", "data-prepare", "data-generate", "sft", "raft", "benchmark", "release"] = "",
     status: Literal["", "queued", "running", "done", "failed", "stopped", "interrupted"] = "",
     search: str = "",
     limit: int = 50,

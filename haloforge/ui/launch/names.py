@@ -62,5 +62,6 @@ _STEMS: dict[str, Any] = {
         f"results/{_joined(short(f.get('model')) or 'benchmark', short(f.get('prompts')))}",
         ".json",
     ),
+    "release": lambda f: (f"models/{_joined('release', short(f.get('model')))}", ""),
 }
 """Stage -> beginning and end of its output's name."""

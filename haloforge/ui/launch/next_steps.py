@@ -21,6 +21,7 @@ from haloforge.ui.view import cycle_key, query
 
 _FINAL = "final_model"
 _MOST_BENCHMARKS = 50
+_RELEASE = "Make it ready for others"
 
 
 class Step(NamedTuple):
@@ -49,6 +50,8 @@ def prefill(store: Store, run: Run, stage: str) -> dict[str, Any]:
         return _known({"sft_checkpoint": model, "prompts": data})
     if stage == "data-generate":
         return _known({"model": model})
+    if stage == "release":
+        return _known({"model": model})
     if stage != "benchmark":
         return {}
     earlier = _last_benchmark(store, run)
@@ -58,8 +61,8 @@ def prefill(store: Store, run: Run, stage: str) -> dict[str, Any]:
 
 
 def model_of(run: Run) -> str:
-    """The model that a run made or judged; empty for a data run. Names and paths as this process would use them."""
-    if run.stage == "benchmark":
+    """The model that a run made, judged or released; empty for a data run. Names as this process would use them."""
+    if run.stage in ("benchmark", "release"):
         return str(value_at(run.config, "model") or "")
     folder = model_folder_of(run)
     if folder is None:
@@ -94,6 +97,7 @@ def _after_data(store: Store, run: Run) -> Iterator[Step]:
 def _after_sft(store: Store, run: Run) -> Iterator[Step]:
     yield Step("Run RAFT", open_stage("raft", run))
     yield Step("Benchmark", open_stage("benchmark", run))
+    yield Step(_RELEASE, open_stage("release", run))
     yield from _try(run)
 
 
@@ -104,6 +108,7 @@ def _after_raft(store: Store, run: Run) -> Iterator[Step]:
         address = query({"tab": "compare"}, a=cycle_key(run.id, 0), b=cycle_key(run.id, top.number))
         yield Step("Compare with before", address)
     yield Step("Benchmark", open_stage("benchmark", run))
+    yield Step(_RELEASE, open_stage("release", run))
     yield from _try(run)
 
 
@@ -115,6 +120,13 @@ def _after_benchmark(store: Store, run: Run) -> Iterator[Step]:
             yield Step("Compare with before", query({"tab": "compare"}, a=str(before), b=str(result)))
             break
     yield Step("Run RAFT from this model", open_stage("raft", run))
+    if model_of(run) != EMBEDDED:
+        yield Step(_RELEASE, open_stage("release", run))
+    yield from _try(run)
+
+
+def _after_release(store: Store, run: Run) -> Iterator[Step]:
+    yield Step("Benchmark", open_stage("benchmark", run))
     yield from _try(run)
 
 
@@ -134,6 +146,7 @@ _STEPS = {
     "sft": _after_sft,
     "raft": _after_raft,
     "benchmark": _after_benchmark,
+    "release": _after_release,
 }
 
 

@@ -5,7 +5,7 @@ A preset says how, not what: models, data and outputs that were chosen already s
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from haloforge.config import STAGES
 from haloforge.errors import ForgeError
 from haloforge.models import EMBEDDED
+from haloforge.pipeline import load_pipeline, recipes
 from haloforge.records import Run
 from haloforge.settings import StageConfig, settings, values
 from haloforge.store import Store
@@ -31,68 +32,28 @@ class Preset(NamedTuple):
     stages: Mapping[str, Flat]
 
 
-_SMALL: dict[str, Flat] = {
-    "sft": {
-        "data.max_seq_length": 512,
-        "training.num_train_epochs": 1,
-        "training.per_device_train_batch_size": 8,
-        "training.gradient_accumulation_steps": 1,
-    },
-    "raft": {
-        "raft.num_cycles": 2,
-        "raft.samples_per_prompt": 4,
-        "raft.keep_top_percent": 1.0,
-        "generation.max_new_tokens": 96,
-        "generation.batch_size": 24,
-        "training.epochs": 2,
-        "training.batch_size": 8,
-        "training.gradient_accumulation_steps": 1,
-        "training.learning_rate": 5e-4,
-    },
-    "benchmark": {"samples": 4, "generation.max_new_tokens": 96, "generation.batch_size": 24},
-}
-_MIDDLE: dict[str, Flat] = {
-    "sft": {
-        "data.max_seq_length": 2048,
-        "training.num_train_epochs": 2,
-        "training.per_device_train_batch_size": "auto",
-        "lora.r": 32,
-        "lora.alpha": 64,
-    },
-    "raft": {
-        "raft.num_cycles": 3,
-        "raft.samples_per_prompt": 8,
-        "generation.max_new_tokens": 768,
-        "training.batch_size": "auto",
-        "lora.r": 32,
-        "lora.alpha": 64,
-    },
-    "benchmark": {"samples": 10, "generation.max_new_tokens": 768},
-}
-_LARGE: dict[str, Flat] = {
-    "sft": {
-        "data.max_seq_length": 4096,
-        "training.num_train_epochs": 2,
-        "training.per_device_train_batch_size": "auto",
-        "training.learning_rate": 1e-4,
-        "lora.r": 64,
-        "lora.alpha": 128,
-    },
-    "raft": {
-        "raft.num_cycles": 5,
-        "raft.samples_per_prompt": 16,
-        "generation.max_new_tokens": 1024,
-        "training.batch_size": "auto",
-        "lora.r": 64,
-        "lora.alpha": 128,
-    },
-    "benchmark": {"samples": 20, "generation.max_new_tokens": 1024, "k": (1, 5, 10)},
-}
+def _of_recipe(name: str) -> dict[str, Flat]:
+    """What the pipeline of that name (`halo-forge run NAME`) sets, less how its own problems are judged."""
+    sections = load_pipeline(recipes()[name], {}).sections
+    return {
+        stage: {path: value for path, value in _flat(sections[stage]) if not path.startswith("verifier.")}
+        for stage in ("sft", "raft", "benchmark")
+    }
+
+
+def _flat(section: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield above + key, tuple(value) if isinstance(value, list) else value
+
+
 CPU = "cpu"
 PRESETS: dict[str, Preset] = {
-    CPU: Preset("Laptop CPU", "the embedded model of 135 million parameters, in minutes", _SMALL),
-    "gpu24": Preset("One 24 GB GPU", "models of about 1.5 billion parameters", _MIDDLE),
-    "gpu80": Preset("One 80 GB GPU", "models of about 7 billion parameters", _LARGE),
+    CPU: Preset("Laptop CPU", "the embedded model of 135 million parameters, in minutes", _of_recipe("laptop")),
+    "gpu24": Preset("One 24 GB GPU", "models of about 1.5 billion parameters", _of_recipe("gpu-24gb")),
+    "gpu80": Preset("One 80 GB GPU", "models of about 7 billion parameters", _of_recipe("gpu-80gb")),
 }
 _MODEL = {"sft": "model.name", "raft": "sft_checkpoint", "benchmark": "model", "data-generate": "model"}
 _RUN = "run:"

@@ -12,7 +12,7 @@ from haloforge.reports.headline import headline, score_table
 from haloforge.reports.matrix import picture
 from haloforge.reports.plot import Line, Point, plot
 from haloforge.reports.settings import differing_settings, provenance
-from haloforge.reports.side_by_side import SideBySide
+from haloforge.reports.side_by_side import LETTERS, SideBySide
 from haloforge.reports.sources import Source
 from haloforge.reports.tables import to_csv, to_json
 from haloforge.stages.benchmark.held_out import cycle_of
@@ -25,9 +25,10 @@ from haloforge.ui.markup import Html, empty, h, link, note
 from haloforge.ui.measuring import Missing, benchmark, checkpoint, measured, sources, under_way
 from haloforge.ui.page import Page
 from haloforge.ui.saved_files import Download, downloads, save_button
-from haloforge.ui.view import View, number, query
+from haloforge.ui.view import View, number, open_run, query
 from haloforge.ui.widgets.checkpoint_pickers import address, measure_button, missing_note, pickers
 from haloforge.ui.widgets.compared_problems import problems
+from haloforge.ui.widgets.released import card_run
 
 _MOST_RUNS = 6
 """RAFT runs in one chart."""
@@ -92,12 +93,20 @@ def _body(store: Store, view: View, chosen: Sequence[str], found: Sequence[Sourc
     return h(
         "div",
         [headline(shown, i, _show_pair(view, i, other, len(sides))) for i in range(1, len(sides))],
+        _cards(store, sides),
         h("div", h("span", _ALONE if is_cycle else "", cls="muted"), _save(sides), cls="row spread"),
         _still(shown, other),
         problems(store, view, shown, sides, other),
         h("details", h("summary", "Where the numbers come from"), provenance(shown), id="provenance"),
         cls="stack",
     )
+
+
+def _cards(store: Store, sides: Sequence[Source]) -> Html | None:
+    """Links to the model cards of those that were released."""
+    written = [(letter, card_run(store, checkpoint(store, side))) for letter, side in zip(LETTERS, sides, strict=False)]
+    links = [link(f"Model card of {letter}", open_run(run.id), cls="act") for letter, run in written if run]
+    return h("p", links, cls="row") if links else None
 
 
 @lru_cache(maxsize=16)

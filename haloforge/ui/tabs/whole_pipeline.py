@@ -31,7 +31,7 @@ TYPED = "typed"
 _STAGES = ("sft", "raft", "benchmark")
 _WHAT = (
     "Prepares problems, measures the model, trains it on solutions (SFT), then on its own passing programs (RAFT), and "
-    "measures it again on the same problems, which it never saw. One press of Start queues all six runs."
+    "measures it again on the same problems, which it never saw. One press of Start queues all of it."
 )
 
 
@@ -46,7 +46,7 @@ class Asked(NamedTuple):
 
 
 def build(page: Page) -> None:
-    """The few choices on the left; on the right Start, the six runs, and the newest of them."""
+    """The few choices on the left; on the right Start, the runs, and the newest of them."""
     with gr.Row(elem_classes=["sides", "launch"]):
         with gr.Column(scale=7, min_width=320, elem_classes="form-side"):
             new_pane(value=h("p", _WHAT))
@@ -107,12 +107,18 @@ def _fields(page: Page) -> list[Any]:
             info="Everything that the pipeline makes is in it.",
             elem_id="pipeline-folder",
         )
+    release = gr.Checkbox(
+        False,
+        label="Release it at the end",
+        info="Merged weights and a model card out of the records, in a folder for others.",
+        elem_id="pipeline-release",
+    )
     page.fill(
         "pipeline",
         [model],
         lambda _store, _view: [gr.update(choices=described.named("model", page.root))],
     )
-    return [preset, dataset, model, language, folder]
+    return [preset, dataset, model, language, folder, release]
 
 
 def _wire(page: Page, fields: list[Any], panel: tuple[Any, Any, Any, Any]) -> None:
@@ -142,7 +148,11 @@ def _changed(page: Page, *typed: Any) -> list[Any]:
         chain = chain_of(page, typed)
     except ForgeError as error:
         return [h("p", "Start is off. ", str(error), cls="bad"), "", gr.update(interactive=False)]
-    ready = h("p", "Start is off. This demo is read-only.") if page.read_only else h("p", "Ready: six runs", cls="good")
+    ready = (
+        h("p", "Start is off. This demo is read-only.")
+        if page.read_only
+        else h("p", f"Ready: {len(chain)} runs", cls="good")
+    )
     return [ready, steps(chain, None), gr.update(interactive=not page.read_only)]
 
 
@@ -206,6 +216,7 @@ _PURPOSES = (
     "learns from solutions",
     "learns from its own passing programs",
     "the trained model, on the same problems",
+    "weights and a model card for others",
 )
 
 
@@ -216,8 +227,9 @@ def chain_of(page: Page, typed: Sequence[Any]) -> list[StageConfig]:
         raise ConfigError("Still to fill in: Model.")
     with page.store() as store:
         folder = asked.folder or free_folder(store)
-        by_stage = settings_of(page, store, asked.preset, typed[5:])
-    return pipeline.chain(asked.dataset, asked.language, asked.model, folder, by_stage)
+        by_stage = settings_of(page, store, asked.preset, typed[6:])
+    chain = pipeline.chain(asked.dataset, asked.language, asked.model, folder, by_stage)
+    return [*chain, pipeline.release(chain)] if True in typed[5:6] else chain
 
 
 def free_folder(store: Store) -> str:

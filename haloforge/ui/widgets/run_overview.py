@@ -10,7 +10,7 @@ from haloforge.ui.formatting import number, percent
 from haloforge.ui.launch import next_steps
 from haloforge.ui.markup import Child, Html, h, join, link, note, table
 from haloforge.ui.view import View, cycle_key, query
-from haloforge.ui.widgets import result, run_alarms, run_cycles, run_lineage, run_live
+from haloforge.ui.widgets import released, result, run_alarms, run_cycles, run_lineage, run_live
 from haloforge.ui.widgets.chips import ago
 
 
@@ -22,6 +22,7 @@ def render(store: Store, run: Run, view: View) -> Html:
         *notes(store, run),
         numbers,
         next_links(store, run),
+        released.render(store, run),
         run_cycles.render(store, run, view, spent) if run.stage == "raft" else None,
         run_live.newest_samples(store, run) if run.status == "running" else None,
         h("div", boxes, cls="grid2") if boxes else None,

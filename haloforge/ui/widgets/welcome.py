@@ -20,6 +20,7 @@ _STEPS = (
     ("raft", "RAFT", "learn from own passing programs", ("raft",)),
     ("benchmark", "Benchmark", "measure pass@k", ("benchmark",)),
     ("compare", "Compare", "is it better?", ()),
+    ("release", "Release", "files and card for others", ("release",)),
     ("playground", "Playground", "ask it for code", ()),
 )
 """Tab, its name, what happens there, and the stages of its runs."""

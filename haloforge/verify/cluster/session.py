@@ -2,6 +2,7 @@
 
 import importlib.util
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from haloforge.errors import VerifierError
 from haloforge.records import Problem
 from haloforge.verify.cluster.dispatch import slots_of
 from haloforge.verify.cluster.node import Asked, NodeEngine
+
+_log = logging.getLogger(__name__)
 
 EXTRA = "halo-forge[cluster]"
 _ANSWERS_S = 5.0
@@ -79,6 +82,7 @@ class Session:
             if Session._joined == address:
                 return
             ray.shutdown()
+        ray._private.worker.print_worker_logs = _to_our_log
         host, _, port = address.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_S).close()
@@ -177,6 +181,12 @@ def is_lost(error: BaseException) -> bool:
     import ray
 
     return isinstance(error, ray.exceptions.RayActorError | ray.exceptions.RaySystemError)
+
+
+def _to_our_log(said: Mapping[str, Any], sink: object, ignore_prefix: bool) -> None:
+    """Ray has no setting for it, and prints what its daemons say to stdout, where the JSON of a command goes."""
+    for line in said["lines"]:
+        _log.info("Ray: %s", line)
 
 
 @contextmanager

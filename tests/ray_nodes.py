@@ -52,7 +52,7 @@ class RayNodes:
                 env=ENVIRONMENT | os.environ | dict(environment or {}),
                 stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        until = time.monotonic() + 90
+        until = time.monotonic() + 180
         while "Ray runtime started" not in log.read_text():
             if self.nodes[host].poll() is not None or time.monotonic() > until:
                 raise RuntimeError(log.read_text()[-2000:])

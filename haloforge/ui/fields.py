@@ -87,13 +87,13 @@ _LABELS = {
     "training.per_device_train_batch_size": "Batch size",
     "training.launch": "Started by",
     "verifier.cluster": "Ray cluster that judges",
-    "generation.backend": "Samples come from",
+    "generation.backend": "Checkpoint sampled by",
     "generation.endpoints": "vLLM servers",
     "cycles": "Changes of single cycles",
     "seeds": "Several seeds",
     "format": "Files",
-    "dtype": "Numbers of merged",
-    "type": "Numbers of gguf",
+    "dtype": "Precision of merged",
+    "type": "Precision of GGUF",
     "card": "Model card",
 }
 """Setting -> its label, where the key alone would say too little, or the same as another of the form."""

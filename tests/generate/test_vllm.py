@@ -90,9 +90,8 @@ def test_an_endpoint_that_dies_in_the_middle_is_given_up_and_nothing_is_lost(bas
         engine = open_vllm(adapter, urls, "run-cycle-1", progress=said.append)
         found = [(s.task_id, s.index, s.finish_reason) for s in engine.generate(DRAWN)]
         engine.close()
-    assert sorted((task_id, index) for task_id, index, _ in found) == [
-        (p.task_id, n) for p in PROBLEMS for n in range(3)
-    ]
+    wanted = [(problem.task_id, index) for problem in PROBLEMS for index in range(3)]
+    assert sorted((task_id, index) for task_id, index, _ in found) == wanted
     assert all(reason != "error" for *_, reason in found)
     assert len([line for line in said if "is given up" in line]) == 1
     assert len(well.completions) >= DRAWN.size - 3

@@ -47,11 +47,12 @@ def test_an_untouched_form_says_the_defaults(stage: str) -> None:
     assert form.parse(typed(form, REQUIRED[stage])) == STAGES[stage].parse(nested(REQUIRED[stage]))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+RECIPES = [p for p in sorted((ROOT / "configs").glob("*.yaml")) if p.stem.split("-")[0] in STAGES]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipe_goes_through_the_form_unchanged(path: Path) -> None:
     stage = path.stem.split("-")[0]
-    if stage not in STAGES:
-        pytest.skip(f"{path.name} is not of one stage")
     config: StageConfig = STAGES[stage].load(path)
     form = form_of(stage)
     assert form.parse(typed(form, values(config))) == config

@@ -86,7 +86,8 @@ def _plan(config: BenchmarkConfig, problems: list[Problem], model: str) -> Plan:
         parts = pace.sampled(problems, config.samples, settings, config.verifier, protocol=protocol, loads=True)
         return [PhaseTime("sample", 0, parts)]
 
-    return Plan(model, lambda room: [room.sampling(span, count, settings.cache_memory)], times)
+    is_served = settings.backend == "vllm"
+    return Plan(model, lambda room: [room.sampling(span, count, settings.cache_memory)], times, served=is_served)
 
 
 def check_output(config: BenchmarkConfig) -> None:

@@ -41,6 +41,7 @@ def dry_run(config: RaftConfig, *, measures: bool = True) -> list[str]:
         *(f"cycle {n:<3} {_entry_text(entry)}" for n, entry in enumerate(config.cycles, start=1) if entry),
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
         *([f"seeds     all of this {seeds} times, into folders seed_N of the output"] if config.seeds else []),
+        *([f"servers   vLLM at {', '.join(config.generation.endpoints)}"] if config.generation.endpoints else []),
         f"memory    {memory}",
         f"time      {time}" + (f", {seeds} times" if config.seeds else ""),
     ]

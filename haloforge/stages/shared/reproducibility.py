@@ -11,12 +11,12 @@ from haloforge.store import Report
 
 _MAY_CHANGE = frozenset(
     {
-        "generation.cache_memory",
-        "generation.endpoints",
-        "generation.save_every",
+        "verifier.workers",
         "overwrite",
         "report_to",
-        "verifier.workers",
+        "generation.save_every",
+        "generation.cache_memory",
+        "generation.endpoints",
     }
 )
 """Settings that change no sample and no verdict, floating-point noise aside."""

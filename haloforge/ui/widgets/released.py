@@ -64,7 +64,7 @@ def _use(run: Run, folder: Path) -> Html | None:
     if not ways:
         return None
     rows = [h("div", h("span", what, cls="muted"), how, cls="stack tight") for what, how in ways]
-    return h("section", h("h3", "How to use it"), rows, cls="card stack", aria_label="How to use it")
+    return h("section", h("h3", "How to use it"), rows, cls="card stack tight", aria_label="How to use it")
 
 
 def _ways(kind: str, folder: Path) -> Iterator[tuple[str, Html]]:
@@ -95,7 +95,7 @@ def _files(folder: Path) -> Html | None:
     total = _size(sum(path.stat().st_size for path in found))
     heads = ["File", h("th", "Size", scope="col", cls="num")]
     where = h("p", f"{len(found)} files, {total}, in ", h("code", str(folder)), cls="muted")
-    return h("section", h("h3", "Files"), where, table(heads, rows, label="Files"), cls="card stack")
+    return h("section", h("h3", "Files"), where, table(heads, rows, label="Files"), cls="card stack tight")
 
 
 def _size(n: int) -> str:

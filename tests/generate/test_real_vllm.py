@@ -1,4 +1,4 @@
-"""Real vLLM on loopback (`make test-vllm`): ids and log-probs as here, adapters by path, one server killed."""
+"""Real vLLM processes on loopback (`make test-vllm`): ids and log-probs as here, adapters by path, one killed."""
 
 import os
 import signal

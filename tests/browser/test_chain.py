@@ -84,8 +84,7 @@ def test_the_whole_pipeline_is_clicked_through(window: Window) -> None:
     until_done(page, "raft")
 
     page = window.open("?tab=benchmark")
-    fill(page, "benchmark", model="models/sft/final_model", prompts="data/train.jsonl", samples="2")
-    fill(page, "benchmark", generation__max_new_tokens="16")
+    fill(page, "benchmark", model="models/sft/final_model", prompts="data/train.jsonl", samples="2", k="1")
     start(page, "benchmark")
     until_done(page, "benchmark")
     page.locator("#benchmark-live").get_by_text("pass@1, 95 % CI").wait_for()

@@ -133,6 +133,7 @@ def test_from_a_preset_to_a_run_that_is_followed(window: Window) -> None:
     fill(page, "benchmark", "prompts", "data/train.jsonl")
     fill(page, "benchmark", "limit", "2")
     fill(page, "benchmark", "samples", "1")
+    fill(page, "benchmark", "k", "1")
     said(page, "benchmark", "Ready")
     assert page.locator("#benchmark-plan .checks .ok").count() >= 6
     page.locator("#benchmark-start").click()

@@ -175,8 +175,8 @@ def test_a_space_shows_everything_and_changes_nothing(browser: Any, tmp_path: Pa
         window = Window(browser.new_context(), space)
         page = window.open(f"?tab=runs&run={run.id}")
         page.get_by_text("This is a demo").wait_for()
-        page.on("dialog", lambda dialog: dialog.accept())
-        page.get_by_role("button", name="Delete", exact=True).click()
+        page.get_by_role("link", name="Delete", exact=True).click()
+        page.get_by_role("button", name="Delete for good").click()
         page.locator(".toast-body").get_by_text("read-only").wait_for()
         with Store(space.runs) as store:
             assert store.find_run(run.id)

@@ -43,9 +43,10 @@ class Pair:
     def text(self, base: str) -> str:
         """Lines for people."""
         paired = self.paired
+        beyond = f"; without the doubt: {paired.verdict}" if self.doubts else paired.reach()
         lines = [
             f"{self.name} against {base} on {paired.problems} problems: {self.score} {paired.numbers()}: "
-            f"{self.claim}{'' if self.doubts else paired.reach()} ({paired.test})",
+            f"{self.claim}{beyond} ({paired.test})",
             f"  gained {len(self.gained)}: {', '.join(self.gained) or 'none'}",
             f"  lost {len(self.lost)}: {', '.join(self.lost) or 'none'}",
         ]

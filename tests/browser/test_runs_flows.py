@@ -49,6 +49,7 @@ def test_runs_are_found_by_a_word_and_a_status_and_stay_found_after_a_reload(win
     page.get_by_role("table", name="Runs").get_by_text("first tuning").wait_for()
     assert rows(page, "Runs").count() == 1
     page.get_by_role("link", name="Show all").click()
+    page.get_by_role("table", name="Runs").get_by_text("the loop").wait_for()
     page.locator("#runs-list select[name=was]").select_option(label="failed")
     page.get_by_role("table", name="Runs").get_by_text("first tuning").wait_for(state="detached")
     assert "the score" in rows(page, "Runs").inner_text()

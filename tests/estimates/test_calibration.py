@@ -74,7 +74,7 @@ def test_what_changes_the_seconds_is_measured_anew(tmp_path: Path, monkeypatch: 
     assert calibration.cache_file("training", config, more_often.to_json()) == file
     assert calibration.cache_file("training", config, wider.to_json()) != file
     assert calibration.cache_file("training", '{"hidden_size": 64}', adapting.to_json()) != file
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert calibration.cache_file("training", config, adapting.to_json()) != file
 
 

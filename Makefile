@@ -20,8 +20,8 @@ test-fast: .venv/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
 # The vLLM tests against two real servers, on the CPU: minutes, 3 GB of disk for their own environment, 6 GB of memory.
-.venv-vllm/.ready: tests/vllm/requirements.txt tests/vllm/install.sh
-	tests/vllm/install.sh .venv-vllm
+.venv-vllm/.ready: tests/real_vllm/requirements.txt tests/real_vllm/install.sh
+	tests/real_vllm/install.sh .venv-vllm
 
 test-vllm: .venv/.ready .venv-vllm/.ready
 	HALO_FORGE_VLLM=$(CURDIR)/.venv-vllm/bin/vllm $(BIN)/python -m pytest tests/generate/test_real_vllm.py

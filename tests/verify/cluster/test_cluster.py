@@ -62,8 +62,9 @@ def test_verdicts_are_those_of_this_machine(nodes: RayNodes, tmp_path: Path) -> 
         verifier.check([problem for problem, _ in items])
         far = facts_of(list(verifier.verify_many(items)))
     with open_verifier(settings(), tmp_path / "cache.db") as verifier:  # the same keys: nothing is judged again
+        before = sandboxes()
         assert facts_of(list(verifier.verify_many(items))) == far
-        assert not sandboxes()
+        assert sandboxes() <= before
     assert here(items) == far
 
 
@@ -134,7 +135,7 @@ def engines(nodes: RayNodes) -> list[str]:
 
 
 def test_a_node_that_is_killed_half_way_loses_nothing(nodes: RayNodes, capfd: pytest.CaptureFixture[str]) -> None:
-    items = samples(200, "killed")
+    items, before = samples(200, "killed"), sandboxes()  # other tests of this process may have some
     far = []
     with open_verifier(settings(nodes.address)) as verifier:
         for verdict in verifier.verify_many(items):
@@ -144,6 +145,6 @@ def test_a_node_that_is_killed_half_way_loses_nothing(nodes: RayNodes, capfd: py
     assert facts_of(far) == here(items)
     assert capfd.readouterr().out == ""  # Ray would print to it
     until = time.monotonic() + 10
-    while sandboxes() and time.monotonic() < until:
+    while not sandboxes() <= before and time.monotonic() < until:
         time.sleep(0.2)
-    assert not sandboxes()
+    assert sandboxes() <= before

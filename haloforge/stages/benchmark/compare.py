@@ -43,7 +43,8 @@ class Pair:
     def text(self, base: str) -> str:
         """Lines for people."""
         paired = self.paired
-        beyond = f"; without the doubt: {paired.verdict}" if self.doubts else paired.reach()
+        is_even = paired.verdict == "no detectable change"  # which a doubtful comparison may say: it claims nothing
+        beyond = paired.reach() if not self.doubts else f"; {paired.verdict} either way" if is_even else ""
         lines = [
             f"{self.name} against {base} on {paired.problems} problems: {self.score} {paired.numbers()}: "
             f"{self.claim}{beyond} ({paired.test})",

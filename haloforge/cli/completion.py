@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from haloforge.cli.flags import Parser
+from haloforge.cli.flags import Parser, add_command
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class _Command:
 def add_completion(groups: "argparse._SubParsersAction[Parser]", top: argparse.ArgumentParser) -> None:
     """The command `completion`."""
     about = "print a script that completes commands and flags: source <(halo-forge completion bash)"
-    parser = groups.add_parser("completion", help=about, description=about)
+    parser = add_command(groups, "completion", about)
     parser.add_argument("shell", choices=["bash", "zsh", "fish"], help="bash, zsh or fish")
     parser.set_defaults(do=lambda args: _print(top, args.shell))
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from haloforge.cli.flags import Parser
+from haloforge.cli.flags import Parser, add_command
 from haloforge.cli.terminal import harmless
 from haloforge.errors import ConfigError
 
@@ -44,7 +44,7 @@ def add_commands(group: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _command(group: "argparse._SubParsersAction[Parser]", name: str, text: str) -> Parser:
-    parser = group.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser = add_command(group, name, text)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

@@ -38,6 +38,14 @@ class Parser(argparse.ArgumentParser):
             self.error(f"there is no {action.metavar or action.dest.replace('_', ' ')} {value!r}; {hint}")
 
 
+def add_command(group: "argparse._SubParsersAction[Parser]", name: str, about: str) -> Parser:
+    """A command whose list entry and description are the same words: in a list without a capital and a full stop."""
+    sentence = about[0].upper() + about[1:].rstrip(".") + "."
+    starts_with_a_name = about[1:2].isupper()
+    listed = about if starts_with_a_name else about[0].lower() + about[1:]
+    return group.add_parser(name, help=listed.rstrip("."), description=sentence)
+
+
 class _Once(argparse.Action):
     """A file is named once: of two, argparse would drop the first without a word."""
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from haloforge import jobs, stages
 from haloforge.cli import watch
-from haloforge.cli.flags import Parser
+from haloforge.cli.flags import Parser, add_command
 from haloforge.config import StageConfig
 from haloforge.errors import ConfigError
 from haloforge.pipeline import Pipeline, Step, load_pipeline, next_run, recipes, run_of
@@ -20,7 +20,7 @@ from haloforge.store import Report, Store
 def add_run(groups: "argparse._SubParsersAction[Parser]") -> None:
     """The command `run` and its flags."""
     about = "run a whole pipeline: data, benchmark, SFT, RAFT, benchmark, comparison; again after a stop, it goes on"
-    parser = groups.add_parser("run", help=about, description=about[0].upper() + about[1:] + ".")
+    parser = add_command(groups, "run", about)
     parser.add_argument("pipeline", metavar="FILE", help=f"YAML file, or one of {', '.join(recipes())}")
     parser.add_argument("--set", dest="changes", metavar="NAME=VALUE", action="append", default=[],
                         help="another value for one setting, such as raft.num_cycles=3; may repeat")  # fmt: skip

@@ -2,11 +2,13 @@
 
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from haloforge.config import LoraSection, SftTraining
 from haloforge.store import Report, Store
 from haloforge.train import Training, TrainSample
+from haloforge.train.micro_batches import TOKENS_AT_A_TIME
 
 END = 2
 """The id of the tiny tokenizer's end token."""
@@ -37,6 +39,16 @@ def samples(count: int = 24, seed: int = 0) -> list[TrainSample]:
         answer = (*(rng.randrange(3, 260) for _ in range(rng.randrange(2, 9))), END)
         drawn.append(TrainSample(f"task-{number // 3}", prompt, answer, tuple(-5.5 for _ in answer)))
     return drawn
+
+
+def uneven_samples(count: int = 24) -> list[TrainSample]:
+    """Every fourth fills a part of a batch alone: the batches of two processes have different numbers of parts."""
+    return [
+        replace(sample, prompt_ids=sample.prompt_ids * (TOKENS_AT_A_TIME // len(sample.prompt_ids)))
+        if number % 4 == 0
+        else sample
+        for number, sample in enumerate(samples(count))
+    ]
 
 
 def cycle(model: str, report: Report, output: Path, *, number: int = 1, **changes: object) -> Training:

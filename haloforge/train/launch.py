@@ -12,6 +12,8 @@ from haloforge.errors import ConfigError
 
 _TORCHRUN_COUNTS = ("--nproc-per-node", "--nproc_per_node", "--nproc")
 _ACCELERATE_COUNTS = ("--num-processes", "--num_processes")
+_BY_GPUS = ("gpu", "auto")
+"""Counts of torchrun that mean the GPUs of this machine."""
 _PLACES = ("--standalone", "--rdzv", "--master", "--nnodes", "--main_process", "--main-process", "--num_machines")
 """Options that say where the processes meet; without one each launch looks for a free port of its own."""
 
@@ -19,13 +21,13 @@ _PLACES = ("--standalone", "--rdzv", "--master", "--nnodes", "--main_process", "
 def processes(launch: str | None) -> int:
     """How many processes a launch prefix starts; 1 where there is none.
 
-    `--nproc-per-node gpu` means the GPUs of this machine. Raises ConfigError where the prefix does not say a number.
+    Raises ConfigError where the prefix does not say a number, or counts GPUs and there are none.
     """
     if launch is None:
         return 1
     words = _words(launch)
     if counted := _option(words, (*_TORCHRUN_COUNTS, *_ACCELERATE_COUNTS)):
-        per_node = _gpus() if counted == "gpu" else _number(counted, launch)
+        per_node = _number_of_gpus(launch) if counted in _BY_GPUS else _number(counted, launch)
         nodes = _option(words, ("--nnodes",)) or "1"
         return per_node * _number(nodes, launch)
     if file := _option(words, ("--config_file", "--config-file")):
@@ -93,6 +95,15 @@ def _number(text: str, launch: str) -> int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise ConfigError(f"training.launch: {text!r} is no number of processes, in {launch!r}; give one above 0")
+
+
+def _number_of_gpus(launch: str) -> int:
+    if count := _gpus():
+        return count
+    raise ConfigError(
+        f"training.launch: {launch!r} starts a process for each GPU, and PyTorch sees no GPU here; "
+        "say a number, as in 'torchrun --nproc-per-node 2'"
+    )
 
 
 def _config_file(file: str) -> dict[str, object]:

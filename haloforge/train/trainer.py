@@ -21,6 +21,10 @@ _FIRST_SCALE = 2.0**16
 """Where PyTorch's scaler begins. It rises again after 2,000 steps without an overflow."""
 
 
+_NOTED = ("entropy", "mean_token_accuracy", "approximate_kl", "clip_fraction")
+"""Means over the learned tokens, reported beside the loss."""
+
+
 class Collator(DataCollatorForLanguageModeling):
     """Pads rows to the longest; rows may carry `weight` and `log_probs` (per token, 0 where nothing is learned)."""
 
@@ -43,6 +47,7 @@ class ForgeTrainer(SFTTrainer):
     def __init__(self, *args: Any, loss: Loss, like_lengths: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.loss, self.like_lengths = loss, like_lengths
+        self._noted = torch.zeros(len(_NOTED), 2, device=self.args.device)
         keep_trained_in_float32(self.model)
 
     def compute_loss(
@@ -100,9 +105,16 @@ class ForgeTrainer(SFTTrainer):
         self._note("clip_fraction", (is_clipped & is_learned).sum(), is_learned.sum())
 
     def _note(self, name: str, total: torch.Tensor, count: torch.Tensor) -> None:
+        self._noted[_NOTED.index(name)] += torch.stack([total.detach().float(), count.float()])
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """The means since the last report over all processes, which meet here: their batches may differ in parts."""
         mode = "train" if self.model.training else "eval"
-        total, count = self.accelerator.reduce(torch.stack([total.float(), count.float()]))  # over all processes
-        self._metrics[mode][name].append((total / count.clamp(min=1)).item())
+        for name, (total, count) in zip(_NOTED, self.accelerator.reduce(self._noted).tolist(), strict=True):
+            if count:
+                self._metrics[mode][name] = [total / count]
+        self._noted = torch.zeros_like(self._noted)
+        super().log(logs, start_time)
 
     def _send_telemetry(self) -> None:
         """Nothing leaves this machine."""

@@ -3,12 +3,14 @@
 import os
 import signal
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_samples import LORA, cycle, samples
+from tiny import tiny_tokenizer
+from training_samples import LORA, cycle, samples, uneven_samples
 
 from haloforge.errors import ConfigError, MachineError, RunError, Stopped
 from haloforge.store import Report, Store
@@ -79,22 +81,39 @@ def test_two_processes_learn_what_one_learns(
     assert len(report.store.events(report.run_id, kind="metric")) >= 24
 
 
-def test_killed_stopped_and_resumed_it_ends_with_the_same_weights(model: str, store: Store, tmp_path: Path) -> None:
-    whole, broken = (Report(store, store.create_run("raft", {}).id) for _ in range(2))
-    one, other = (replace(of(model, r, tmp_path / r.run_id, TWO, 1), lora=LORA) for r in (whole, broken))
-    fit(one, samples(), [], whole)
+@pytest.fixture(scope="module")
+def uneven(model: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, Report]:
+    """What two processes learned, with dropout, of batches that they cut into different numbers of parts."""
+    folder = tmp_path_factory.mktemp("uneven")
+    store = Store(folder / "runs")
+    report = Report(store, store.create_run("raft", {}).id)
+    training = replace(of(model, report, folder / "model", TWO, 1), lora=LORA)
+    fit(training, uneven_samples(), [], report)
+    return training, report
 
+
+def test_batches_of_different_numbers_of_parts_are_reported_once_a_step(uneven: tuple[Training, Report]) -> None:
+    reported = [event.data for event in uneven[1].store.metrics(uneven[1].run_id, "train")]
+    assert [data["step"] for data in reported] == [*range(1, 25)]
+    assert all(0 < data["values"]["entropy"] < log(len(tiny_tokenizer())) for data in reported)
+
+
+def test_killed_stopped_and_resumed_it_ends_with_the_same_weights(
+    model: str, store: Store, tmp_path: Path, uneven: tuple[Training, Report]
+) -> None:
+    one, broken = uneven[0], Report(store, store.create_run("raft", {}).id)
+    other = replace(of(model, broken, tmp_path / broken.run_id, TWO, 1), lora=LORA)
     killing, stopping = (AtStep(store, broken.run_id) for _ in range(2))
     killing.kills, stopping.step = True, 12
     with pytest.raises(MachineError, match=r"a process of the training was killed .* resume the run"):
-        fit(other, samples(), [], killing)
+        fit(other, uneven_samples(), [], killing)
     assert killing.killed and processes_of(broken.folder) == []
     with pytest.raises(Stopped):
-        fit(other, samples(), [], stopping)
+        fit(other, uneven_samples(), [], stopping)
     assert processes_of(broken.folder) == []
     with pytest.raises(RunError, match="number of training processes changed"):
-        fit(of(model, broken, tmp_path / broken.run_id, None, 1), samples(), [], broken)
-    fit(other, samples(), [], broken)
+        fit(of(model, broken, tmp_path / broken.run_id, None, 1), uneven_samples(), [], broken)
+    fit(other, uneven_samples(), [], broken)
     assert all(torch.equal(weights(one)[name], weights(other)[name]) for name in weights(one))
 
 
@@ -126,10 +145,17 @@ def test_an_accelerate_config_says_how_many_processes_there_are(tmp_path: Path) 
     assert processes(f"accelerate launch --config_file {tmp_path}/fsdp.yaml") == 8
 
 
-@pytest.mark.parametrize("launch", ["torchrun", "", "torchrun --nproc-per-node auto", "torchrun 'x", "srun -n 0"])
+@pytest.mark.parametrize("launch", ["torchrun", "", "torchrun --nproc-per-node many", "torchrun 'x", "srun -n 0"])
 def test_a_launch_that_does_not_say_how_many_processes_is_refused(launch: str) -> None:
     with pytest.raises(ConfigError, match=r"^training\.launch"):
         processes(launch)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("count", ["gpu", "auto"])
+def test_processes_counted_by_gpus_are_refused_where_there_is_none(count: str) -> None:
+    with pytest.raises(ConfigError, match=r"no GPU here.* 'torchrun --nproc-per-node 2'"):
+        processes(f"torchrun --nproc-per-node {count}")
 
 
 def test_trainings_at_the_same_time_meet_at_ports_of_their_own() -> None:

@@ -68,18 +68,23 @@ class Side:
         """pass@1; None where nothing was scored."""
         curve = self.curve  # begins with the same estimate where it has all problems
         has_all = curve.problems == sum(tally.scored > 0 for tally in self.tallies)
-        return curve.estimates[0] if curve.ks and has_all else pass_at(self.tallies, 1)
+        return curve.estimates[0] if curve.ks and has_all else pass_at(self.tallies, 1, seed=self._seed)
 
     @cached_property
     def granted(self) -> Estimate | None:
         """pass@1 with the requested name granted; None where that was not measured."""
         tallies = granted_tallies_of(self.result)
-        return pass_at(tallies, 1) if tallies else None
+        return pass_at(tallies, 1, seed=self._seed) if tallies else None
 
     @cached_property
     def curve(self) -> Curve:
         """pass@k for k from 1 to the number of samples that nearly all problems have."""
-        return curve_of(self.tallies)
+        return curve_of(self.tallies, seed=self._seed)
+
+    @property
+    def _seed(self) -> int:
+        """Of the result's own intervals, so that they are the same here."""
+        return int(self.result["decoding"]["seed"])
 
 
 class Row(NamedTuple):
@@ -148,7 +153,7 @@ def ordered(rows: Sequence[Row], order: Order, other: int) -> list[Row]:
     return sorted(rows, key=lambda row: sign * (row.change(other) or 0.0))
 
 
-def curve_of(tallies: Sequence[Tally]) -> Curve:
+def curve_of(tallies: Sequence[Tally], *, seed: int = 0) -> Curve:
     """pass@k for k = 1 to n, where n is the most samples that 95 % of the scored problems have; others are left out."""
     scored = sorted((t.scored for t in tallies if t.scored), reverse=True)
     if not scored:
@@ -157,7 +162,7 @@ def curve_of(tallies: Sequence[Tally]) -> Curve:
     usable = [t for t in tallies if t.scored >= n]
     ks = _spread(n)
     passes = [(t.scored, t.passed) for t in usable]
-    return Curve(ks, tuple(pass_at_k_curve(passes, ks, [t.family for t in usable])), len(usable))
+    return Curve(ks, tuple(pass_at_k_curve(passes, ks, [t.family for t in usable], seed=seed)), len(usable))
 
 
 def _spread(n: int) -> tuple[int, ...]:

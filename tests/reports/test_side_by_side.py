@@ -4,6 +4,7 @@ import pytest
 from result_files import result
 
 from haloforge.reports.side_by_side import ORDERS, curve_of, ordered, side_by_side
+from haloforge.stages.benchmark.compare import tallies_of
 from haloforge.stages.shared.scores import Tally, pass_at
 
 
@@ -52,3 +53,11 @@ def test_a_curve_over_many_samples_has_few_points_and_both_ends() -> None:
 
 def test_nothing_scored_has_no_curve() -> None:
     assert curve_of(tallies((0, 0))).ks == ()
+
+
+def test_the_interval_of_a_side_is_the_one_that_its_benchmark_reported() -> None:
+    kept = result("x", [n * n % 5 % 4 for n in range(57)])
+    reported = pass_at(tallies_of(kept), 1, seed=kept["decoding"]["seed"])
+    shown = side_by_side(["x", "y"], [kept, result("y", [1] * 57)]).sides[0]
+    assert shown.strict and reported and shown.strict.low == pytest.approx(reported.low)
+    assert shown.strict.high == pytest.approx(reported.high)

@@ -82,10 +82,12 @@
   // The browser counts ages and running times, so that the server need not send a pane again when only time has passed.
   const duration = (s) => s < 60 ? `${Math.floor(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min`
     : s < 86400 ? `${Math.floor(s / 3600)} h${s % 3600 < 60 ? "" : ` ${Math.floor((s % 3600) / 60)} min`}` : `${Math.floor(s / 86400)} d`;
+  const age = (s) => `${s >= 3600 && s < 86400 ? `${Math.floor(s / 3600)} h` : duration(s)} ago`;
   const showTime = (e) => {
     const seconds = Math.max(0, Date.now() / 1000 - Number(e.dataset.t ?? e.dataset.since));
-    const text = e.dataset.t ? `${duration(seconds)} ago` : duration(seconds);
+    const text = e.dataset.t ? age(seconds) : duration(seconds);
     if (e.textContent !== text) e.textContent = text;
+    if (e.dataset.t && !e.title) e.title = new Date(1000 * e.dataset.t).toLocaleString();
   };
   setInterval(() => document.querySelectorAll("time[data-t],[data-since]").forEach(showTime), 1000);
 

@@ -18,8 +18,10 @@ class ReleaseConfig(StageConfig):
     """Replace what is there."""
     format: Literal["merged", "gguf", "adapter", "none"] = setting("merged")
     """merged: safetensors; gguf: one file for llama.cpp and Ollama; adapter: for PEFT, without its base; none: none."""
-    type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"] = setting("f16")
-    """Number format of gguf."""
+    type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4", "tq2_0", "tq1_0"] = setting(
+        "f16"
+    )
+    """Number format of gguf; tq2_0 and tq1_0 are for models trained with ternary weights."""
     dtype: Literal["float32", "bfloat16", "float16"] = setting("float32")
     """Number format of merged."""
     card: bool = setting(True)

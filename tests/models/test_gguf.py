@@ -1,13 +1,20 @@
 """A GGUF file is the model that it was written from: real llama.cpp loads it and computes the same."""
 
+from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
+import gguf
+import numpy as np
 import pytest
 import tiny_architectures
 import torch
 from llama_cpp import LlamaCpp, llama_cpp
-from tiny import save_tiny_adapter, save_tiny_model
+from tiny import save_tiny_adapter, save_tiny_model, tiny_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
 
+from haloforge.config import ReleaseConfig
+from haloforge.errors import ModelError
 from haloforge.models import load
 from haloforge.models.gguf import GGUF_TYPES, export_gguf
 
@@ -55,6 +62,41 @@ def test_a_half_precision_file_is_the_model_as_good_as_half_precision_goes(tmp_p
         worst[kind] = max(abs(expected[token].item() - value) for token, value in found.items())
     assert worst["f32"] < 0.001 and worst["f16"] < 0.02 and worst["bf16"] < 0.2 and worst["q8_0"] < 0.3, worst
     assert all(worst[kind] < 3 for kind in GGUF_TYPES), worst
+
+
+def test_every_number_format_that_the_package_writes_is_offered_everywhere() -> None:
+    written = set()
+    for kind in gguf.GGMLQuantizationType:
+        with suppress(NotImplementedError):
+            gguf.quants.quantize(np.zeros((1, 256), np.float32), kind)
+            written.add(kind.name.lower())
+    assert set(GGUF_TYPES) == written
+    assert get_args(ReleaseConfig.model_fields["type"].annotation) == GGUF_TYPES
+
+
+@pytest.mark.parametrize("kind", ["tq2_0", "tq1_0"])
+def test_a_ternary_model_is_written_in_ternary_numbers_and_no_other_model_is(kind: str, tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    sizes = tiny_architectures.SIZES | {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 2}
+    torch.manual_seed(1)
+    model = LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=len(tokenizer), tie_word_embeddings=True))
+    tokenizer.save_pretrained(tmp_path / "model")
+    model.save_pretrained(tmp_path / "model")
+    with pytest.raises(ModelError, match="other numbers than -1, 0 and 1 times a scale.*Use --type q4_0"):
+        export_gguf(str(tmp_path / "model"), tmp_path / "out", kind=kind)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.weight.data = layer.weight.data.sign() * (layer.weight.data.abs() > 0.2) * 0.0625
+    model.save_pretrained(tmp_path / "model")
+    prompt = load(str(tmp_path / "model")).tokenizer(PROMPT).input_ids
+    file = export_gguf(str(tmp_path / "model"), tmp_path / "out", kind=kind)
+    kinds = {tensor.tensor_type.name.lower() for tensor in gguf.GGUFReader(file).tensors}
+    assert kinds == {"f32", "q8_0", kind}
+    with llama_cpp(file) as llama, torch.inference_mode():
+        expected = model.eval()(input_ids=torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+        found = first(llama, prompt)
+    assert max(abs(expected[token].item() - value) for token, value in found.items()) < 0.3
 
 
 def test_an_adapter_is_merged_into_the_file(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     import numpy as np
     from gguf import GGMLQuantizationType
 
-GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4", "tq2_0", "tq1_0")
 """From the largest file to the smallest. They are what the package `gguf` can write."""
+_TERNARY = ("tq2_0", "tq1_0")
+"""They hold -1, 0 and 1 times one number for 256 weights: exact for models trained so (TriLM), only for those."""
 
 _KEPT = ("token_embd.weight", "output.weight")
 """Every token passes through these: with fewer than eight bits they cost more accuracy than they save bytes."""
@@ -22,9 +24,9 @@ def refuse_type(name: str) -> None:
     """Raises ModelError for a number format that cannot be written, with what to do instead."""
     if name in GGUF_TYPES:
         return
-    if "_k" in name or name.startswith("iq"):
+    if "_k" in name or name.startswith("iq") or name in ("nvfp4", "q1_0"):
         raise ModelError(
-            f"The GGUF type {name} is not available: no Python package makes such files. Export f16, and let "
+            f"The GGUF type {name} is not available: the Python package gguf cannot write it. Export f16, and let "
             f"llama.cpp's own llama-quantize make {name.upper()} of it; or use one of {', '.join(GGUF_TYPES)}"
         )
     raise ModelError(f"Unknown GGUF type {name!r}; use one of {', '.join(GGUF_TYPES)}")
@@ -36,7 +38,7 @@ def type_for(tensor: str, shape: tuple[int, ...], wanted: str) -> "GGMLQuantizat
 
     if len(shape) == 1:  # norms and biases: llama.cpp reads them as fp32 only
         return GGMLQuantizationType.F32
-    if tensor in _KEPT and wanted.startswith(("q4", "q5")):
+    if tensor in _KEPT and not wanted.endswith(("f32", "f16")):
         wanted = "q8_0"
     found = GGMLQuantizationType[wanted.upper()]
     block, _ = GGML_QUANT_SIZES[found]
@@ -54,7 +56,7 @@ def size_of(shape: tuple[int, ...], kind: "GGMLQuantizationType") -> int:
 
 
 def quantized(name: str, weight: "np.ndarray", kind: "GGMLQuantizationType") -> "np.ndarray":
-    """The bytes or numbers that the file holds of an fp32 weight. Raises ModelError for what fp16 cannot hold."""
+    """The bytes or numbers that the file holds of an fp32 weight. Raises ModelError for what the format cannot hold."""
     import numpy as np
     from gguf import GGMLQuantizationType, quants
 
@@ -63,5 +65,19 @@ def quantized(name: str, weight: "np.ndarray", kind: "GGMLQuantizationType") -> 
     if weight.ndim == 1:
         return quants.quantize(np.ascontiguousarray(weight), kind)
     step = max(1, _AT_ONCE // weight.shape[1])  # its temporary arrays take ten times the room of the weight
-    pieces = (weight[start : start + step] for start in range(0, len(weight), step))
-    return np.concatenate([quants.quantize(np.ascontiguousarray(piece), kind) for piece in pieces])
+    pieces = [np.ascontiguousarray(weight[start : start + step]) for start in range(0, len(weight), step)]
+    found = [quants.quantize(piece, kind) for piece in pieces]
+    ternary = kind.name.lower() in _TERNARY
+    if ternary and not all(map(_is_nearly, pieces, (quants.dequantize(piece, kind) for piece in found))):
+        raise ModelError(
+            f"{name} holds other numbers than -1, 0 and 1 times a scale, so {kind.name.lower()} would spoil the model: "
+            "that format is for models trained with ternary weights. Use --type q4_0"
+        )
+    return np.concatenate(found)
+
+
+def _is_nearly(weight: "np.ndarray", stored: "np.ndarray") -> bool:
+    """Whether a format that is exact up to its scale, which is in fp16, holds these numbers."""
+    import numpy as np
+
+    return bool(np.abs(stored - weight).max() <= 0.01 * np.abs(weight).max())

@@ -138,7 +138,8 @@ def _tensors(model: "PreTrainedModel", wanted: str) -> Iterator[_Tensor]:
 def _file_type(kind: str) -> int:
     from gguf import LlamaFileType
 
-    return int(LlamaFileType.ALL_F32 if kind == "f32" else LlamaFileType[f"MOSTLY_{kind.upper()}"])
+    names = {"f32": "ALL_F32", "mxfp4": "MOSTLY_MXFP4_MOE"}  # the latter is the only name that there is
+    return int(LlamaFileType[names.get(kind, f"MOSTLY_{kind.upper()}")])
 
 
 def _describe_ends(writer: "GGUFWriter", tokenizer: "PreTrainedTokenizerBase") -> None:

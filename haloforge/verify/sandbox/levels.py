@@ -48,7 +48,7 @@ LOST = {
     ),
     "none": "everything but the limits of CPU time, memory and output, so it is refused without `--allow-unsafe`",
 }
-"""What is lost at each level, for people; the README has the same table."""
+"""What is lost at each level, for people; docs/verification.md has the same table."""
 
 
 def lost_at(level: str) -> str:

@@ -1,4 +1,4 @@
-"""What each level of isolation holds on machines that lack something, and what is lost at it: the README's table."""
+"""What each level of isolation holds on machines that lack something, and what is lost at it: the table of docs/verification.md."""
 
 import sys
 

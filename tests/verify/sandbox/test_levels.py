@@ -1,4 +1,4 @@
-"""What each level of isolation holds on machines that lack something, and what is lost at it: the table of docs/verification.md."""
+"""What each level of isolation holds where something is missing, and what is lost at it (docs/verification.md)."""
 
 import sys
 
@@ -14,11 +14,11 @@ from haloforge.verify.sandbox.levels import LEVELS, LOST, UNSAFE, lost_at
 ROW = "import json; from haloforge.doctor import sandbox_check; print(json.dumps(vars(sandbox_check())))"
 
 
-def test_the_readme_has_the_row_of_every_level() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_page_on_verification_has_the_row_of_every_level() -> None:
+    page = (ROOT / "docs" / "verification.md").read_text()
     assert list(LOST) == [*LEVELS, UNSAFE]
     for level, lost in LOST.items():
-        (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{level}` |")]
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{level}` |")]
         assert f"| {lost} |" in row
 
 

@@ -75,7 +75,7 @@ def fill(store: Store, problems: int, samples: int, runs: int, metrics: int) -> 
     for cycle in range(2):
         code = [f"def f(x):\n    # cycle {cycle}\n    return x + {i}\n" for i in range(samples)]
         several = (Sample(task, i, text, text) for task in tasks for i, text in enumerate(code))
-        store.save_samples(run.id, cycle, "eval", several)
+        store.save_samples(run.id, cycle, "eval", list(several))
         rates = {task: draw.betavariate(0.4, 0.6) for task in tasks}
         stored = list(store.summaries(run.id, cycle=cycle, purpose="eval"))
         passes = [(sample.id, draw.random() < rates[sample.task_id]) for sample in stored]

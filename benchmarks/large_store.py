@@ -88,7 +88,23 @@ def _many_samples(store: Store, run_id: str, samples: int) -> None:
     def sample(number: int) -> tuple[Any, ...]:
         cycle, place = 1 + number // per_cycle, number % per_cycle
         key = (cycle, "train" if place % 10 else "eval", names[place % PROBLEMS], place // PROBLEMS)
-        return (first + number, run_id, *key, TEXT, CODE, "stop", 1, b"", b"\0" * 400, b"\0" * 400, 0.5, 60, 80)
+        return (
+            first + number,
+            run_id,
+            *key,
+            TEXT,
+            CODE,
+            "stop",
+            1,
+            b"",
+            b"\0" * 400,
+            b"\0" * 400,
+            0.5,
+            60,
+            80,
+            None,
+            None,
+        )
 
     def verdict(number: int) -> tuple[Any, ...]:
         status = statuses[number]
@@ -100,7 +116,7 @@ def _many_samples(store: Store, run_id: str, samples: int) -> None:
         why = "kept" if is_kept else "duplicate" if statuses[number] == "passed" else "failed"
         return (first + number, int(is_kept), why)
 
-    marks = ", ".join("?" * 16)
+    marks = ", ".join("?" * 18)
     _write(store, f"insert into samples values ({marks})", map(sample, range(samples)))
     _write(store, f"insert into verdicts values ({', '.join('?' * 12)})", map(verdict, range(samples)))
     trained_on = (number for number in range(samples) if number % per_cycle % 10)

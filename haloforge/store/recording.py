@@ -20,6 +20,8 @@ RECORDING = Path(__file__).with_name("recording.json.gz")
 _OF_RUNS = ("events", "problems", "samples", "phases")
 _OF_SAMPLES = ("verdicts", "selections")
 _NOT_SHOWN = ("prompt_ids", "token_ids", "logprobs")
+_PLACES = ("shard", "place")
+"""Where those lie when they are not in the row."""
 
 
 def save_recording(db: Connection, runs: Sequence[str], files: Mapping[str, str], path: Path) -> None:
@@ -37,7 +39,7 @@ def save_recording(db: Connection, runs: Sequence[str], files: Mapping[str, str]
     for row in tables["runs"]:
         row |= {"pid": None, "cwd": ""}
     for row in tables["samples"]:
-        row |= dict.fromkeys(_NOT_SHOWN, "")
+        row |= dict.fromkeys(_NOT_SHOWN, "") | dict.fromkeys(_PLACES)
     text = json.dumps({"tables": tables, "files": dict(files)})
     for folder in folders:
         text = text.replace(f"{folder}/", "")

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 from haloforge.records import Verdict
 from haloforge.store.connection import Connection, Row
 from haloforge.store.sample_tables import JOINED, SampleFilter, where_clause
+from haloforge.store.shards import with_tokens
 from haloforge.store.stored import (
     SUMMARY_COLUMNS,
     VERDICT_COLUMNS,
@@ -55,7 +56,7 @@ def verdicts(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iter
 
 def nats(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> float:
     """Minus the sum of all log-probs of the samples: how many nats the model that sampled them was surprised by."""
-    rows = _pages(db, "s.logprobs", run_id, which)
+    rows = _pages(db, "s.run, s.shard, s.place, s.logprobs", run_id, which)
     return float(-sum(sum(array("f", row["logprobs"])) for row in rows))
 
 
@@ -64,7 +65,8 @@ def tokens(db: Connection, sample_ids: Iterable[int]) -> Iterator[StoredTokens]:
     they were finished and stored."""
     places = [row for ids in _batches(sorted(sample_ids)) for row in _rows_of(db, "cycle, task_id, idx, id", ids)]
     for ids in _batches([row["id"] for row in sorted(places, key=lambda row: tuple(row.values()))]):
-        rows = {row["id"]: row for row in _rows_of(db, "id, task_id, prompt_ids, token_ids, logprobs", ids)}
+        found = _rows_of(db, "id, task_id, run, shard, place, prompt_ids, token_ids, logprobs", ids)
+        rows = {row["id"]: row for row in with_tokens(db, found)}
         yield from (to_tokens(rows[sample_id]) for sample_id in ids)
 
 
@@ -97,7 +99,7 @@ def _pages(db: Connection, columns: str, run_id: str, which: SampleFilter) -> It
     last: list[Any] = []
     while True:
         rows = db.rows(f"{select} {later} order by {key} limit ?", [*args, *last, PAGE_ROWS])
-        yield from rows
+        yield from with_tokens(db, rows) if "shard" in (rows or [{}])[0] else rows
         if len(rows) < PAGE_ROWS:
             return
         later = f"and ({key}) > ({', '.join('?' * len(names))})"

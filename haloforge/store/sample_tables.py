@@ -1,11 +1,12 @@
 """Problems, samples, verdicts and selections: what is saved, counted, and shown a page at a time."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypedDict, Unpack
 
 from haloforge.records import Problem, Purpose, Sample, Verdict, dumps
 from haloforge.store.connection import Connection, Row
+from haloforge.store.shards import with_tokens, write_shard
 from haloforge.store.stored import (
     VERDICT_COLUMNS,
     WHOLE_COLUMNS,
@@ -47,12 +48,26 @@ def problem(db: Connection, run_id: str, task_id: str) -> Problem | None:
     return Problem.from_json(json.loads(rows[0]["data"])) if rows else None
 
 
-def save_samples(db: Connection, run_id: str, cycle: int, purpose: Purpose, samples: Iterable[Sample]) -> None:
-    """Record samples in one transaction; a sample that is already there stays as it was."""
-    sql = """insert into samples (run, cycle, purpose, task_id, idx, text, code, finish_reason, seed,
-             prompt_ids, token_ids, logprobs, seconds, prompt_tokens, completion_tokens)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing"""
-    db.write((sql, (run_id, cycle, purpose, *sample_row(s))) for s in samples)
+def save_samples(
+    db: Connection, run_id: str, cycle: int, purpose: Purpose, samples: Sequence[Sample], *, in_shard: bool = False
+) -> None:
+    """Record samples in one transaction; a sample that is already there stays as it was.
+
+    `in_shard` puts token ids and log-probs into a Parquet file of the run, which takes a quarter of the space.
+    """
+    db.write(_insertions(db, run_id, cycle, purpose, samples, in_shard=in_shard))
+
+
+def _insertions(
+    db: Connection, run_id: str, cycle: int, purpose: Purpose, samples: Sequence[Sample], *, in_shard: bool
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    sql = f"""insert into samples (run, cycle, purpose, task_id, idx, text, code, finish_reason, seed, prompt_ids,
+              token_ids, logprobs, seconds, prompt_tokens, completion_tokens, shard, place)
+              values (?{", ?" * 16}) on conflict do nothing"""
+    shard = write_shard(db, run_id, cycle, purpose, samples) if in_shard and samples else None
+    for number, sample in enumerate(samples):
+        place = None if shard is None else number
+        yield sql, (run_id, cycle, purpose, *sample_row(sample, with_tokens=shard is None), shard, place)
 
 
 def save_verdicts(db: Connection, verdicts: Iterable[tuple[int, Verdict]]) -> None:
@@ -77,7 +92,7 @@ def samples(
     where, args = where_clause(run_id, which)
     order = "s.cycle, s.purpose, s.task_id, s.idx"
     sql = f"select {WHOLE_COLUMNS} {JOINED} where {where} order by {order} limit ? offset ?"
-    return [to_stored_sample(row) for row in db.rows(sql, [*args, limit, offset])]
+    return [to_stored_sample(row) for row in with_tokens(db, db.rows(sql, [*args, limit, offset]))]
 
 
 def count_samples(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> int:

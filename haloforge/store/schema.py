@@ -94,6 +94,18 @@ def m002_run_lists_and_sample_lists(db: Database) -> None:
     backfill(db)
 
 
+@migrations()
+def m004_shards(db: Database) -> None:
+    """Where the token ids and log-probs of a sample lie when they are not in its row: shard of the run, row of it."""
+    db.executescript(
+        """
+        alter table samples add column shard integer;
+        alter table samples add column place integer;
+        create index samples_shard on samples (run, shard) where shard is not null;
+        """
+    )
+
+
 _VERDICT = "coalesce((select status from verdicts where sample = {id}), '')"
 _KEPT = "coalesce((select kept from selections where sample = {id}), -1)"
 _REASON = "coalesce((select reason from selections where sample = {id}), '')"

@@ -90,9 +90,10 @@ WHOLE_COLUMNS = """s.*, v.status as v_status, v.reward as v_reward, v.tests_pass
     x.kept, x.reason"""
 
 
-def sample_row(s: Sample) -> tuple[Any, ...]:
-    """The columns of a sample from task_id on."""
-    blobs = array("i", s.prompt_ids).tobytes(), array("i", s.token_ids).tobytes(), array("f", s.logprobs).tobytes()
+def sample_row(s: Sample, *, with_tokens: bool = True) -> tuple[Any, ...]:
+    """The columns of a sample from task_id to completion_tokens; without token ids, these columns are empty."""
+    held = (s.prompt_ids, s.token_ids, s.logprobs) if with_tokens else ((), (), ())
+    blobs = (array(code, values).tobytes() for code, values in zip("iif", held, strict=True))
     counts = s.prompt_tokens or len(s.prompt_ids), s.completion_tokens or len(s.token_ids)
     code = None if s.code is None else _storable(s.code)
     return (s.task_id, s.index, _storable(s.text), code, s.finish_reason, s.seed, *blobs, s.seconds, *counts)

@@ -24,6 +24,12 @@ MOST_UNSCORED = 0.25
 SAVE_AFTER_S = 10.0
 """Finished samples are stored after so many seconds at the latest."""
 
+LARGE = 50_000
+"""From so many samples of one cycle and purpose on, their token ids and log-probs go to Parquet files."""
+
+ROWS_OF_A_SHARD = 1_000
+"""Of a large cycle so many samples are stored together at the least, but for SAVE_AFTER_S: each time makes a file."""
+
 _PHASES: Mapping[Purpose, str] = {"train": "sample", "eval": "evaluate", "benchmark": "sample", "data": "sample"}
 """What progress calls the work."""
 
@@ -132,6 +138,8 @@ class _Pool:
     def __init__(self, report: Report, work: Work, pending: PendingVerdicts) -> None:
         self.report, self.work, self.pending = report, work, pending
         self.done, self.size, self.failed = len(pending.stored_before), work.size, 0
+        self.is_large = self.size >= LARGE
+        self.save_every = max(work.save_every, ROWS_OF_A_SHARD) if self.is_large else work.save_every
         self.unsaved: list[Sample] = []
         self.saved_at = time.monotonic()
 
@@ -174,14 +182,15 @@ class _Pool:
         return self.report.stop_asked()
 
     def _save_if_due(self) -> None:
-        if len(self.unsaved) >= self.work.save_every or time.monotonic() - self.saved_at >= SAVE_AFTER_S:
+        if len(self.unsaved) >= self.save_every or time.monotonic() - self.saved_at >= SAVE_AFTER_S:
             self._save()
 
     def _save(self) -> None:
         """Store the finished samples, say how long they took, and save the verdicts that are there."""
         if self.unsaved:
             report, work, samples = self.report, self.work, self.unsaved
-            report.store.save_samples(report.run_id, work.cycle, work.purpose, samples)
+            in_shard = self.is_large and any(sample.token_ids for sample in samples)
+            report.store.save_samples(report.run_id, work.cycle, work.purpose, samples, in_shard=in_shard)
             self.pending.note_stored(samples)
             spent = {"seconds": time.monotonic() - self.saved_at, "tokens": sum(s.completion_tokens for s in samples)}
             values = {"cycle": work.cycle, "samples": len(samples), **spent}

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 from worlds import RIGHT, problems, program
@@ -151,6 +152,25 @@ def test_samples_are_stored_after_save_every_of_them(report: Report) -> None:
     engine = ScriptedEngine(dies_at=12, notice=lambda: stored.append(report.store.count_samples(report.run_id)))
     finish(report, work(), engine)
     assert stored == [8]
+
+
+class EngineWithIds(ScriptedEngine):
+    """A scripted engine that gives token ids, as every engine that training can learn from does."""
+
+    def generate(self, request: SampleRequest, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Sample]:
+        for sample in super().generate(request, should_stop):
+            yield replace(sample, token_ids=(sample.seed % 1000, 2), logprobs=(-0.5, -0.25))
+
+
+def test_a_large_cycle_keeps_its_token_ids_in_few_files(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Report(report.store, report.store.create_run("raft", {}).id)
+    finish(small, work(), EngineWithIds())
+    monkeypatch.setattr(sampling, "LARGE", 16)
+    monkeypatch.setattr(sampling, "ROWS_OF_A_SHARD", 10)
+    finish(report, work(), EngineWithIds())
+    assert [len([*(r.folder / "tokens").glob("*.parquet")]) for r in (small, report)] == [0, 2]
+    ids = [[s.sample.token_ids for s in report.store.samples(r.run_id)] for r in (small, report)]
+    assert ids[0] == ids[1]
 
 
 def test_samples_are_stored_in_time_even_when_few_are_finished(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from haloforge.config import AppConfig
 from haloforge.errors import ConfigError
 from haloforge.store import Store
 from haloforge.ui import api, downloads, mcp_server, recorded, space, theme
+from haloforge.ui.first_sight import FirstSight
 from haloforge.ui.page import Page
 from haloforge.ui.tabs import comparison, data, playground, runs, stage, whole_pipeline
 from haloforge.ui.view import TABS, open_run
@@ -38,6 +39,7 @@ def build(root: Path | None = None) -> gr.Blocks:
     """The page, over the store in `root` (by default where runs are kept). On a Space it is read-only."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # must be set before any Blocks is made, which would call a server
     with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
+        gr.Navbar(visible=False)
         page = Page(root, read_only=space.is_space())
         page.pane("", header.render, "header")
         page.action("visit", lambda store, _view, _value: open_run(space.start_try(store).id), for_visitors=True)
@@ -45,8 +47,9 @@ def build(root: Path | None = None) -> gr.Blocks:
             for name, label in TABS.items():
                 with gr.Tab(label, id=name):
                     _BUILDERS[name](page)
-        api.add(page)
         page.wire(demo, tabs)
+    with demo.route("Endpoints", "endpoints", show_in_navbar=False):  # else every browser would be sent them all
+        api.add(page)
     return demo
 
 
@@ -84,7 +87,6 @@ def serve(demo: gr.Blocks, config: AppConfig, root: Path | None = None) -> None:
         auth=login(config),
         theme=theme.theme(),
         css=theme.css(),
-        head=theme.head(),
         footer_links=["settings"],
         show_error=True,
         ssr_mode=False,
@@ -95,7 +97,7 @@ def serve(demo: gr.Blocks, config: AppConfig, root: Path | None = None) -> None:
         mcp_server=config.mcp,
         app_kwargs={
             "routes": downloads.routes(root),
-            "middleware": [Middleware(mcp_server.Guard, config=config)],
+            "middleware": [Middleware(mcp_server.Guard, config=config), Middleware(FirstSight, root=root)],
         },
         prevent_thread_lock=True,
     )

@@ -16,7 +16,7 @@ def routes(root: Path | None) -> list[Route]:
     """The routes beside Gradio's own, over the store in `root`."""
 
     async def samples(request: Request) -> Response:
-        if not _may_read(request):
+        if not may_read(request):
             return PlainTextResponse("Log in first.", 401)
         asked = dict(request.query_params)
         with Store(root) as store:
@@ -60,7 +60,7 @@ def _row(judged: StoredSample) -> dict[str, object]:
     }
 
 
-def _may_read(request: Request) -> bool:
+def may_read(request: Request) -> bool:
     """Whether the page itself would be shown: Gradio guards its own routes only."""
     app = request.app
     if app.auth is None:

@@ -89,6 +89,9 @@ class Page:
         bus.select(self.dispatch, state, filled, trigger_mode="multiple", **queued)
         for event in self.events:
             event.then(self.tick, here, outputs, js=_WITH_ADDRESS, **quiet)
+        for function in demo.fns.values():
+            if function.show_progress == "hidden":  # of each event, browsers note the progress on all its outputs
+                function.show_progress_on = [bus]
 
     async def load(self, request: gr.Request) -> list[Any]:
         """Everything that the address of a newly loaded page shows."""

@@ -1,7 +1,8 @@
 // A pane shows markup that the server rendered. New markup keeps scroll positions, open details, focus and chart zoom.
 // Links that begin with "?" and elements with data-act become messages to the server, all through one component, the bus.
 (() => {
-  let send = null;
+  const waiting = [];
+  let send = (message) => waiting.push(message);  // until the bus is there and has told the address
   let plotly = null;
 
   const loadPlotly = () => {
@@ -36,6 +37,7 @@
 
   // Charts keep their node, and with it their zoom; scrolled boxes keep their position; a log that is at its end stays there.
   const replace = (slot, html) => {
+    if (html) document.getElementById("first")?.remove();
     const scrolls = new Map();
     for (const box of slot.querySelectorAll("[data-keep]")) {
       const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 8;
@@ -89,11 +91,13 @@
     if (e.textContent !== text) e.textContent = text;
     if (e.dataset.t && !e.title) e.title = new Date(1000 * e.dataset.t).toLocaleString();
   };
-  setInterval(() => document.querySelectorAll("time[data-t],[data-since]").forEach(showTime), 1000);
+  const showTimes = () => document.querySelectorAll("time[data-t],[data-since]").forEach(showTime);
+  document.addEventListener("DOMContentLoaded", showTimes);
+  setInterval(showTimes, 1000);
 
   const go = (href, push = true) => {
     if (push) history.pushState(null, "", href);
-    send?.({go: href});
+    send({go: href});
   };
 
   const copy = async (button) => {
@@ -120,10 +124,13 @@
     if (button?.dataset.copy !== undefined) return copy(button);
     if (button?.dataset.act) {
       if (button.dataset.confirm && !window.confirm(button.dataset.confirm)) return;
-      return send?.({act: button.dataset.act, value: button.dataset.value});
+      return send({act: button.dataset.act, value: button.dataset.value});
     }
     if (!link && !String(window.getSelection())) event.target.closest("tr[data-row]")?.querySelector('a[href^="?"]')?.click();
   };
+
+  // What the server put into the HTML is clicked before anything else works.
+  document.addEventListener("click", (event) => { if (event.target.closest("#first")) onClick(event); });
 
   // A field that searches: its words become part of the address once no more are typed for a moment.
   let typing = 0;
@@ -144,7 +151,7 @@
     event.preventDefault();
     form.haloDirty = false;
     const value = JSON.stringify({...Object.fromEntries(new FormData(form)), value: form.dataset.value});
-    send?.({act: form.dataset.form, value});
+    send({act: form.dataset.form, value});
   };
 
   window.haloPane = (element, props, watch, trigger) => {
@@ -171,7 +178,8 @@
     send = (message) => trigger("select", message);
     const showAddress = () => {
       const address = props.value || "";
-      if (address && address !== location.search) history.replaceState(null, "", address);
+      if (waiting.length) waiting.splice(0).forEach(send);  // what was clicked leads elsewhere
+      else if (address && address !== location.search) history.replaceState(null, "", address);
     };
     watch("value", showAddress);
     window.addEventListener("popstate", () => go(location.search, false));
@@ -186,7 +194,7 @@
     address.set("tab", tab);
     for (const name of ["samples", "after", "before", "sample", "from", "ask"]) address.delete(name);
     history.pushState(null, "", `?${address}`);
-    send?.({tab});
+    send({tab});
   });
 
   // The keys j and k move through the rows of the last visible list.

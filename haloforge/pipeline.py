@@ -19,6 +19,7 @@ from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, Release
 from haloforge.errors import ConfigError, RunError
 from haloforge.files import read_text, write_text
 from haloforge.models import EMBEDDED, FINAL_MODEL
+from haloforge.nesting import merged, put
 from haloforge.problems import SOURCES
 from haloforge.records import Run
 from haloforge.settings import read_yaml
@@ -55,6 +56,10 @@ class Pipeline:
     def steps(self) -> list[Step]:
         """Every stage in the order in which they run. Raises ConfigError for a wrong setting."""
         return [*self._data(), *self._benchmark("before", self.model), *self._training(), *self._after()]
+
+    def configs(self) -> list[StageConfig]:
+        """What the steps run, in their order."""
+        return [step.config for step in self.steps()]
 
     def _data(self) -> Iterator[Step]:
         data, test = self.sections.get("data"), self.sections.get("test")
@@ -106,7 +111,7 @@ class Pipeline:
     def _step(self, name: str, section: str, linked: Section) -> Step:
         cls = _STAGES[section]
         written = cls.written_out(self.sections[section])
-        return Step(name, cls.parse(_merged(linked, written), where=f"the pipeline's section {section}"))
+        return Step(name, cls.parse(merged(linked, written), where=f"the pipeline's section {section}"))
 
     @property
     def _is_benchmarked(self) -> bool:
@@ -211,15 +216,9 @@ def _change(data: dict[str, Any], name: str, value: Any) -> None:
         near = get_close_matches(path, known, 1) or get_close_matches(name, known, 1)
         hint = f"; did you mean {section}.{near[0]}?" if near else ""
         raise ConfigError(f"--set {name}: the stage {section} has no setting {path!r}{hint}")
-    if not isinstance(data.get(section), dict):
-        data[section] = {}
-    node = data[section]
-    *parents, leaf = found.split(".")
-    for part in parents:
-        if not isinstance(node.get(part), dict):
-            node[part] = {}
-        node = node[part]
-    node[leaf] = value
+    written = data.get(section)
+    data[section] = _STAGES[section].written_out(written if isinstance(written, Mapping) else {})
+    put(data[section], found, value)
 
 
 def _value(name: str, text: str) -> Any:
@@ -227,12 +226,3 @@ def _value(name: str, text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {name}: {text!r} cannot be read as YAML") from error
-
-
-def _merged(below: Section, above: Section) -> dict[str, Any]:
-    """Both, with the values of `above` where both have one."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        merged[key] = _merged(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
-    return merged

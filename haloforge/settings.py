@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticKnownError, core_schema
 
 from haloforge.errors import ConfigError
+from haloforge.nesting import put
 
 AUTO: Literal["auto"] = "auto"
 """In the place of a number: the stage finds it itself."""
@@ -154,7 +155,7 @@ class StageConfig(Section):
         """Defaults, then the YAML file, then `overrides` ({"training.learning_rate": 2e-5}). Raises ConfigError."""
         data = cls.written_out(read_yaml(path)) if path else {}
         for key, value in (overrides or {}).items():
-            _put(data, key, value)
+            put(data, key, value)
         return cls.parse(data, where=str(path) if path else "")
 
     @classmethod
@@ -177,7 +178,7 @@ class StageConfig(Section):
         """This config with other values for some settings ({"raft.reward_threshold": 0.7}). Raises ConfigError."""
         data = self.to_json()
         for path, value in changes.items():
-            _put(data, path, value)
+            put(data, path, value)
         return self.parse(data)
 
     @property
@@ -236,14 +237,6 @@ def values(config: StageConfig) -> dict[str, Any]:
     return flat
 
 
-def value_at(stored: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path in a stored config, which may be of an older version; None where there is none."""
-    node: Any = stored
-    for part in path.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return node
-
-
 def command(config: StageConfig) -> list[str]:
     """The command line that starts this config: only the flags that differ from the defaults."""
     words = ["halo-forge", *config.command]
@@ -285,16 +278,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a config is a mapping of keys to values, this file holds a {type(data).__name__}")
     return data
-
-
-def _put(data: dict[str, Any], path: str, value: Any) -> None:
-    *parents, leaf = path.split(".")
-    for part in parents:
-        node = data.get(part)
-        if not isinstance(node, dict):
-            node = data[part] = {}
-        data = node
-    data[leaf] = value
 
 
 def _leaves(cls: type[BaseModel], prefix: str) -> Iterator[Setting]:

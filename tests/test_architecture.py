@@ -18,6 +18,7 @@ LAYERS = [
     ["markup"],
     ["python_source"],
     ["files"],
+    ["nesting"],
     ["settings"],
     ["config"],
     ["cores", "children"],

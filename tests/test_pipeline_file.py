@@ -56,6 +56,13 @@ def test_what_the_file_says_of_a_path_beats_what_the_stages_would_hand_on(tmp_pa
     assert (step.config.data.train_file, step.config.output_dir) == ("mine.jsonl", "here")
 
 
+def test_a_changed_setting_leaves_the_short_form_of_its_section_as_given(tmp_path: Path) -> None:
+    text = "sft: {{data: mine.jsonl, output_dir: here}}"
+    [step] = pipeline(tmp_path, text, sft__data__max_seq_length="512").steps()
+    assert isinstance(step.config, SftConfig)
+    assert (step.config.data.train_file, step.config.data.max_seq_length) == ("mine.jsonl", 512)
+
+
 @pytest.mark.parametrize("name", ["raft.num_cycles", "raft.raft.num_cycles"])
 def test_a_setting_is_changed_by_its_whole_or_its_short_name(tmp_path: Path, name: str) -> None:
     raft = pipeline(tmp_path, **{name.replace(".", "__"): "7"}).steps()[4].config

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.chdir(folder)
         with Store(Path("runs").absolute()) as store:
             os.environ["HALOFORGE_RUNS"] = str(store.root)  # for the workers
-            done, code = demo.run_all(store, demo.stages(FOLDER, "python", options.cycles), "recorded")
+            done, code = demo.run_all(store, demo.pipeline(FOLDER, "python", options.cycles), "recorded")
             if code:
                 return code
             results = {str(path): path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}

@@ -8,7 +8,6 @@ import copy
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from haloforge.config.app import AppConfig
 from haloforge.config.benchmark import BenchmarkConfig, BenchmarkSampling
@@ -28,8 +27,9 @@ from haloforge.config.serve import ServeConfig
 from haloforge.config.sft import SftConfig, SftData, SftTraining, TrainingFile
 from haloforge.config.verifier import VerifyConfig, VerifySettings
 from haloforge.errors import ConfigError
+from haloforge.nesting import put, value_at
 from haloforge.records import Run
-from haloforge.settings import AUTO, Setting, StageConfig, command, output_setting, settings, value_at, values
+from haloforge.settings import AUTO, Setting, StageConfig, command, output_setting, settings, values
 
 __all__ = [
     "ALL_LINEAR",
@@ -100,17 +100,10 @@ def repeated(run: Run, taken: Collection[Path | None]) -> StageConfig:
         if not isinstance(value, str) or not value:
             continue
         if s.is_output:
-            _put(stored, s.path, _next_free(value, taken))
+            put(stored, s.path, _next_free(value, taken))
         elif s.kind and Path(run.cwd) != here and Path(run.cwd, value).exists():
-            _put(stored, s.path, str(Path(run.cwd, value)))
+            put(stored, s.path, str(Path(run.cwd, value)))
     return STAGES[run.stage].parse(stored)
-
-
-def _put(stored: dict[str, Any], path: str, value: str) -> None:
-    *parents, leaf = path.split(".")
-    for name in parents:
-        stored = stored[name]
-    stored[leaf] = value
 
 
 def _next_free(output: str, taken: Collection[Path | None]) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 from haloforge.markup.elements import Child, Html, h, table
 from haloforge.markup.numbers import change, count, number, percent, share
 from haloforge.reports.side_by_side import Side, SideBySide
-from haloforge.statistics import Comparison, Estimate
+from haloforge.stages.benchmark.compare import Pair
+from haloforge.statistics import Estimate
 
 _TONES = {"better": "good", "worse": "bad"}
 _SHARES = (
@@ -32,7 +33,7 @@ def headline(shown: SideBySide, other: int, *more: Child) -> Html:
         h("p", h("b", claim, cls="claim"), cls=f"headline {tone}"),
         h("p", f"{rates}: {_change(difference)}, 95 % interval", cls="difference"),
         h("p", _about(shown, other), cls="muted"),
-        h("p", _granted(pair.granted), cls="muted") if pair.granted else None,
+        h("p", _granted(pair), cls="muted") if pair.granted else None,
         more,
         cls=f"card verdict {tone}-claim",
     )
@@ -88,13 +89,13 @@ def _corrected(shown: SideBySide) -> str:
     return f", corrected for {tried} comparisons" if tried > 1 else ""
 
 
-def _granted(paired: Comparison | None) -> str:
-    if paired is None:
+def _granted(pair: Pair) -> str:
+    if pair.granted is None:
         return ""
-    return (
-        f"With the requested name granted: {_change(paired.difference)}, {paired.verdict}. What is left of a "
-        "gain here is more than the right name of the function."
-    )
+    said = f"With the requested name granted: {_change(pair.granted.difference)}"
+    if pair.doubts:
+        return f"{said}."
+    return f"{said}, {pair.granted.verdict}. What is left of a gain here is more than the right name of the function."
 
 
 def _reasons(doubts: list[str]) -> str:

@@ -1,7 +1,7 @@
 """One setting as a field of a form: its label, its help, what its component holds, and which fields come first."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from haloforge.settings import Setting, as_text
@@ -176,20 +176,6 @@ def is_missing(s: Setting, value: Any) -> bool:
     """Whether a field that must hold something is empty. A number's default is never taken in silence."""
     must_hold = not s.optional and (is_number(s) or s.kind == "model")
     return (s.required and not s.is_output and clean(s, value) is None) or (must_hold and value in ("", None))
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} -> {"a": {"b": 1}}; values that are None are left out."""
-    root: dict[str, Any] = {}
-    for path, value in flat.items():
-        if value is None:
-            continue
-        *parents, leaf = path.split(".")
-        node = root
-        for part in parents:
-            node = node.setdefault(part, {})
-        node[leaf] = value
-    return root
 
 
 def _number_text(value: float) -> str:

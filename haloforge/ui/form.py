@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from haloforge.errors import ConfigError
+from haloforge.nesting import nested
 from haloforge.settings import Setting, StageConfig, output_setting, settings
 from haloforge.ui.fields import (
     ESSENTIAL,
@@ -21,7 +22,6 @@ from haloforge.ui.fields import (
     is_missing,
     is_number,
     is_picked,
-    nested,
     shown,
 )
 from haloforge.ui.launch import names

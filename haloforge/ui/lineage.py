@@ -9,8 +9,8 @@ from functools import cache
 from threading import Lock
 
 from haloforge.config import STAGES, Setting, settings
+from haloforge.nesting import value_at
 from haloforge.records import Run
-from haloforge.settings import value_at
 from haloforge.store import Store
 
 _MOST_RUNS = 2000

@@ -5,8 +5,8 @@ from typing import Any
 
 from haloforge.config import VerifySettings
 from haloforge.errors import ForgeError
+from haloforge.nesting import value_at
 from haloforge.records import Problem, Run
-from haloforge.settings import value_at
 from haloforge.store import Store, StoredSample
 from haloforge.ui import inventory
 from haloforge.ui.playground_request import find_problem

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from haloforge.nesting import value_at
 from haloforge.records import Event, Run
-from haloforge.settings import value_at
 from haloforge.stages.shared.phases import PhaseRecord
 from haloforge.store import Store
 

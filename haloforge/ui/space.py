@@ -94,7 +94,7 @@ def start_try(store: Store) -> Run:
     if (ahead := waiting(store)) >= TRIES.waiting:
         raise RunError(f"{ahead} runs wait already, and one runs at a time: come back in a few minutes")
     folder = f"visitors/{time.time_ns()}"
-    return jobs.submit_chain(store, pipeline.first_try(folder), name=_NAME)[-1]
+    return jobs.submit_chain(store, pipeline.first_try(folder).configs(), name=_NAME)[-1]
 
 
 def tidy(store: Store) -> None:

@@ -8,8 +8,9 @@ from places import ROOT
 
 from haloforge.config import STAGES
 from haloforge.errors import ConfigError
+from haloforge.nesting import nested
 from haloforge.settings import StageConfig, settings, values
-from haloforge.ui.fields import WHERE, explain, heading, is_picked, nested
+from haloforge.ui.fields import WHERE, explain, heading, is_picked
 from haloforge.ui.form import Form
 
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from haloforge.ui import pipeline
 
 
 def chain() -> list[dict[str, object]]:
-    configs = pipeline.chain("starter-easy", "python", "smollm2-135m", "models/p", pipeline.SMALL)
+    configs = pipeline.of_choices("starter-easy", "python", "smollm2-135m", "models/p", pipeline.SMALL).configs()
     return [{"stage": config.stage, **values(config)} for config in configs]
 
 

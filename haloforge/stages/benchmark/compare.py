@@ -40,6 +40,23 @@ class Pair:
         """better, worse or no detectable change; or doubtful, with the reasons, which take the place of a claim."""
         return f"doubtful, because {'; '.join(self.doubts)}" if self.doubts else self.paired.verdict
 
+    @property
+    def verdict(self) -> str:
+        """The claim in one word, or a few: where there are doubts, doubtful."""
+        return "doubtful" if self.doubts else self.paired.verdict
+
+    @property
+    def sentence(self) -> str:
+        """The difference and the claim."""
+        return f"{self.paired.numbers()}: {self.claim}" if self.doubts else self.paired.sentence()
+
+    @property
+    def sentence_granted(self) -> str:
+        """The same with the requested name granted, where both results have that score; empty where not."""
+        if self.granted is None:
+            return ""
+        return self.granted.numbers() if self.doubts else self.granted.sentence()
+
     def text(self, base: str) -> str:
         """Lines for people."""
         paired = self.paired
@@ -52,7 +69,7 @@ class Pair:
             f"  lost {len(self.lost)}: {', '.join(self.lost) or 'none'}",
         ]
         if self.granted:
-            lines.append(f"  with the requested name granted: {self.granted.sentence()}")
+            lines.append(f"  with the requested name granted: {self.sentence_granted}")
         return "\n".join(lines)
 
 
@@ -69,10 +86,8 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values."""
-        rows = [
-            asdict(p) | {"verdict": p.paired.verdict, "sentence": p.paired.sentence(), "claim": p.claim}
-            for p in self.pairs
-        ]
+        said = ("verdict", "sentence", "sentence_granted", "claim")
+        rows = [asdict(p) | {name: getattr(p, name) for name in said} for p in self.pairs]
         return {"base": self.base, "pairs": rows}
 
 

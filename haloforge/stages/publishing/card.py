@@ -9,7 +9,7 @@ from typing import Any
 from haloforge.config import RaftConfig
 from haloforge.models import EMBEDDED, EMBEDDED_ON_HUB
 from haloforge.records import Checkpoint, Run
-from haloforge.stages.benchmark.compare import Result, untested_share_of
+from haloforge.stages.benchmark.compare import Pair, Result, untested_share_of
 from haloforge.stages.publishing.chart import Point, cycle_chart
 from haloforge.stages.publishing.history import DataSource, History, Judged, history_of
 from haloforge.stages.raft.evaluation import claim_text, evaluations
@@ -118,8 +118,13 @@ def _score_rows(judged: Judged) -> Iterable[tuple[str, ...]]:
         value = f"{score_name(untested, int(k))} {_interval(estimate)}"
         scored = f"{coverage['scored']} of {coverage['problems']}"
         pair = judged.against_base
-        change = (pair.paired.sentence() if pair else NOT_EVALUATED) if k == "1" else ""
+        change = (_against(pair) if pair else NOT_EVALUATED) if k == "1" else ""
         yield about, result["protocol"], value, scored, str(result["decoding"]["samples"]), change
+
+
+def _against(pair: Pair) -> str:
+    """The difference; where it is doubtful, the cautions say why."""
+    return f"{pair.paired.numbers()}: {pair.verdict}" if pair.doubts else pair.sentence
 
 
 def _interval(estimate: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 
-from haloforge.errors import ForgeError
+from haloforge.errors import ConfigError, ForgeError
 from haloforge.ui import space
 from haloforge.ui.api import data, launching, models, results, runs
 from haloforge.ui.page import Page
@@ -53,6 +53,9 @@ ENDPOINTS = (
     Endpoint(launching.delete_run, "deletes"),
 )
 
+MOST = 2**53
+"""The largest number that all who speak JSON read alike."""
+
 
 class Refused(gr.Error):
     """A sentence for the caller; MCP clients get it without the quotes that Gradio's own class puts around it."""
@@ -78,6 +81,7 @@ def _served(page: Page, endpoint: Endpoint) -> Callable[..., Any]:
         if page.read_only and endpoint.effect in ("changes", "deletes"):
             raise Refused(space.REFUSED)
         try:
+            _refuse_huge(dict(zip((p.name for p in parameters), sent, strict=False)))
             with page.store() as store:
                 return without_files(endpoint.function(store, *sent))
         except ForgeError as error:
@@ -89,6 +93,15 @@ def _served(page: Page, endpoint: Endpoint) -> Callable[..., Any]:
     call.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": signature.return_annotation}
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return call
+
+
+def _refuse_huge(sent: Any, where: str = "") -> None:
+    """Raises ConfigError for a number that no setting, id or page can be, at any depth of what was sent."""
+    if isinstance(sent, dict | list):
+        for name, value in sent.items() if isinstance(sent, dict) else enumerate(sent):
+            _refuse_huge(value, f"{where}.{name}".removeprefix("."))
+    elif isinstance(sent, int | float) and not abs(sent) <= MOST:
+        raise ConfigError(f"{where} should be a number of at most {MOST:,}, up or down")
 
 
 def without_files(value: Any) -> Any:

@@ -9,11 +9,11 @@ import yaml
 from haloforge import jobs, stages
 from haloforge.config import STAGES, StageConfig
 from haloforge.errors import ConfigError, RunError
+from haloforge.nesting import merged, nested
 from haloforge.settings import command, settings
 from haloforge.store import Store
 from haloforge.ui.api.runs import run_line
 from haloforge.ui.api.shapes import Plan, RunLine, SettingLine
-from haloforge.ui.fields import nested
 
 StageName = Literal["data-prepare", "data-generate", "sft", "raft", "benchmark", "release"]
 
@@ -125,13 +125,4 @@ def _config(stage: str, settings: Mapping[str, Any] | None, config_yaml: str) ->
         raise ConfigError("config_yaml is not valid YAML; check indentation and colons") from error
     if not isinstance(written, dict):
         raise ConfigError(f"config_yaml should be a mapping of keys to values, it is a {type(written).__name__}")
-    return cls.parse(_over(cls.written_out(written), nested(settings or {})))
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two nested mappings as one; where both have a value, the one of `above`."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
+    return cls.parse(merged(cls.written_out(written), cls.written_out(nested(settings or {}))))

@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from haloforge.errors import ConfigError
+from haloforge.nesting import nested
 from haloforge.settings import Setting, StageConfig
-from haloforge.ui.fields import heading, in_labels, nested
+from haloforge.ui.fields import heading, in_labels
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from haloforge.config import STAGES, model_folder_of, output_of
 from haloforge.errors import ForgeError
 from haloforge.models import EMBEDDED, resolve
+from haloforge.nesting import value_at
 from haloforge.problems import read_manifest
 from haloforge.records import Run
-from haloforge.settings import value_at
 from haloforge.store import Store
 from haloforge.ui import metrics
 from haloforge.ui.inventory import data_files

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from haloforge.errors import ConfigError
+from haloforge.nesting import nested
 from haloforge.settings import StageConfig, settings
-from haloforge.ui.fields import nested
 from haloforge.ui.launch.complaints import complaints
 
 MOST_CHARACTERS = 200_000

@@ -68,4 +68,4 @@ def delete(store: Store, view: View, value: str) -> str:
 def first_try(store: Store, view: View, value: str) -> str:
     """Queue a small pipeline with the embedded model, and look at its RAFT run."""
     folder = f"models/first-try-{time.strftime('%Y%m%d-%H%M%S')}"
-    return open_run(jobs.submit_chain(store, pipeline.first_try(folder), name="first try")[-1].id)
+    return open_run(jobs.submit_chain(store, pipeline.first_try(folder).configs(), name="first try")[-1].id)

@@ -232,8 +232,8 @@ def chain_of(page: Page, typed: Sequence[Any]) -> list[StageConfig]:
     with page.store() as store:
         folder = asked.folder or free_folder(store)
         by_stage = settings_of(page, store, asked.preset, typed[6:])
-    chain = pipeline.chain(asked.dataset, asked.language, asked.model, folder, by_stage)
-    return [*chain, pipeline.release(chain)] if True in typed[5:6] else chain
+    what = asked.dataset, asked.language, asked.model, folder
+    return pipeline.of_choices(*what, by_stage, is_released=True in typed[5:6]).configs()
 
 
 def free_folder(store: Store) -> str:

@@ -7,8 +7,8 @@ from haloforge.config import output_of
 from haloforge.errors import ForgeError
 from haloforge.files import read_text
 from haloforge.models import resolve
+from haloforge.nesting import value_at
 from haloforge.records import Run
-from haloforge.settings import value_at
 from haloforge.store import Store
 from haloforge.ui.markup import Html, command_line, h, join, note, table
 from haloforge.ui.widgets.code import plain

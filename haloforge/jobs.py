@@ -7,6 +7,7 @@ every process can tell a live run from a dead one. The worker writes its own eve
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -75,9 +76,12 @@ def _refuse_shared(store: Store, other: Run, output: Path) -> None:
         raise RunError(f"run {other.id} is at work on {output}: wait until it has ended, or give another --output")
 
 
-def resume(store: Store, run_id: str) -> Run:
-    """Queue a stopped, failed or interrupted run again; it goes on where it was."""
+def resume(store: Store, run_id: str, config: configs.StageConfig | None = None) -> Run:
+    """Queue a stopped, failed or interrupted run again; it goes on where it was, with these settings or its own."""
     reconcile(store)
+    if config and (run := store.run(run_id)).is_resumable:
+        store.update_run(run.id, config=json.dumps(config.to_json()))
+        write_text(store.folder(run.id) / "config.yaml", config.to_yaml())
     return store.requeue(run_id)
 
 

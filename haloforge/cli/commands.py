@@ -47,7 +47,7 @@ def stage(args: argparse.Namespace) -> int:
 def _resumed(store: Store, config: configs.StageConfig) -> Run | None:
     jobs.reconcile(store)
     run = unfinished_run(store, config)
-    return run and jobs.resume(store, run.id)
+    return run and jobs.resume(store, run.id, config)
 
 
 def _outcome(store: Store, run: Run) -> dict[str, Any]:

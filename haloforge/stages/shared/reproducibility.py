@@ -9,9 +9,10 @@ from haloforge.settings import StageConfig, values
 from haloforge.stages.shared.phases import once
 from haloforge.store import Report
 
-_MAY_CHANGE = frozenset(
+MAY_CHANGE = frozenset(
     {
         "verifier.workers",
+        "verifier.cluster",
         "overwrite",
         "report_to",
         "generation.save_every",
@@ -19,7 +20,7 @@ _MAY_CHANGE = frozenset(
         "generation.endpoints",
     }
 )
-"""Settings that change no sample and no verdict, floating-point noise aside."""
+"""Settings that change no sample and no verdict, floating-point noise aside: a run may go on with others."""
 
 _BEFORE = {"generation.backend": "local"}
 """What runs did, of whose records some are older than the setting."""
@@ -47,12 +48,13 @@ def hold_settings(report: Report, config: StageConfig, problems: Iterable[Proble
 
     Raises RunError that names what changed.
     """
-    now = {name: value for name, value in values(config).items() if name not in _MAY_CHANGE}
+    now = {name: value for name, value in values(config).items() if name not in MAY_CHANGE}
     now |= {name: list(value) for name, value in now.items() if isinstance(value, tuple)}  # as JSON gives it back
     now["the problems"] = fingerprint(problems)
     then = once(report, 0, "plan", lambda: {"settings": now}).findings["settings"]
     then = {name: value for name, value in _BEFORE.items() if name in now} | then
-    changed = [name for name in sorted(then) if then[name] != now.get(name)]  # a newer version may know more settings
+    held = sorted(then.keys() - MAY_CHANGE)  # a newer version may know more settings, or hold fewer
+    changed = [name for name in held if then[name] != now.get(name)]
     if changed:
         raise RunError(
             f"run {report.run_id} cannot go on: {', '.join(changed)} changed since it started, and old and new samples "

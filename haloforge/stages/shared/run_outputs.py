@@ -5,6 +5,7 @@ from pathlib import Path
 from haloforge import config as configs
 from haloforge.errors import RunError
 from haloforge.records import Run
+from haloforge.stages.shared.reproducibility import MAY_CHANGE
 from haloforge.store import Store
 
 
@@ -16,7 +17,8 @@ def model_folders(store: Store) -> set[Path]:
 def unfinished_run(store: Store, config: configs.StageConfig) -> Run | None:
     """The newest run of this stage with the same output, if it can go on; None where there is none, or it is done.
 
-    Reconcile the store first. Raises RunError when the run is queued or running, or has other settings.
+    Reconcile the store first. Raises RunError when the run is queued or running, or has other settings than it may go
+    on with.
     """
     output = config.output_path
     assert output is not None, "every stage that is run writes something"
@@ -26,7 +28,9 @@ def unfinished_run(store: Store, config: configs.StageConfig) -> Run | None:
     if not run.is_finished:
         raise RunError(f"run {run.id} for {output} is {run.status}; `halo-forge runs show {run.id} --follow`")
     old = configs.values(type(config).parse(run.config))
-    changed = [f"{k} {old[k]!r} -> {v!r}" for k, v in configs.values(config).items() if old[k] != v]
+    changed = [
+        f"{k} {old[k]!r} -> {v!r}" for k, v in configs.values(config).items() if old[k] != v and k not in MAY_CHANGE
+    ]
     if changed:
         raise RunError(
             f"run {run.id} for {output} has other settings ({'; '.join(changed)}): "

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
-from seeded import PREPARE, SFT, make_run
+from seeded import PREPARE, RAFT, SFT, make_run
 
+from haloforge import jobs
+from haloforge.config import RaftConfig
 from haloforge.errors import RunError
 from haloforge.records import RunStatus
 from haloforge.stages.shared.run_outputs import model_folders, unfinished_run
@@ -45,3 +47,10 @@ def test_other_settings_are_named_with_both_values(store: Store) -> None:
     run = make_run(store, SFT, "stopped")
     with pytest.raises(RunError, match=rf"run {run.id} for models/sft has other settings \(seed \d+ -> 99\)"):
         unfinished_run(store, SFT.changed({"seed": 99}))
+
+
+def test_where_a_run_is_judged_may_change(store: Store) -> None:
+    run, moved = make_run(store, RAFT, "stopped"), RAFT.changed({"verifier.cluster": "127.0.0.1:6379"})
+    assert unfinished_run(store, moved) == store.run(run.id)
+    assert RaftConfig.parse(jobs.resume(store, run.id, moved).config) == moved
+    assert "127.0.0.1:6379" in (store.folder(run.id) / "config.yaml").read_text()

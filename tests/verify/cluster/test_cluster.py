@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from places import ROOT
 from processes import sandboxes
 from ray_nodes import RayNodes, two_nodes
+from worlds import raft_config, run_raft
 
 from haloforge.cli import main
+from haloforge.config import RaftConfig
 from haloforge.records import Problem, Tests, Verdict
+from haloforge.store import Store
 from haloforge.verify import VerifySettings, cluster_nodes, isolation, open_verifier
 
 pytest.importorskip("ray")
@@ -126,6 +131,49 @@ with open_verifier(settings({nodes.address!r}), Path({str(cache)!r})) as verifie
     while engines(nodes) and time.monotonic() < until:
         time.sleep(0.2)
     assert not engines(nodes)
+
+
+@pytest.mark.slow
+def test_a_raft_that_is_killed_ends_with_the_same_selection_on_the_cluster_and_here(
+    nodes: RayNodes, taught: Path, tmp_path: Path
+) -> None:
+    work, left = tmp_path / "work", tmp_path / "left by the kill"
+    work.mkdir()
+    on_cluster = {"raft.num_cycles": 1, "generation.save_every": 3, "verifier.cluster": nodes.address}
+    with Store(work / "runs") as store:
+        run_id = store.create_run("raft", {}).id
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import worlds
+class Doomed(worlds.Store):
+    def save_verdicts(self, verdicts):
+        super().save_verdicts(verdicts)
+        if self.count_samples({run_id!r}, cycle=1, purpose="train", verified=True) >= 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+worlds.Store = Doomed
+config = worlds.raft_config(worlds.Path({str(taught)!r}), worlds.Path({str(work)!r}), **{on_cluster!r})
+worlds.run_raft(config, worlds.Path({str(work / "runs")!r}), {run_id!r})
+"""
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    with Store(work / "runs") as store:
+        assert len(list(store.verdicts(run_id, cycle=1, purpose="train"))) in range(6, 30)
+    shutil.copytree(work, left)
+    far = selection(work, run_id, raft_config(taught, work, **on_cluster))
+    shutil.rmtree(work)
+    left.rename(work)
+    assert selection(work, run_id, raft_config(taught, work, **on_cluster | {"verifier.cluster": None})) == far
+    assert {kept for *_, kept, _ in far} == {True, False}
+
+
+def selection(work: Path, run_id: str, config: RaftConfig) -> list[tuple[object, ...]]:
+    """What the run, when it has gone on to its end, chose of what it sampled in its cycle."""
+    run_raft(config, work / "runs", run_id)
+    with Store(work / "runs") as store:
+        samples = store.samples(run_id, cycle=1, purpose="train")
+    assert len(samples) >= 30 and all(s.verdict and s.verdict.status != "unscored" for s in samples)
+    return [(s.sample.task_id, s.sample.index, s.sample.token_ids, s.kept, s.reason) for s in samples]
 
 
 def engines(nodes: RayNodes) -> list[str]:

@@ -7,7 +7,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
 from places import ROOT
 
 PACKAGE = ROOT / "haloforge"
@@ -59,6 +58,12 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in FILES}
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Every node of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def room(module: str) -> str:
     """The layer that a module belongs to; empty for the package itself."""
     return (module.split(".") + [""])[1]
@@ -70,7 +75,7 @@ def imports(module: str) -> set[str]:
     path = MODULES[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     imported: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -111,14 +116,15 @@ def test_threads_share_one_locked_parser() -> None:
     assert own == ["python_source.py"]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_go_down_only(module: str) -> None:
-    here = room(module)
-    if not here:
-        assert not imports(module)
-        return
-    rooms = {room(other) for other in imports(module)} - {here, ""}
-    assert not {there for there in rooms if RANK[there] >= RANK[here]}
+def test_imports_go_down_only() -> None:
+    edges = [(module, other) for module in MODULES for other in imports(module)]
+    up = [
+        (module, other)
+        for module, other in edges
+        if room(other) not in (room(module), "") and (not room(module) or RANK[room(other)] >= RANK[room(module)])
+    ]
+    assert up == []
+    assert not imports("haloforge")
 
 
 def test_no_two_files_of_tests_have_the_same_name() -> None:
@@ -130,16 +136,15 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     assert circles() == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_other_rooms_are_imported_by_their_face(module: str) -> None:
+def test_other_rooms_are_imported_by_their_face() -> None:
     faces = {f"haloforge.{name}" for name in ROOMS_WITH_A_FACE}
-    beside = {other for other in imports(module) if room(other) != room(module)}
-    assert [other for other in beside if room(other) in ROOMS_WITH_A_FACE and other not in faces] == []
+    beside = [(module, other) for module in MODULES for other in imports(module) if room(other) != room(module)]
+    assert [edge for edge in beside if room(edge[1]) in ROOMS_WITH_A_FACE and edge[1] not in faces] == []
 
 
 def test_what_runs_in_the_sandbox_imports_the_standard_library_and_itself_alone() -> None:
     for path in (PACKAGE / "verify" / "box").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             absolute = node.names if isinstance(node, ast.Import) else []
             names = [alias.name for alias in absolute]
             if isinstance(node, ast.ImportFrom) and not node.level:
@@ -159,42 +164,53 @@ def test_the_ui_package_does_not_import_torch() -> None:
     assert not {"torch", "transformers", "trl", "datasets"} & set(loaded)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_only_train_imports_trl_and_only_the_store_and_the_verdict_cache_speak_sql(module: str) -> None:
-    text = MODULES[module].read_text()
-    if room(module) != "train":
-        assert "from trl" not in text and "import trl" not in text
-    if room(module) != "store" and module != "haloforge.verify.cache":
-        assert not re.search(r"(import|from) sqlite|sqlite3\.connect\(|\bDatabase\(", text)
+def test_only_train_imports_trl() -> None:
+    texts = {module: path.read_text() for module, path in MODULES.items() if room(module) != "train"}
+    assert [module for module, text in texts.items() if "from trl" in text or "import trl" in text] == []
 
 
-@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_and_functions_stay_small(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= MAX_FILE_LINES
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
-            assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
+def test_only_the_store_and_the_verdict_cache_speak_sql() -> None:
+    sql = re.compile(r"(import|from) sqlite|sqlite3\.connect\(|\bDatabase\(")
+    others = [module for module in MODULES if room(module) != "store" and module != "haloforge.verify.cache"]
+    assert [module for module in others if sql.search(MODULES[module].read_text())] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_every_public_definition_has_a_docstring(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert ast.get_docstring(tree), "the module itself"
-    public = [
+def test_files_stay_small() -> None:
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in [*FILES, *TESTS]}
+    assert {path: count for path, count in lines.items() if count > MAX_FILE_LINES} == {}
+
+
+def test_functions_stay_small() -> None:
+    functions = [
+        (str(path.relative_to(ROOT)), node.name, node.end_lineno - node.lineno + 1)
+        for path in [*FILES, *TESTS]
+        for node in nodes(path)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
+    ]
+    assert [function for function in functions if function[2] > MAX_FUNCTION_LINES] == []
+
+
+def public(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """What a module defines for others: functions, classes, and their methods."""
+    return [
         node
         for parent in [tree, *[n for n in tree.body if isinstance(n, ast.ClassDef)]]
         for node in parent.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_")
     ]
-    assert [node.name for node in public if not ast.get_docstring(node)] == []
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_tests_import_public_names_only(path: Path) -> None:
-    imported = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
-    ours = [node for node in imported if (node.module or "").startswith("haloforge")]
-    assert [a.name for node in ours for a in node.names if a.name.startswith("_") and a.name != "__version__"] == []
+def test_every_module_and_every_public_definition_has_a_docstring() -> None:
+    trees = {module: ast.parse(path.read_text()) for module, path in MODULES.items()}
+    assert [module for module, tree in trees.items() if not ast.get_docstring(tree)] == []
+    definitions = [(module, node) for module, tree in trees.items() for node in public(tree)]
+    assert [(module, node.name) for module, node in definitions if not ast.get_docstring(node)] == []
+
+
+def test_tests_import_public_names_only() -> None:
+    imported = [(path.name, node) for path in TESTS for node in nodes(path) if isinstance(node, ast.ImportFrom)]
+    ours = [(file, a.name) for file, node in imported if f"{node.module}".startswith("haloforge") for a in node.names]
+    assert [(file, name) for file, name in ours if name.startswith("_") and name != "__version__"] == []
 
 
 def test_the_folders_of_the_tests_are_the_rooms() -> None:

@@ -1,7 +1,8 @@
 """What a plan will need, computed before anything starts: memory from the model's config and the settings alone, time
 from a measurement of some seconds on this machine."""
 
-from haloforge.estimates.calibration import Adapting, Calibration, cache_file, calibrated, keep, read_kept, remember
+from haloforge.estimates.calibration import Adapting, Calibration, cache_file, calibrated, remember
+from haloforge.estimates.kept import keep, read_kept
 from haloforge.estimates.memory import (
     Device,
     Need,

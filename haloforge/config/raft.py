@@ -172,7 +172,7 @@ class RaftConfig(StageConfig):
         if isinstance(backend, str) and backend in ("openai", "ollama", "anthropic"):
             raise ValueError(
                 f"generation.backend {backend}: a chat server gives no token ids and no log-probs back, and training "
-                "needs both; give vllm with generation.endpoints, or local"
+                "needs both; give vllm, or local"
             )
         return data
 

@@ -82,14 +82,13 @@ class CheckpointSampling(BatchedSampling):
     """How completions of a checkpoint are sampled, and where."""
 
     backend: Literal["local", "vllm"] = setting("local", flag="generation-backend", advanced=True)
-    """Who samples: local (this machine), or vllm: servers of vLLM that have the base model (see endpoints)."""
+    """Who samples: local (transformers, on this machine), or vllm: its servers at `endpoints`, or started here."""
     endpoints: Names = setting((), advanced=True)
-    """Addresses of vLLM servers, with commas: http://a:8000,http://b:8000; they must see the output folder."""
+    """Addresses of vLLM servers, with commas: http://a:8000,http://b:8000; they must see the output folder. Without
+    them backend vllm starts servers on this machine."""
 
     @model_validator(mode="after")
-    def _vllm_has_endpoints(self) -> Self:
-        if self.backend == "vllm" and not self.endpoints:
-            raise ValueError("generation.backend vllm needs generation.endpoints, such as http://localhost:8000")
+    def _endpoints_are_addresses_of_vllm(self) -> Self:
         if self.backend == "local" and self.endpoints:
             raise ValueError("generation.endpoints are vLLM servers: give generation.backend vllm with them")
         for endpoint in self.endpoints:

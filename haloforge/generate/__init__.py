@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from haloforge.config import Backend
 from haloforge.errors import ConfigError
@@ -16,6 +17,9 @@ from haloforge.generate.prompts import (
     protocol_named,
     render,
 )
+
+if TYPE_CHECKING:
+    from haloforge.generate.own_servers import OwnServers
 
 __all__ = [
     "HALO",
@@ -75,17 +79,24 @@ def open_vllm(
     adapter_name: str,
     protocol: PromptProtocol = HALO,
     *,
+    own: "OwnServers | None" = None,
     progress: Callable[[str], None] = print,
 ) -> Engine:
     """Open a checkpoint at vLLM servers that have its base; an adapter is loaded there under a name of its own.
 
-    Raises BackendError for a server with another model, ModelError for an adapter that servers cannot load.
+    Without `endpoints` the servers are `own` ones of this machine. Raises BackendError for a server with another model,
+    or one that cannot start, ModelError for an adapter that servers cannot load, ConfigError without vLLM.
     """
+    from haloforge.generate.endpoints import Endpoints
     from haloforge.generate.vllm import VllmEngine
+    from haloforge.models import outline_of
 
-    engine = VllmEngine(model, endpoints, adapter_name, protocol, progress)
+    outline = outline_of(model, progress)
+    servers = own.serving(outline) if own and not endpoints else Endpoints(endpoints, progress)
+    engine = VllmEngine(outline, servers, adapter_name, protocol, progress)
+    where = f"at {', '.join(endpoints)}" if endpoints else "on this machine"
     progress(
-        f"{model} is sampled by vLLM at {', '.join(endpoints)}: seeds are sent, but a server batches as it likes, so "
+        f"{model} is sampled by vLLM {where}: seeds are sent, but a server batches as it likes, so "
         "a run that goes on after a stop may get other tokens than it would have got"
     )
     return engine

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,12 +15,14 @@ IN_FLIGHT = 64
 """Requests that one endpoint has at once; a server puts them into its own batches."""
 
 KEY_VARIABLE = "VLLM_API_KEY"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 _TEMPORARY = frozenset({408, 409, 425, 429})
 _FAILURES = 3
 """In a row, and the endpoint counts as dead: a vLLM whose engine died still answers, with HTTP 500."""
 _PAUSE_S = 0.5
 """Before a request that failed is given again."""
+_ADVICE = "start one, and resume the run"
 
 
 class Lost(Exception):
@@ -37,15 +40,15 @@ class Refused(Exception):
 class Endpoint:
     """One server. Its methods may be called from several threads at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.in_flight, self.failures = 0, 0
         self._counting = threading.Lock()
-        key = os.environ.get(KEY_VARIABLE, "")
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_connections=IN_FLIGHT + 4),
+            trust_env=urlsplit(url).hostname not in _LOOPBACK,  # no proxy for this machine
         )
 
     def get(self, path: str) -> dict[str, Any]:
@@ -72,6 +75,10 @@ class Endpoint:
     def command(self, path: str, payload: Mapping[str, Any]) -> None:
         """Post, where nothing but success matters. Raises Lost, Failed or Refused."""
         self._ask("POST", path, payload)
+
+    def check_health(self) -> None:
+        """Raises Lost or Failed when its engine is dead."""
+        self._ask("GET", "/health", None)
 
     def close(self) -> None:
         """Close all connections, unless requests are in flight: a thread that waits at a closed one never wakes."""
@@ -102,11 +109,17 @@ class Endpoint:
 
 
 class Endpoints:
-    """Those that live. Used from one thread; only an endpoint's own methods may be called from others."""
+    """Those that live. Used from one thread; only an endpoint's own methods may be called from others.
 
-    def __init__(self, urls: Sequence[str], log: Callable[[str], None]) -> None:
-        self.alive = [Endpoint(url) for url in dict.fromkeys(urls)]
-        self._log, self._last = log, ""
+    `key` is by default the one in VLLM_API_KEY; `advice` is what to do when none is left.
+    """
+
+    def __init__(
+        self, urls: Sequence[str], log: Callable[[str], None], key: str | None = None, advice: str = _ADVICE
+    ) -> None:
+        key = os.environ.get(KEY_VARIABLE, "") if key is None else key
+        self.alive = [Endpoint(url, key) for url in dict.fromkeys(urls)]
+        self._log, self._last, self._advice = log, "", advice
 
     def free(self) -> Endpoint | None:
         """The one with the fewest requests in flight; None when all have as many as they may.
@@ -115,7 +128,7 @@ class Endpoints:
         """
         if not self.alive:
             raise BackendError(
-                f"no vLLM endpoint is left ({self._last}); all finished samples are kept: start one, and resume the run"
+                f"no vLLM endpoint is left ({self._last}); all finished samples are kept: {self._advice}"
             )
         least = min(self.alive, key=lambda endpoint: endpoint.in_flight)
         return least if least.in_flight < IN_FLIGHT else None

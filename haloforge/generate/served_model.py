@@ -14,6 +14,7 @@ NOT_TOKENS = (
 )
 _SNAPSHOT = re.compile(r"models--(?P<repo>[^/]+)/snapshots/(?P<commit>[0-9a-f]{40})")
 """A folder of the Hub's cache."""
+_RANKS = (0, 1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
 def served_base(endpoint: Endpoint, outline: Outline) -> tuple[str, int | None]:
@@ -39,10 +40,16 @@ def says_no_revision(endpoint: Endpoint, outline: Outline) -> bool:
     return bool(outline.root.hub and outline.root.revision) and not told
 
 
+def served_rank(rank: int) -> int:
+    """The smallest `--max-lora-rank` of vLLM that holds adapters of a rank; 0 without one."""
+    return next((size for size in _RANKS if size >= rank), rank)
+
+
 def load_adapter(endpoint: Endpoint, name: str, outline: Outline) -> None:
     """Have the server load the adapter under a name that no other adapter ever had.
 
-    What a killed run left there under this name is the same adapter, and stays. Raises BackendError.
+    What a killed run left there under this name is the same adapter, and stays. Raises BackendError; Lost or Failed
+    where the server itself is ill.
     """
     loaded = [model for model in _models(endpoint) if model.get("id") == name]
     if loaded and Path(str(loaded[0].get("root"))) == outline.adapter:
@@ -51,11 +58,12 @@ def load_adapter(endpoint: Endpoint, name: str, outline: Outline) -> None:
         raise BackendError(f"{endpoint.url} has an adapter {name} already, from {loaded[0].get('root')}: unload it")
     try:
         endpoint.command("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(outline.adapter)})
-    except Refused as error:
+    except (Failed, Refused) as error:
+        endpoint.check_health()  # vLLM says 500 of an adapter that it cannot take, too
         raise BackendError(
             f"{endpoint.url} cannot load the adapter {outline.adapter} ({error}): it must see that folder under this "
             "path (a shared file system), and vLLM there needs VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, --enable-lora "
-            f"and --max-lora-rank {outline.rank} or more"
+            f"and --max-lora-rank {served_rank(outline.rank)} or more"
         ) from error
 
 

@@ -29,7 +29,7 @@ from haloforge.generate.served_model import (
     tokens_of,
     unload_adapter,
 )
-from haloforge.models import outline_of
+from haloforge.models import Outline
 from haloforge.records import FinishReason, Message, Problem, Sample
 
 _TRIES = 3
@@ -57,21 +57,20 @@ class VllmEngine:
 
     def __init__(
         self,
-        model: str,
-        endpoints: Sequence[str],
+        outline: Outline,
+        endpoints: Endpoints,
         adapter_name: str,
         protocol: PromptProtocol = HALO,
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.protocol, self._log = protocol, log
-        self.outline = outline_of(model, log)
+        self.outline, self._endpoints = outline, endpoints
         self.tokenizer = self.outline.tokenizer
         decode = partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         self.ending = Ending(self.outline.end_tokens, decode)
         self._adapter = adapter_name if self.outline.adapter else ""
         self._context = self.outline.context
         self._served: dict[Endpoint, str] = {}
-        self._endpoints = Endpoints(endpoints, log)
         try:
             self._endpoints.each(self._prepare)
         except BackendError:

@@ -14,11 +14,13 @@ from haloforge.models.loading import (
     FALLBACK_CHAT_TEMPLATE,
     LoadedModel,
     fetched,
+    fetched_folder,
     limit_threads,
     load,
     load_tokenizer,
     name_base_commit,
     refuse_without_bitsandbytes,
+    usual_dtype,
 )
 from haloforge.models.merging import export, merge, merge_for_good, merge_in_place
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
@@ -43,6 +45,7 @@ __all__ = [
     "export",
     "export_adapter",
     "fetched",
+    "fetched_folder",
     "find_checkpoints",
     "forget_fetched",
     "gguf_file",
@@ -62,6 +65,7 @@ __all__ = [
     "refuse_stacked",
     "refuse_without_bitsandbytes",
     "resolve",
+    "usual_dtype",
     "with_layers",
     "without_weights",
     "write_metadata",

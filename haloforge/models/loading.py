@@ -136,6 +136,14 @@ def limit_threads() -> None:
     torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
+def usual_dtype() -> str:
+    """The name of the number format that models have here when nothing else is asked for."""
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return str(_dtype_for(device, None)).removeprefix("torch.")
+
+
 def fetched(name: str, progress: Progress = lambda line: None) -> str:
     """The name with a Hub model's commit in it, once everything that tells what it is lies on this machine.
 

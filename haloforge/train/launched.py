@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
 
 import torch
 
 from haloforge import errors
-from haloforge.children import own_environment
+from haloforge.children import end_group, own_environment
 from haloforge.errors import ForgeError, MachineError, Stopped
 from haloforge.files import file_errors
 from haloforge.records import Reporter
@@ -67,7 +66,7 @@ def _started(words: list[str], output: Path, count: int) -> Iterator[subprocess.
     try:
         yield group
     finally:
-        _end(group)
+        end_group(group, _S_TO_END)
 
 
 def _follow(group: "subprocess.Popen[bytes]", folder: Path, events: Events, report: Reporter) -> None:
@@ -78,18 +77,6 @@ def _follow(group: "subprocess.Popen[bytes]", folder: Path, events: Events, repo
             ask_to_stop(folder)
             was_asked = True
         time.sleep(_S_BETWEEN_LOOKS)
-
-
-def _end(group: "subprocess.Popen[bytes]") -> None:
-    """Ends the launcher and all that it started, gently at first."""
-    if group.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(group.pid, SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            group.wait(_S_TO_END)
-    with suppress(ProcessLookupError):
-        os.killpg(group.pid, SIGKILL)
-    group.wait()
 
 
 def _raise(end: End) -> None:

@@ -149,8 +149,27 @@ def test_a_server_that_cannot_see_the_adapter_says_so(base: str, adapter: str) -
         def load(self, row: dict[str, Any]) -> tuple[int, Any]:
             return super().load(row | {"lora_path": "/not/mounted"})
 
-    with stubs(Blind(base)) as urls, pytest.raises(BackendError, match=r"must see that folder .*--max-lora-rank 4"):
+    with stubs(Blind(base)) as urls, pytest.raises(BackendError, match=r"must see that folder .*--max-lora-rank 8"):
         served(adapter, urls, GREEDY)
+
+
+def test_an_adapter_that_no_server_takes_is_refused_with_the_reason(base: str, tmp_path: Path) -> None:
+    large = str(save_tiny_adapter(tmp_path / "large", base, rank=16))
+    why = r"rank 16 is greater than max_lora_rank 8.*--max-lora-rank 16 or more"
+    with stubs(Stub(base, max_lora_rank=8)) as urls, pytest.raises(BackendError, match=why):
+        served(large, urls, GREEDY)
+
+
+def test_a_server_whose_engine_died_is_given_up_when_it_should_load_an_adapter(base: str, adapter: str) -> None:
+    class Dying(Stub):
+        def load(self, row: dict[str, Any]) -> tuple[int, Any]:
+            self.is_broken = True
+            return 500, {"error": {"message": "EngineCore encountered an issue."}}
+
+    said: list[str] = []
+    with stubs(Dying(base), Stub(base)) as urls:
+        assert len(served(adapter, urls, GREEDY, said)) == GREEDY.size
+    assert len([line for line in said if "is given up" in line]) == 1
 
 
 def test_a_server_that_gives_no_token_ids_is_refused_with_the_reason(base: str) -> None:

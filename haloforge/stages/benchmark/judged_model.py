@@ -9,10 +9,10 @@ from typing import Any, Protocol, Self
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError
 from haloforge.generate import Engine, open_engine, protocol_named
-from haloforge.models import refuse_stacked, resolve
+from haloforge.models import resolve
 from haloforge.records import Problem
 from haloforge.stages.shared.dry_run import model_line
-from haloforge.stages.shared.engines import Engines, Served
+from haloforge.stages.shared.engines import Engines, Served, refuse_unservable, servers_line
 from haloforge.stages.shared.forecast import Plan, memory_and_time, watched
 from haloforge.stages.shared.pinning import pinned_model
 from haloforge.stages.shared.provenance import Provenance, provenance
@@ -47,7 +47,7 @@ class LocalModel:
     def __init__(self, config: BenchmarkConfig, report: Report) -> None:
         self._config, self._report = config, report
         self._name = pinned_model(report, config.model)
-        served = Served.of(config.generation, lambda model: f"{report.run_id}-model")
+        served = Served.of(config.generation, report, lambda model: f"{report.run_id}-model")
         self._engines = Engines(report.log, config.protocol, served=served)
 
     def engine(self) -> Engine:
@@ -136,9 +136,9 @@ def judged_model(config: BenchmarkConfig, report: Report) -> JudgedModel:
 def plan_lines(config: BenchmarkConfig, plan: Callable[[str], Plan], *, measures: bool) -> tuple[str, list[str]]:
     """What a dry run says of the model: its line, and those of memory and time. Raises ForgeError."""
     if config.generation.backend == "vllm":
-        refuse_stacked(config.model)
-        where = ", ".join(config.generation.endpoints)
-        return model_line(config.model), [f"servers   vLLM at {where}", "memory    theirs", "time      theirs"]
+        refuse_unservable(config.generation, config.model)
+        servers = servers_line(config.generation)
+        return model_line(config.model), [servers, "memory    theirs", "time      theirs"]
     if config.backend == "local":
         memory, time = memory_and_time(plan(config.model), measures=measures)
         return model_line(config.model), [f"memory    {memory}", f"time      {time}"]

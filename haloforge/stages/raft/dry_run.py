@@ -10,6 +10,7 @@ from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.inputs import checked_split, training_warnings
 from haloforge.stages.raft.plan_estimate import most_of_a_problem, plan_of
 from haloforge.stages.shared.dry_run import detects_line, model_line, problems_text
+from haloforge.stages.shared.engines import servers_line
 from haloforge.stages.shared.forecast import memory_and_time
 
 
@@ -41,7 +42,7 @@ def dry_run(config: RaftConfig, *, measures: bool = True) -> list[str]:
         *(f"cycle {n:<3} {_entry_text(entry)}" for n, entry in enumerate(config.cycles, start=1) if entry),
         f"output    {Path(config.output_dir, 'cycle_1 to')} cycle_{loop.num_cycles}, the best named in best.json",
         *([f"seeds     all of this {seeds} times, into folders seed_N of the output"] if config.seeds else []),
-        *([f"servers   vLLM at {', '.join(config.generation.endpoints)}"] if config.generation.endpoints else []),
+        *([servers_line(config.generation)] if config.generation.backend == "vllm" else []),
         f"memory    {memory}",
         f"time      {time}" + (f", {seeds} times" if config.seeds else ""),
     ]

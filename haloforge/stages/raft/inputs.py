@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.languages import default_language
-from haloforge.models import refuse_stacked, refuse_without_bitsandbytes
+from haloforge.models import refuse_without_bitsandbytes
 from haloforge.records import Problem
 from haloforge.stages.raft.cycles import refuse_taken_output
 from haloforge.stages.raft.experiments import configs_of
 from haloforge.stages.raft.splits import Split, read_split
 from haloforge.stages.raft.training_set import check_replay_file
+from haloforge.stages.shared.engines import refuse_unservable
 from haloforge.stages.shared.forgeable import refuse_forgeable
 from haloforge.stages.shared.provenance import contamination_warning
 from haloforge.stages.shared.reproducibility import hold_settings
@@ -36,8 +37,7 @@ def checked_split(config: RaftConfig, run_id: str = "") -> Split:
         raise ConfigError("raft.sweep scales the adapter by one factor, which lora.use_dora has not; give one of them")
     if config.generation.load_in_4bit:
         refuse_without_bitsandbytes("generation.load_in_4bit", "leave it out to sample from the whole weights")
-    if config.generation.backend == "vllm":
-        refuse_stacked(config.sft_checkpoint)
+    refuse_unservable(config.generation, config.sft_checkpoint)
     for seed_config in configs_of(config):
         refuse_taken_output(seed_config, run_id)
     check_replay_file(config)

@@ -35,7 +35,7 @@ class Setup:
 @contextmanager
 def open_setup(config: RaftConfig, report: Report, split: Split) -> Iterator[Setup]:
     """Open what the steps share, and close it at the end."""
-    served = Served.of(config.generation, lambda model: f"{report.run_id}-{name_of_model(config, model)}")
+    served = Served.of(config.generation, report, lambda model: f"{report.run_id}-{name_of_model(config, model)}")
     engines = Engines(report.log, in_4bit=config.generation.load_in_4bit, served=served)
     with letting_go(), open_verifier(config.verifier) as verifier, closing(engines):
         yield Setup(config, report, split, verifier, engines)

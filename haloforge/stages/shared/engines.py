@@ -5,20 +5,47 @@ from dataclasses import dataclass
 
 from haloforge.config import CheckpointSampling
 from haloforge.generate import HALO, Engine, open_local, open_vllm, protocol_named
-from haloforge.models import give_back_memory
+from haloforge.generate.own_servers import OwnServers, own_gpus, vllm_command
+from haloforge.models import give_back_memory, refuse_stacked
+from haloforge.store import Report
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Servers that sample, and the name under which they load the adapter of a checkpoint: another one for each."""
+    """Servers that sample, and the name under which they load the adapter of a checkpoint: another one for each.
+
+    Without `endpoints` the run has `own` servers on this machine.
+    """
 
     endpoints: tuple[str, ...]
+    own: OwnServers
     adapter_name: Callable[[str], str]
 
     @classmethod
-    def of(cls, settings: CheckpointSampling, adapter_name: Callable[[str], str]) -> "Served | None":
-        """None where this machine samples."""
-        return cls(settings.endpoints, adapter_name) if settings.backend == "vllm" else None
+    def of(cls, settings: CheckpointSampling, report: Report, adapter_name: Callable[[str], str]) -> "Served | None":
+        """None where vLLM does not sample."""
+        if settings.backend != "vllm":
+            return None
+        own = OwnServers(report.folder, report.log, report.stop_asked, settings.cache_memory)
+        return cls(settings.endpoints, own, adapter_name)
+
+
+def refuse_unservable(settings: CheckpointSampling, model: str) -> None:
+    """Raises ModelError where vLLM is to sample and cannot load the model, ConfigError where there is no vLLM."""
+    if settings.backend != "vllm":
+        return
+    refuse_stacked(model)
+    if not settings.endpoints:
+        vllm_command()
+
+
+def servers_line(settings: CheckpointSampling) -> str:
+    """The line of a dry run that says which servers of vLLM sample."""
+    if settings.endpoints:
+        return f"servers   vLLM at {', '.join(settings.endpoints)}"
+    gpus = own_gpus()
+    where = f"one per GPU ({', '.join(gpus)})" if gpus else "one, on the CPU"
+    return f"servers   vLLM on this machine, {where}, which the run starts and stops"
 
 
 class Engines:
@@ -40,13 +67,18 @@ class Engines:
     def at(self, checkpoint: str) -> Engine:
         """The engine of a checkpoint, opened only if it is not open already."""
         if self._engine is None or self._checkpoint != checkpoint:
-            self.close()
+            self._close_engine()
             self._engine = self._open(checkpoint)
             self._checkpoint = checkpoint
         return self._engine
 
     def close(self) -> None:
-        """Give the memory back, on a GPU too, where training needs it next."""
+        """Give the memory back, on a GPU too, where training needs it next: servers that we started end."""
+        self._close_engine()
+        if self._served:
+            self._served.own.close()
+
+    def _close_engine(self) -> None:
         if self._engine is None:
             return
         self._engine.close()
@@ -56,5 +88,5 @@ class Engines:
     def _open(self, checkpoint: str) -> Engine:
         if self._served is None:
             return open_local(checkpoint, self._protocol, in_4bit=self._in_4bit, progress=self._progress)
-        name = self._served.adapter_name(checkpoint)
-        return open_vllm(checkpoint, self._served.endpoints, name, self._protocol, progress=self._progress)
+        served, name = self._served, self._served.adapter_name(checkpoint)
+        return open_vllm(checkpoint, served.endpoints, name, self._protocol, own=served.own, progress=self._progress)

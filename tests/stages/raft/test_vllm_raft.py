@@ -41,7 +41,7 @@ def test_the_adapter_of_a_cycle_serves_the_next_under_a_name_of_its_own(
     cycles = [(f"{run_id}-cycle-{n}", str(Path(config.output_dir, f"cycle_{n}/final_model"))) for n in (1, 2)]
     assert server.loaded == cycles
     assert server.unloaded == [name for name, _ in cycles]
-    assert {row["model"] for row in server.completions} == {"base", *(name for name, _ in cycles)}
+    assert {row["model"] for row in server.completions} == {config.sft_checkpoint, *(name for name, _ in cycles)}
 
 
 def test_no_sample_is_lost_or_there_twice_when_a_server_dies(
@@ -103,7 +103,6 @@ def test_a_dry_run_says_who_samples(taught: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"generation.backend": "vllm"}, "needs generation.endpoints"),
         ({"generation.endpoints": "http://a:8000"}, "give generation.backend vllm"),
         ({"generation.backend": "vllm", "generation.endpoints": "a:8000"}, "'a:8000' is no web address"),
         ({"generation.backend": "openai"}, "gives no token ids and no log-probs back"),

@@ -14,7 +14,7 @@ from haloforge.stages.raft.splits import Split
 from haloforge.stages.raft.sweep import sweep
 from haloforge.stages.raft.training_set import replay_samples
 from haloforge.stages.shared.engines import Engines, Served
-from haloforge.stages.shared.phases import Facts, once
+from haloforge.stages.shared.phases import Facts, once, recorded
 from haloforge.stages.shared.sampling import Work, plan_work, sample_and_verify
 from haloforge.store import Report
 from haloforge.train import Training, TrainSample
@@ -90,12 +90,13 @@ def train(setup: Setup, cycle: int, plan: CyclePlan, chosen: Sequence[TrainSampl
     )
 
     def work() -> Facts:
-        setup.engines.close()
         rows = [*chosen, *replay_samples(config, setup.split, len(chosen), cycle)]
         trained = fit(training, rows, [], report)
         report.artifact("checkpoint", checkpoint(config, cycle), cycle=cycle)
         return {"steps": trained.steps, "loss": trained.loss, "tokens": trained.tokens, "rows": len(rows)}
 
+    if recorded(report.store, report.run_id, cycle, "train") is None:
+        setup.engines.close()  # not in the phase, which would be charged for the CPU time of servers that end
     once(report, cycle, "train", work)
 
 

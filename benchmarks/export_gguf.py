@@ -1,10 +1,10 @@
 """How near a GGUF file is to the model it was written from: exported here, run by llama.cpp, judged by our verifier.
 
     python benchmarks/export_gguf.py                                   # the embedded model, every number format
-    python benchmarks/export_gguf.py --types f16,q8_0 --problems 10
+    python benchmarks/export_gguf.py --types f16,q8_0 --tokens 24 --solve 0   # minutes less
 
-Needs the package xllamacpp (llama.cpp itself); no network and no GPU. For each number format: size, seconds to write,
-of how many prompts the first greedy tokens are ours, loss over a fixed Python text, and how many problems of
+Needs the package xllamacpp (llama.cpp itself); no network and no GPU. For each number format: size, CPU seconds to
+write, of how many prompts the first greedy tokens are ours, loss over a fixed Python text, and how many problems of
 `starter-easy` the model solves greedily through llama.cpp's own OpenAI server with the chat template in the file.
 The first row is transformers in fp32. llama.cpp runs with plain attention and keys and values in fp32; with its
 defaults (flash attention, keys and values in fp16) differences of that size come on top.
@@ -32,8 +32,6 @@ from haloforge.verify import VerifySettings, open_verifier
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from llama_cpp import LlamaCpp, llama_cpp  # type: ignore[import-not-found]
 
-TOKENS = 48
-"""How many greedy tokens of each prompt are compared."""
 CANDIDATES = 2000
 """llama.cpp tells the probabilities of so many of the likeliest tokens; where the true one is none, all are asked."""
 
@@ -59,14 +57,14 @@ def shortest_path(graph, start, goal):
 
 
 class Row(NamedTuple):
-    """One line of the table; `same` is None for transformers itself."""
+    """One line of the table; `same` is None for transformers itself, `passed` where nothing was to be solved."""
 
     name: str
     megabytes: float
     seconds: float
     same: int | None
     loss: float
-    passed: int
+    passed: int | None
 
 
 class Case(NamedTuple):
@@ -83,18 +81,21 @@ def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", default=EMBEDDED)
-    options.add_argument("--types", default=",".join(GGUF_TYPES))
-    options.add_argument("--problems", type=int, default=20)
+    options.add_argument("--types", default=",".join(kind for kind in GGUF_TYPES if not kind.startswith("tq")))
+    options.add_argument("--prompts", type=int, default=20, help="how many prompts are continued")
+    options.add_argument("--tokens", type=int, default=48, help="how many greedy tokens of each are compared")
+    options.add_argument("--solve", type=int, default=20, help="how many problems are solved; 0 for none")
     args = options.parse_args()
-    problems = load_starter("starter-easy", split="test", language="python")[: args.problems]
+    every = load_starter("starter-easy", split="test", language="python")
+    problems = every[: args.solve]
     loaded = load(args.model, device="cpu", dtype="float32")
-    prompts = prompts_of(loaded, problems)
-    expected = [greedy(loaded, prompt) for prompt in prompts]
-    print(f"{len(prompts)} prompts, {TOKENS} greedy tokens each; {len(problems)} problems; loss in nats per token\n")
+    prompts = prompts_of(loaded, every[: args.prompts])
+    expected = [greedy(loaded, prompt, args.tokens) for prompt in prompts]
     first = transformers_row(loaded, args.model, problems)
     print(
-        "| file | MB | s to write | same greedy tokens | loss | against fp32 | solved |\n|---|---|---|---|---|---|---|"
+        f"{len(prompts)} prompts, {args.tokens} greedy tokens each; {len(problems)} problems; loss in nats per token\n"
     )
+    print("| file | MB | CPU s to write | same greedy tokens | loss | against fp32 | solved |\n" + "|---" * 7 + "|")
     print(line(first, first), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for kind in args.types.split(","):
@@ -108,12 +109,12 @@ def prompts_of(loaded: LoadedModel, problems: Sequence[Problem]) -> list[list[in
     return [list(template(messages(problem), add_generation_prompt=True, return_dict=False)) for problem in problems]
 
 
-def greedy(loaded: LoadedModel, prompt: list[int]) -> list[int]:
+def greedy(loaded: LoadedModel, prompt: list[int], count: int) -> list[int]:
     """The likeliest tokens one after another, by transformers, without the end token."""
     ends = end_token_ids(loaded.model, loaded.tokenizer)
     with torch.inference_mode():
         found = loaded.model.generate(
-            torch.tensor([prompt]), max_new_tokens=TOKENS, do_sample=False, eos_token_id=sorted(ends)
+            torch.tensor([prompt]), max_new_tokens=count, do_sample=False, eos_token_id=sorted(ends)
         )[0, len(prompt) :].tolist()
     return [token for token in found if token not in ends]
 
@@ -124,19 +125,23 @@ def transformers_row(loaded: LoadedModel, model: str, problems: list[Problem]) -
     with torch.inference_mode():
         loss = loaded.model(input_ids=ids, labels=ids).loss.item()
     size = sum(parameter.numel() * 4 for parameter in loaded.model.parameters()) / 1e6
+    if not problems:
+        return Row("transformers, fp32", size, 0, None, loss, None)
     with closing(open_local(model, progress=lambda line: None)) as engine:
         return Row("transformers, fp32", size, 0, None, loss, solved(engine, problems))
 
 
 def gguf_row(case: Case, kind: str, folder: Path) -> Row:
     """Write one file and measure it."""
-    started = time.perf_counter()
+    started = time.process_time()
     file = export_gguf(case.model, folder, kind=kind)
-    seconds, ids = time.perf_counter() - started, case.loaded.tokenizer(TEXT).input_ids
+    seconds, ids = time.process_time() - started, case.loaded.tokenizer(TEXT).input_ids
     with llama_cpp(file, 2048) as llama:
         pairs = zip(case.prompts, case.expected, strict=True)
         same = sum(llama.greedy(prompt, len(tokens)) == tokens for prompt, tokens in pairs)
         loss = sum(token_loss(llama, ids[:place], ids[place]) for place in range(1, len(ids))) / (len(ids) - 1)
+        if not case.problems:
+            return Row(kind, file.stat().st_size / 1e6, seconds, same, loss, None)
         with closing(open_engine("openai", "gguf", base_url=f"{llama.url}/v1", concurrency=1)) as engine:
             return Row(kind, file.stat().st_size / 1e6, seconds, same, loss, solved(engine, case.problems))
 
@@ -160,11 +165,9 @@ def solved(engine: Engine, problems: list[Problem]) -> int:
 
 def line(row: Row, first: Row) -> str:
     """The row in Markdown."""
-    same = "" if row.same is None else str(row.same)
+    same, passed = ("" if count is None else str(count) for count in (row.same, row.passed))
     change = f"{row.loss / first.loss - 1:+.2%}"
-    return (
-        f"| {row.name} | {row.megabytes:.0f} | {row.seconds:.0f} | {same} | {row.loss:.4f} | {change} | {row.passed} |"
-    )
+    return f"| {row.name} | {row.megabytes:.0f} | {row.seconds:.0f} | {same} | {row.loss:.4f} | {change} | {passed} |"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def test_everything_that_is_copied_is_there() -> None:
 
 def test_torch_comes_from_its_own_index_and_what_it_needs_from_the_usual_one() -> None:
     assert '--extra-index-url "$TORCH_INDEX"' in DOCKERFILE
-    assert "--index-url" not in DOCKERFILE.replace("--extra-index-url", "")  # that index has not the pinned versions
+    assert "--index-url" not in DOCKERFILE.replace("--extra-index-url", "")  # that has only some versions
 
 
 def test_it_has_the_weights_that_the_makefile_has_and_does_not_run_as_root() -> None:

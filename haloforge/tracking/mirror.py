@@ -6,6 +6,7 @@ It reads the store as any page does, remembers how far it is, and goes on from t
 import fcntl
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -18,14 +19,16 @@ from haloforge.files import read_text, write_text
 from haloforge.records import Event, Run
 from haloforge.store import Report, Store
 from haloforge.tracking.names import Steps, told
-from haloforge.tracking.trackers import Table, TrackedRun, Tracker, open_tracker
+from haloforge.tracking.trackers import Table, TrackedRun, Tracker, opener
 
 _S_BETWEEN_LOOKS = 1.0
-_S_TO_ANSWER = 60
+S_TO_ANSWER = 60
 """How long a tracker may take for one call. A server that hangs is given up then."""
 _MOST_SAMPLES = 200
 _MOST_CHARACTERS = 4000
 """Of samples in a table, and of the code in a cell."""
+_LOGIN = re.compile(r"(?<=//)[^/@\s]+@")
+_TOKEN = re.compile(r"(token|key|password)=[^&\s'\"]+", re.IGNORECASE)
 _METRICS = ("train", "eval", "cycle", "benchmark", "selection", "headroom", "data", "best", "verified")
 
 
@@ -36,9 +39,10 @@ def mirror(root: Path, run_id: str, name: str, worker: int) -> int:
             return 0
         try:
             _tell(store, run_id, name, worker)
-        except Exception as error:  # noqa: BLE001 - a tracker may raise anything, and no run ends for it
+        except (Exception, _NoAnswer) as error:  # noqa: BLE001 - a tracker may raise anything, and no run ends for it
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            Report(store, run_id).log(f"{name} is told no more of this run ({reason}); the records here are whole")
+            said = f"{name} is told no more of this run ({_without_secrets(reason)}); the records here are whole"
+            Report(store, run_id).log(said)
             return 1
     return 0
 
@@ -46,8 +50,9 @@ def mirror(root: Path, run_id: str, name: str, worker: int) -> int:
 def _tell(store: Store, run_id: str, name: str, worker: int) -> None:
     place = store.folder(run_id) / f"{name}.json"
     run, steps = store.run(run_id), Steps()
+    open_run = opener(name)  # not against the clock: an import on a busy machine says nothing of the server
     with _in_time():
-        tracker = open_tracker(name, _tracked(store, run))
+        tracker = open_run(_tracked(store, run))
     told_up_to = json.loads(read_text(place))["event"] if place.exists() else 0
     after = 0
     while True:
@@ -134,19 +139,28 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _without_secrets(reason: str) -> str:
+    """Addresses of servers may hold a login or a token, and clients print them whole."""
+    return _TOKEN.sub(r"\1=...", _LOGIN.sub("", reason))
+
+
+class _NoAnswer(BaseException):
+    """Not an Exception: clients catch those (TimeoutError above all) and try again, for minutes."""
+
+
 @contextmanager
 def _in_time() -> Iterator[None]:
-    """Raises TimeoutError in a call that takes too long, wherever it waits."""
+    """Ends a call that takes too long, wherever it waits, with _NoAnswer."""
 
     def give_up(*_: object) -> None:
-        raise TimeoutError(f"no answer within {_S_TO_ANSWER} s")
+        raise _NoAnswer(f"no answer within {S_TO_ANSWER} s")
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(_S_TO_ANSWER)
+    signal.setitimer(signal.ITIMER_REAL, S_TO_ANSWER, 5)  # again, should the client have caught even that
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping
 
+from mlflow import MlflowClient
+
 from haloforge.tracking.trackers import PROJECT, Table, TrackedRun
 
 _ID = "halo_forge.run"
@@ -20,8 +22,6 @@ class MLflow:
     """See Tracker."""
 
     def __init__(self, run: TrackedRun) -> None:
-        from mlflow import MlflowClient
-
         local = f"sqlite:///{(run.folder.parent / 'mlflow.db').absolute()}"
         self._client = MlflowClient(tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", local))
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)

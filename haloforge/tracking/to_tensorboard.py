@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from torch.utils.tensorboard import SummaryWriter
+
 from haloforge.tracking.trackers import Table, TrackedRun
 
 
@@ -16,8 +18,6 @@ class TensorBoard:
     """See Tracker. TensorBoard has no tables: a table becomes a text."""
 
     def __init__(self, run: TrackedRun) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         root = os.environ.get("TENSORBOARD_LOGDIR")
         self._writer = SummaryWriter(str(Path(root, run.id) if root else run.folder / "tensorboard"))
         lines = [f"| {name} | {value} |" for name, value in run.config.items()]

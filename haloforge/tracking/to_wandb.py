@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping
 
+import wandb
+
 from haloforge.tracking.trackers import PROJECT, Table, TrackedRun
 
 
@@ -15,8 +17,6 @@ class WeightsAndBiases:
     """See Tracker. Steps are numbers of their own: W&B's must not go back, and several metrics count differently."""
 
     def __init__(self, run: TrackedRun) -> None:
-        import wandb
-
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             id=run.id,
@@ -35,8 +35,6 @@ class WeightsAndBiases:
 
     def table(self, name: str, table: Table) -> None:
         """See Tracker."""
-        import wandb
-
         self._run.log({name: wandb.Table(columns=list(table.columns), data=[list(row) for row in table.rows])})
 
     def finish(self, status: str, summary: Mapping[str, float]) -> None:

@@ -1,6 +1,6 @@
 """What a tracker is told, and the trackers there are. Their packages are imported only in a process that mirrors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -68,7 +68,7 @@ def refuse_missing_tracker(names: Sequence[str]) -> None:
             )
 
 
-def open_tracker(name: str, run: TrackedRun) -> Tracker:
-    """Begin, or go on with, a run in a tracker."""
-    tracker: Tracker = import_module(TRACKERS[name][1]).open_run(run)
-    return tracker
+def opener(name: str) -> Callable[[TrackedRun], Tracker]:
+    """What begins, or goes on with, a run in a tracker. Imports the tracker's package, which may take seconds."""
+    found: Callable[[TrackedRun], Tracker] = import_module(TRACKERS[name][1]).open_run
+    return found

@@ -86,7 +86,7 @@ def cache_file(*key: Any) -> Path:
     """Where what was measured on this machine is kept: under its cores, its libraries, and the parts of `key`."""
     machine = [platform.node(), platform.machine(), _processor(), usable_cores(), _gpu()]
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    return kept_file(PROBE, machine, threads, versions(*_LIBRARIES), *key)
+    return kept_file("estimates", PROBE, machine, threads, versions(*_LIBRARIES), *key)
 
 
 def _measured(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:

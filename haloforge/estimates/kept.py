@@ -14,10 +14,10 @@ from haloforge.models.embedded import cache_folder
 _log = logging.getLogger(__name__)
 
 
-def kept_file(*key: Any) -> Path:
-    """Where the result for these plain values is kept."""
+def kept_file(folder: str, *key: Any) -> Path:
+    """Where the result for these plain values is kept, in that folder of the cache."""
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    return cache_folder() / "estimates" / f"{digest[:32]}.json"
+    return cache_folder() / folder / f"{digest[:32]}.json"
 
 
 def read_kept(file: Path) -> Any:

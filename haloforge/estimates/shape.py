@@ -60,7 +60,7 @@ def shape_of(name: str) -> ModelShape | None:
 
 def _shape_in(folder: str, config: str) -> ModelShape:
     code = [Path(file).read_text() for file in _COUNTED_BY]
-    file = kept_file("shape", config, versions("torch", "transformers", "peft"), code)
+    file = kept_file("shapes", config, versions("torch", "transformers", "peft"), code)
     try:
         return ModelShape(**read_kept(file))
     except (DataError, ValueError, TypeError):  # not counted yet, or not what was written here

@@ -36,7 +36,7 @@ ON_CPU = "--enforce-eager --no-enable-chunked-prefill"
 reads in parts, if its request has a seed."""
 _GPU_SHARE = "0.85"
 """Of a GPU's memory; this process keeps a context there, and vLLM refuses to start where its share is not free."""
-_SAY_AFTER_S = 30.0
+_SAY_AFTER_S = 60.0
 _LIMIT_S = 3600.0
 """For a start; the largest models are read from disk for many minutes."""
 _S_BETWEEN_LOOKS = 0.5

@@ -1,6 +1,7 @@
 """RAFT over vLLM servers: the adapter of a cycle serves the next one, and training sees the servers' own tokens."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from worlds import benchmark_config, raft_config, run_benchmark, run_raft
 
 from haloforge.config import BenchmarkConfig, RaftConfig
 from haloforge.errors import BackendError, ConfigError, RunError
+from haloforge.generate import own_servers
 from haloforge.stages import benchmark, raft
 from haloforge.store import Store
 
@@ -98,6 +100,25 @@ def test_a_dry_run_says_who_samples(taught: Path, tmp_path: Path) -> None:
     lines = benchmark.dry_run(at(benchmark_config(taught, tmp_path), urls), measures=False)
     assert "servers   vLLM at http://127.0.0.1:9" in lines
     assert any("vLLM" in line for line in raft.dry_run(at(raft_config(taught, tmp_path), urls)))
+
+
+def test_without_endpoints_a_dry_run_says_that_servers_start_here(
+    taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_servers, "shutil", SimpleNamespace(which=lambda name: f"/opt/bin/{name}"))
+    own = raft_config(taught, tmp_path).changed({"generation.backend": "vllm"})
+    assert "servers   vLLM on this machine, one, on the CPU, which the run starts and stops" in raft.dry_run(own)
+
+
+def test_without_endpoints_and_without_vllm_nothing_starts(
+    taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_servers, "shutil", SimpleNamespace(which=lambda name: None))
+    own = {"generation.backend": "vllm"}
+    with pytest.raises(ConfigError, match="no command vllm is on the PATH"):
+        benchmark.dry_run(benchmark_config(taught, tmp_path).changed(own), measures=False)
+    with pytest.raises(ConfigError, match="no command vllm is on the PATH"):
+        run_raft(raft_config(taught, tmp_path).changed(own), tmp_path / "runs")
 
 
 @pytest.mark.parametrize(

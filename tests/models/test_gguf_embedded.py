@@ -8,10 +8,12 @@ import pytest
 import torch
 from llama_cpp import LlamaCpp, llama_cpp
 
+from haloforge.cli import main
 from haloforge.generate import messages
 from haloforge.models import EMBEDDED, LoadedModel, load
 from haloforge.models.gguf import export_gguf
 from haloforge.problems import load_starter
+from haloforge.store import Store
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -54,3 +56,26 @@ def test_in_eight_bits_the_loss_is_the_same_within_one_per_cent(loaded: LoadedMo
             count = loaded.model.config.vocab_size
             theirs -= sum(llama.log_probabilities(ids[:place], count)[ids[place]] for place in range(1, len(ids)))
     assert abs(theirs / ours - 1) < 0.01
+
+
+def test_our_benchmark_of_llama_cpp_s_own_server_finds_what_the_checkpoint_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HALOFORGE_RUNS", str(tmp_path / "runs"))
+    data = ["--dataset", "starter-easy", "--split", "test", "--language", "python", "--limit", "4"]
+    assert main(["data", "prepare", *data, "--output", "test.jsonl"]) == 0
+    asked = ["--prompts", "test.jsonl", "--samples", "1", "--k", "1", "--max-new-tokens", "24", "--temperature", "0"]
+    assert main(["benchmark", "run", "--model", EMBEDDED, *asked, "--output", "local.json"]) == 0
+    with running("f16", tmp_path) as llama:
+        server = ["--backend", "openai", "--base-url", f"{llama.url}/v1", "--concurrency", "1"]
+        assert main(["benchmark", "run", "--model", "gguf", *server, *asked, "--output", "served.json"]) == 0
+    assert judged("local") == judged("served") and len(judged("local")) == 4
+
+
+def judged(name: str) -> dict[str, tuple[str, str]]:
+    """Answer and verdict by problem."""
+    with Store() as store:
+        [run] = [run for run in store.runs() if run.config.get("output") == f"{name}.json"]
+        rows = list(store.samples(run.id))
+    return {row.sample.task_id: (row.sample.text, row.verdict.status if row.verdict else "") for row in rows}

@@ -94,7 +94,7 @@ def test_an_upload_that_is_killed_half_way_goes_on_where_it_was(hub: StandInHub,
     model, uploads = str(save_tiny_model(tmp_path / "model")), hub.uploads
     uploads.breaks_after = 1
     killed = command(hub, tmp_path, "--model", model, "--gguf", "f32")
-    assert uploads.is_broken.wait(100)
+    assert uploads.is_broken.wait(300)
     killed.kill()
     said = killed.communicate()[0]
     before, uploads.breaks_after = list(uploads.sent), None

@@ -7,7 +7,8 @@ Builds the store (minutes, 2 GB; `--store` keeps it for the next time), starts t
   page of samples     the server's part: query and markup, median over the filters below
   run detail          the same for the run with the metric points, read for the first time
   idle server         CPU seconds per second, without a page and with one open
-  memory              resident size of the server after a tenth of the ticks and after all of them
+  memory              resident size of the server after a tenth of the ticks and after all of them, and once the two
+                      models of the Playground (the embedded one and a copy of it) were left for two minutes
 beside the limit of each. Exit code 1 when a limit is exceeded. The server's parts are CPU time, the browser's are
 wall time, which a busy machine makes longer: the load is printed too.
 """
@@ -131,6 +132,7 @@ def serving(root: Path, sft: str, ticks: int) -> Iterator[Measured]:
             time.sleep(WARM_UP_S)
             yield Measured("idle server with a page", _cpu_percent(process), 3, "% of a core")
         yield from memory(root, process, ticks)
+        yield from playground(url, process)
 
 
 def memory(root: Path, process: psutil.Process, ticks: int) -> Iterator[Measured]:
@@ -151,6 +153,23 @@ def memory(root: Path, process: psutil.Process, ticks: int) -> Iterator[Measured
         store.delete_run(run.id)
     yield Measured(f"growth of memory over {ticks} ticks", sizes[-1] - sizes[len(sizes) // 10], 10, "MiB")
     yield Measured("memory of the server", process.memory_info().rss / 2**20, 600, "MiB")
+
+
+def playground(url: str, process: psutil.Process) -> Iterator[Measured]:
+    """Resident size of the server while two models are loaded that have answered, and after they were left."""
+    from gradio_client import Client
+
+    from haloforge.models import EMBEDDED, export
+    from haloforge.ui.loaded_models import IDLE_S as UNUSED_S
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = export(EMBEDDED, Path(folder, "copy")).path
+        client = Client(url, verbose=False, analytics_enabled=False)
+        for model in (EMBEDDED, str(copy)):
+            client.predict(model=model, prompt="Add two numbers.", max_new_tokens=64, api_name="/generate")
+        yield Measured("memory with two models", process.memory_info().rss / 2**20, 4096, "MiB")
+        time.sleep(UNUSED_S + WARM_UP_S)
+        yield Measured("memory after the Playground was left", process.memory_info().rss / 2**20, 600, "MiB")
 
 
 @contextmanager

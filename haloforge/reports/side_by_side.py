@@ -84,7 +84,7 @@ class Side:
     @property
     def _seed(self) -> int:
         """Of the result's own intervals, so that they are the same here."""
-        return int(self.result["decoding"]["seed"])
+        return int(self.result.get("decoding", {}).get("seed", 0))
 
 
 class Row(NamedTuple):

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
-from haloforge.records import Purpose
 from haloforge.store.connection import Connection, Row
-from haloforge.store.sample_tables import JOINED
+from haloforge.store.sample_tables import JOINED, SampleFilter, where_clause
 from haloforge.store.shards import with_tokens
 from haloforge.store.stored import WHOLE_COLUMNS, StoredSample, to_stored_sample
 
@@ -15,19 +14,9 @@ MOST_EXAMINED = 10_000
 """Samples that are looked at for one page; a rare match is further on, and the page says from where."""
 
 
-class ListFilter(TypedDict, total=False):
-    """Which samples of a run are meant; what is absent or None filters nothing.
+class ListFilter(SampleFilter, total=False):
+    """The same, and by `reward`, a range with both ends, and `text`, a part of the answer, whatever its case."""
 
-    `status` is a verdict status, `reason` why a sample was kept or not, `reward` a range with both ends, `text` a part
-    of the answer, whatever its case.
-    """
-
-    cycle: int | None
-    purpose: Purpose | None
-    task_id: str | None
-    status: str | None
-    kept: bool | None
-    reason: str | None
     reward: tuple[float, float] | None
     text: str | None
 
@@ -151,20 +140,11 @@ def _ends(db: Connection, run_id: str, which: ListFilter) -> tuple[int, int]:
 
 
 def _where(run_id: str, which: ListFilter) -> tuple[str, list[Any]]:
-    columns = {
-        "s.cycle": which.get("cycle"),
-        "s.purpose": which.get("purpose"),
-        "s.task_id": which.get("task_id"),
-        "v.status": which.get("status"),
-        "x.kept": which.get("kept"),
-        "x.reason": which.get("reason"),
-    }
-    given = {column: value for column, value in columns.items() if value is not None}
-    clauses, args = ["s.run = ?", *(f"{column} = ?" for column in given)], list[Any]([run_id, *given.values()])
+    where, args = where_clause(run_id, which)
     if reward := which.get("reward"):
-        clauses.append("v.reward between ? and ?")
+        where += " and v.reward between ? and ?"
         args += reward
     if text := which.get("text"):
-        clauses.append("instr(lower(s.text), lower(?))")
+        where += " and instr(lower(s.text), lower(?))"
         args.append(text)
-    return " and ".join(clauses), args
+    return where, args

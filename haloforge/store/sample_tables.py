@@ -20,13 +20,17 @@ JOINED = """from samples s left join verdicts v on v.sample = s.id left join sel
 
 
 class SampleFilter(TypedDict, total=False):
-    """Which samples of a run are meant; what is absent or None filters nothing. `status` is a verdict status."""
+    """Which samples of a run are meant; what is absent or None filters nothing. `status` is a verdict status.
+
+    `reason` says why a sample was kept or not.
+    """
 
     cycle: int | None
     purpose: Purpose | None
     task_id: str | None
     status: str | None
     kept: bool | None
+    reason: str | None
     verified: bool | None
 
 
@@ -118,6 +122,7 @@ def where_clause(run_id: str, which: SampleFilter) -> tuple[str, list[Any]]:
         "s.task_id": which.get("task_id"),
         "v.status": which.get("status"),
         "x.kept": which.get("kept"),
+        "x.reason": which.get("reason"),
     }
     for column, value in columns.items():
         if value is not None:

@@ -26,7 +26,8 @@ def test_without_tests_the_held_out_score_is_a_compile_rate(store: Store) -> Non
     run = make_run(store)
     report = Report(store, run.id)
     report.metric("cycle", 0, {"eval_pass@1": 0.5, "eval_low": 0.4, "eval_high": 0.6, "untested_share": 1.0})
-    assert metrics.key_figure(store, run) == "compile rate 50.0 %"
+    line = store.run_line(run.id)
+    assert line and metrics.figure(run.stage, line.figures).text == "50.0 % compile rate"
     assert list(metrics.cycle_rates(store.events(run.id, kind="metric"))) == ["held-out compile rate, 95 % interval"]
 
 

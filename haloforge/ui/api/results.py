@@ -11,6 +11,7 @@ from haloforge.stages.benchmark.held_out import held_out_result
 from haloforge.store import Store
 from haloforge.ui import metrics
 from haloforge.ui.api.shapes import ResultLine
+from haloforge.ui.cycle_metrics import cycle_metrics
 from haloforge.ui.formatting import title
 
 _MOST_RUNS = 500
@@ -24,8 +25,10 @@ def list_results(store: Store) -> list[ResultLine]:
         for run in benchmarks
         if (path := output_of(run)) and path.is_file()
     ]
-    for run in store.runs(stage="raft", limit=_MOST_RUNS):
-        lines += [_cycle_line(run, cycle) for cycle in metrics.held_out(store, run)]
+    rafts = store.runs(stage="raft", limit=_MOST_RUNS)
+    reported = cycle_metrics(store, [run.id for run in rafts])
+    for run in rafts:
+        lines += [_cycle_line(run, int(step)) for step, *_ in metrics.held_out_rates(reported[run.id])]
     return lines
 
 
@@ -40,14 +43,14 @@ def compare(store: Store, keys: list[str]) -> dict[str, Any]:
     return compare_results(keys, [_result(store, key) for key in keys]).to_json()
 
 
-def _cycle_line(run: Run, cycle: metrics.Cycle) -> ResultLine:
-    what = f"cycle {cycle.number}" if cycle.number else "the starting model"
+def _cycle_line(run: Run, cycle: int) -> ResultLine:
+    what = f"cycle {cycle}" if cycle else "the starting model"
     return {
-        "key": f"{run.id}:{cycle.number}",
+        "key": f"{run.id}:{cycle}",
         "label": f"{title(run)}, {what}",
         "kind": "cycle",
         "run": run.id,
-        "cycle": cycle.number,
+        "cycle": cycle,
     }
 
 

@@ -9,9 +9,8 @@ from haloforge.errors import ConfigError, ForgeError
 from haloforge.records import STATUSES, EventKind, Purpose, Run, RunStatus
 from haloforge.settings import command
 from haloforge.store import Store, StoredSample
-from haloforge.ui import progress
+from haloforge.ui import metrics, progress
 from haloforge.ui.api.shapes import EventLine, PhaseLine, RunDetail, RunLine, SampleLine, SamplePage
-from haloforge.ui.key_figure import key_figure
 
 PAGE_ROWS = 50
 _MOST_ROWS = 1000
@@ -140,7 +139,7 @@ def run_line(store: Store, run: Run) -> RunLine:
         "finished": run.finished,
         "parent": run.parent,
         "output": str(output) if output else None,
-        "figure": key_figure(line) if line else "",
+        "figure": metrics.figure(run.stage, line.figures).text if line else "",
     }
 
 
@@ -154,7 +153,7 @@ def _as_typed(run: Run) -> tuple[str, str]:
 
 
 def _cycles(store: Store, run: Run) -> list[Any]:
-    return [event for event in store.events(run.id, kind="metric") if event.data["name"] == "cycle"]
+    return store.metrics(run.id, "cycle")
 
 
 def _phase_line(phase: progress.Phase) -> PhaseLine:

@@ -8,10 +8,10 @@ from haloforge.errors import DataError, ModelError
 from haloforge.models import EMBEDDED, read_metadata
 from haloforge.problems import read_manifest
 from haloforge.store import Store
+from haloforge.ui import metrics
 from haloforge.ui.fields import FACTS
 from haloforge.ui.formatting import count, duration
 from haloforge.ui.inventory import choices, data_files
-from haloforge.ui.key_figure import key_figure
 
 _MOST_BENCHMARKS = 50
 """Among which a model's score is looked for."""
@@ -57,7 +57,8 @@ def _scores(store: Store) -> dict[str, str]:
     """Model, as it was named and as an absolute path -> the score of its newest benchmark."""
     scores: dict[str, str] = {}
     for line in reversed(store.run_lines(stage="benchmark", status="done", limit=_MOST_BENCHMARKS)):
-        run, figure, model = line.run, key_figure(line), line.run.config.get("model")
+        run, model = line.run, line.run.config.get("model")
+        figure = metrics.figure(run.stage, line.figures).text
         if figure and isinstance(model, str):
             scores[model] = scores[str(Path(run.cwd, model).absolute())] = figure
     return scores

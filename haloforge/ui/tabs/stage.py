@@ -118,7 +118,7 @@ def newest_run(store: Store, stage_names: Sequence[str]) -> Html:
         what = f"{STAGES[stage_names[0]]} run" if len(stage_names) == 1 else "run"
         return empty(f"No {what} yet. Once you press Start, it is followed here.")
     run = max(newest, key=lambda r: r.created)
-    lines = [e.data["text"] for e in store.events(run.id, kind="log")][-8:]
+    lines = [e.data["text"] for e in store.last_events(run.id, "log", 8)]
     return h(
         "div",
         run_detail.head(store, run, compact=True),

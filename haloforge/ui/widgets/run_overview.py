@@ -66,8 +66,11 @@ def figures(store: Store, run: Run) -> Html | None:
 
 
 def compare_link(run: Run, cycles: Sequence[metrics.Cycle]) -> Html | None:
-    """To the comparison of the starting model with the best of the cycles that were trained; None where one lacks."""
-    if len(cycles) < 2 or cycles[0].number:
+    """To the comparison of the starting model with the best of the cycles that were trained; None where one lacks.
+
+    A run that is done offers it among the next steps.
+    """
+    if run.status == "done" or len(cycles) < 2 or cycles[0].number:
         return None
     top = metrics.best(cycles[1:])
     assert top is not None

@@ -63,11 +63,13 @@ def nats(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> float:
 def tokens(db: Connection, sample_ids: Iterable[int]) -> Iterator[StoredTokens]:
     """Token ids and log-probs of these samples, by cycle, problem and index: never by id, which is the order in which
     they were finished and stored."""
-    places = [row for ids in _batches(sorted(sample_ids)) for row in _rows_of(db, "cycle, task_id, idx, id", ids)]
-    for ids in _batches([row["id"] for row in sorted(places, key=lambda row: tuple(row.values()))]):
+    before = None
+    for ids in _batches(_in_order(db, sample_ids)):
         found = _rows_of(db, "id, task_id, run, shard, place, prompt_ids, token_ids, logprobs", ids)
         rows = {row["id"]: row for row in with_tokens(db, found)}
-        yield from (to_tokens(rows[sample_id]) for sample_id in ids)
+        for sample_id in ids:
+            before = to_tokens(rows[sample_id], before)
+            yield before
 
 
 def unverified_ids(
@@ -104,6 +106,12 @@ def _pages(db: Connection, columns: str, run_id: str, which: SampleFilter) -> It
             return
         later = f"and ({key}) > ({', '.join('?' * len(names))})"
         last = [rows[-1][f"key_{name}"] for name in names]
+
+
+def _in_order(db: Connection, sample_ids: Iterable[int]) -> list[int]:
+    pages = (_rows_of(db, "cycle, task_id, idx, id", ids) for ids in _batches(sorted(sample_ids)))
+    places = sorted(tuple(row.values()) for page in pages for row in page)
+    return [place[-1] for place in places]
 
 
 def _rows_of(db: Connection, columns: str, ids: list[int]) -> list[Row]:

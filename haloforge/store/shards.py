@@ -106,7 +106,7 @@ def _read(path: Path, places: Sequence[int], names: Sequence[str]) -> dict[int, 
     groups = sorted({place // _ROWS_AT_ONCE for place in places})
     begins = {group: number * _ROWS_AT_ONCE for number, group in enumerate(groups)}
     try:
-        with file_errors(path), parquet.ParquetFile(path) as file:
+        with file_errors(path), parquet.ParquetFile(path, pre_buffer=False) as file:
             table = file.read_row_groups(groups, columns=list(names), use_threads=False)
             columns = {name: table.column(name).combine_chunks() for name in names}
             at = {place: begins[place // _ROWS_AT_ONCE] + place % _ROWS_AT_ONCE for place in places}

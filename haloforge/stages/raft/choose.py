@@ -30,8 +30,8 @@ def _weights(setup: Setup, cycle: int, kept: Sequence[SampleSummary]) -> dict[in
     config, control = setup.config, setup.config.raft.control
     if control == "unverified":
         return training_weights(kept, (), "raft", config.seed)
-    samples = list(setup.report.store.summaries(setup.report.run_id, cycle=cycle, purpose="train"))
-    seen = deal_verdicts(samples, config.seed) if control == "shuffled_rewards" else samples
+    samples = setup.report.store.summaries(setup.report.run_id, cycle=cycle, purpose="train")
+    seen = deal_verdicts(list(samples), config.seed) if control == "shuffled_rewards" else samples
     return training_weights(kept, seen, config.training.loss, config.seed)
 
 

@@ -72,7 +72,7 @@ WORK = """
             return verdict
 
     def told(step, began):
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
         print(f"{step}: {time.process_time() - began:.0f} s of CPU, peak {peak_mb:,.0f} MB", flush=True)
 
     config = RaftConfig.parse({"prompts": "p"})

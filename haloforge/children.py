@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 import sysconfig
+import time
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
+
+_S_TO_CLEAN_UP = 5.0
 
 PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 """OpenMP threads that wait shall sleep, not spin: on a busy machine spinning costs most of the time."""
@@ -32,12 +35,18 @@ def own_environment() -> dict[str, str]:
 
 
 def end_group(head: "subprocess.Popen[bytes]", patience_s: float) -> None:
-    """End the head of a group, and all that it started: they are told to, and killed after so many seconds."""
-    if head.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(head.pid, SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            head.wait(patience_s)
+    """End the head of a group, and all that it started: they are told to, and killed after so many seconds.
+
+    What outlives the head may clean up for a few seconds more: shared memory, for one.
+    """
     with suppress(ProcessLookupError):
+        os.killpg(head.pid, SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        head.wait(patience_s)
+    end = time.monotonic() + _S_TO_CLEAN_UP
+    with suppress(ProcessLookupError):
+        while head.poll() is not None and time.monotonic() < end:
+            os.killpg(head.pid, 0)
+            time.sleep(0.05)
         os.killpg(head.pid, SIGKILL)
     head.wait()

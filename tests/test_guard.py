@@ -51,6 +51,16 @@ def test_it_ends_with_all_it_started_when_it_is_told_to(tmp_path: Path) -> None:
     assert guard.returncode == -signal.SIGTERM % 256
 
 
+def test_what_it_started_may_clean_up_after_the_head_has_ended(tmp_path: Path) -> None:
+    file, cleaned = tmp_path / "pid", tmp_path / "cleaned"
+    careful = f"(trap 'sleep 1; touch {cleaned}; exit' TERM; sleep 600 & echo $! > {file}; wait) & wait"
+    words = [*python_module("haloforge.guard"), str(psutil.Process().pid), "sh", "-c", careful]
+    guard = subprocess.Popen(words, env=own_environment(), start_new_session=True)
+    started(file)
+    end_group(guard, 60)
+    assert cleaned.is_file()
+
+
 def test_its_exit_code_is_that_of_the_command() -> None:
     words = [*python_module("haloforge.guard"), str(psutil.Process().pid), "sh", "-c", "exit 3"]
     assert subprocess.run(words, env=own_environment()).returncode == 3

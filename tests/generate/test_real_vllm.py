@@ -23,7 +23,7 @@ from known_rates import know_rates
 from tiny import save_tiny_adapter, save_tiny_model
 from worlds import problems, raft_config, run_raft, save_taught_model
 
-from haloforge.children import own_environment
+from haloforge.children import end_group, own_environment
 from haloforge.config import LoraSection, RaftConfig, RaftTraining
 from haloforge.errors import BackendError
 from haloforge.estimates import Adapting
@@ -88,8 +88,7 @@ def serving(model: str, folder: Path, ports: Iterable[int]) -> Iterator[list[Ser
         yield servers
     finally:
         for server in servers:
-            if server.process.poll() is None:
-                server.kill()
+            end_group(server.process, 60)
 
 
 def wait_until_ready(server: Server) -> None:

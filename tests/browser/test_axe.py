@@ -91,7 +91,7 @@ def drawn(page: Any) -> None:
 
 
 def severe_in_both_themes(page: Any) -> list[str]:
-    """The same on a light page; then its contrasts made dark, as Gradio does it by a class of the body: no more differs."""
+    """The same on a light page; then its contrasts when a class of the body makes it dark, as Gradio does it."""
     drawn(page)
     light = severe(page)
     page.evaluate("document.body.classList.add('dark')")

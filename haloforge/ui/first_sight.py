@@ -5,6 +5,7 @@ read the store (pane.js); what is clicked before is done then.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from haloforge.ui.downloads import may_read
 from haloforge.ui.markup import Html, h, link
 from haloforge.ui.view import TABS, View, parse, query
 from haloforge.ui.widgets import header, run_detail, run_list, welcome
+
+_log = logging.getLogger(__name__)
 
 _DARK = (
     "const asked = new URLSearchParams(location.search).get('__theme');"
@@ -90,8 +93,12 @@ class FirstSight:
     def _first(self, is_welcome: bool, view: View) -> str:
         if not is_welcome:
             return ""
-        with Store(self.root) as store:
-            return render(store, view)
+        try:
+            with Store(self.root) as store:
+                return render(store, view)
+        except Exception:  # noqa: BLE001 - the page that works comes all the same, and says there what is wrong
+            _log.exception("the first sight of the page could not be rendered")
+            return ""
 
     def _with(self, page: bytes, first: str) -> bytes:
         """The page with the scripts in its head and the first sight at the beginning of its body."""

@@ -37,6 +37,14 @@ def test_it_is_sent_compressed(store: Store) -> None:
     assert answer.headers["content-encoding"] == "gzip" and "halo-forge" in answer.text
 
 
+def test_a_store_that_cannot_be_read_does_not_take_the_page_away(store: Store) -> None:
+    asking = client(store)
+    store.close()
+    (store.root / "haloforge.db").write_bytes(b"no database" * 100)
+    answer = asking.get("/?tab=runs")
+    assert answer.status_code == 200 and "<gradio-app" in answer.text
+
+
 def test_a_tab_of_forms_shows_its_frame(store: Store) -> None:
     page = client(store).get("/?tab=sft").text
     assert 'aria-current="page"' in page and "first-list" not in page.partition("</style>")[2]

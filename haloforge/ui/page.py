@@ -106,7 +106,9 @@ class Page:
         view = parse(address) if address else view
         if (seen.version, seen.view) == (self.watch.version(), view):
             return gr.skip()
-        return await self._show(view, seen)
+        values = await self._show(view, seen)
+        values[_TABS_OUTPUT] = gr.skip()  # it may have begun before a click on a tab, and be answered after it
+        return values
 
     async def dispatch(self, view: View, seen: Seen, message: gr.EventData) -> list[Any]:
         """What a link ("go"), the strip of tabs ("tab") or a button ("act" and "value") asks for."""

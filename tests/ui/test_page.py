@@ -67,6 +67,12 @@ def test_a_tick_never_sets_the_address(page: Page) -> None:
     assert address in send(page, go=address) and address not in ticked
 
 
+def test_a_tick_never_opens_a_tab(page: Page) -> None:
+    """One that began before a click on a tab would take the page back, and no later tick would see that."""
+    ticked = asyncio.run(page.tick(RUNS, Seen(view={"tab": "data"}), "?tab=runs"))
+    assert not any(isinstance(value, gr.Tabs) for value in ticked)
+
+
 def test_a_link_opens_its_address(page: Page) -> None:
     view, *_ = send(page, go="?tab=sft&run=x")
     assert view == {"tab": "sft", "run": "x"}

@@ -39,7 +39,6 @@ def build(root: Path | None = None) -> gr.Blocks:
     """The page, over the store in `root` (by default where runs are kept). On a Space it is read-only."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # must be set before any Blocks is made, which would call a server
     with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
-        gr.Navbar(visible=False)
         page = Page(root, read_only=space.is_space())
         page.pane("", header.render, "header")
         page.action("visit", lambda store, _view, _value: open_run(space.start_try(store).id), for_visitors=True)

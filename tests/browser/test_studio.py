@@ -60,6 +60,7 @@ def test_every_tab_opens_without_an_error_and_fits_the_page(window: Window) -> N
             window.open(f"?tab={tab.lower()}")
         page.wait_for_url(f"**tab={tab.lower()}**")
         page.locator(f"#{SIGNS[tab]}").wait_for()
+        assert page.locator("#header").bounding_box()["y"] < 16, "something stands above the page"
         overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert overflow <= 0, f"{tab} is {overflow} px too wide"
 

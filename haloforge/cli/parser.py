@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from haloforge import __version__
 from haloforge.cli import commands, completion, data, models, pipeline, runs
 from haloforge.cli.flags import Parser, add_command, add_settings
-from haloforge.config import STAGES, AppConfig, ServeConfig, ValidateConfig, VerifyConfig
+from haloforge.config import STAGES, AppConfig, ServeConfig, StageConfig, ValidateConfig, VerifyConfig
 
 DESCRIPTION = "Train code-generation models with verification: data, SFT, RAFT, benchmark."
 
@@ -51,9 +51,13 @@ def _group(groups: "argparse._SubParsersAction[Parser]", name: str, text: str) -
     return parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
 
+def _about(cls: type[StageConfig]) -> str:
+    return inspect.getdoc(cls) or ""
+
+
 def _stage(group: "argparse._SubParsersAction[Parser]", command: str, stage: str, about: str | None = None) -> Parser:
     cls = STAGES[stage]
-    parser = add_command(group, command, about or inspect.getdoc(cls) or "")
+    parser = add_command(group, command, about or _about(cls))
     parser.add_argument("--config", metavar="FILE", help="YAML file; flags that are typed beat it")
     parser.add_argument("--dry-run", action="store_true", help="check everything, say what would happen, do nothing")
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished run that has the same output")
@@ -70,7 +74,7 @@ def _data(group: "argparse._SubParsersAction[Parser]") -> None:
     prepare.add_argument("--list", action="store_true", help="show the datasets, with sizes and licences")
     prepare.set_defaults(do=commands.prepare)
     _stage(group, "generate", "data-generate")
-    validate = add_command(group, "validate", inspect.getdoc(ValidateConfig) or "")
+    validate = add_command(group, "validate", _about(ValidateConfig))
     validate.add_argument("file", metavar="FILE", help="problem file, in our format or an original one")
     validate.add_argument("--json", action="store_true", help="print JSON")
     validate.add_argument("--run", dest="set:run_solutions", action="store_const", const=True,
@@ -111,7 +115,7 @@ def _benchmark(group: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _verify(groups: "argparse._SubParsersAction[Parser]") -> None:
-    parser = add_command(groups, "verify", inspect.getdoc(VerifyConfig) or "")
+    parser = add_command(groups, "verify", _about(VerifyConfig))
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     add_settings(parser, VerifyConfig)
     parser.set_defaults(do=commands.verify)
@@ -172,12 +176,12 @@ def _models(group: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _app(groups: "argparse._SubParsersAction[Parser]") -> None:
-    parser = add_command(groups, "app", inspect.getdoc(AppConfig) or "")
+    parser = add_command(groups, "app", _about(AppConfig))
     add_settings(parser, AppConfig)
     parser.set_defaults(do=commands.app)
 
 
 def _serve(groups: "argparse._SubParsersAction[Parser]") -> None:
-    parser = add_command(groups, "serve", inspect.getdoc(ServeConfig) or "")
+    parser = add_command(groups, "serve", _about(ServeConfig))
     add_settings(parser, ServeConfig)
     parser.set_defaults(do=commands.serve)

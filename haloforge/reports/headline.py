@@ -33,7 +33,7 @@ def headline(shown: SideBySide, other: int, *more: Child) -> Html:
         h("p", h("b", claim, cls="claim"), cls=f"headline {tone}"),
         h("p", f"{rates}: {_change(difference)}, 95 % interval", cls="difference"),
         h("p", _about(shown, other), cls="muted"),
-        h("p", _granted(pair), cls="muted") if pair.granted else None,
+        _granted(pair),
         more,
         cls=f"card verdict {tone}-claim",
     )
@@ -89,13 +89,12 @@ def _corrected(shown: SideBySide) -> str:
     return f", corrected for {tried} comparisons" if tried > 1 else ""
 
 
-def _granted(pair: Pair) -> str:
+def _granted(pair: Pair) -> Html | None:
     if pair.granted is None:
-        return ""
+        return None
     said = f"With the requested name granted: {_change(pair.granted.difference)}"
-    if pair.doubts:
-        return f"{said}."
-    return f"{said}, {pair.granted.verdict}. What is left of a gain here is more than the right name of the function."
+    claim = f", {pair.granted.verdict}. What is left of a gain here is more than the right name of the function."
+    return h("p", said, "." if pair.doubts else claim, cls="muted")
 
 
 def _reasons(doubts: list[str]) -> str:

@@ -101,7 +101,7 @@ def _pages(db: Connection, columns: str, run_id: str, which: SampleFilter) -> It
     last: list[Any] = []
     while True:
         rows = db.rows(f"{select} {later} order by {key} limit ?", [*args, *last, PAGE_ROWS])
-        yield from with_tokens(db, rows) if "shard" in (rows or [{}])[0] else rows
+        yield from with_tokens(db, rows)
         if len(rows) < PAGE_ROWS:
             return
         later = f"and ({key}) > ({', '.join('?' * len(names))})"

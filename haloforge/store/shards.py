@@ -55,11 +55,11 @@ def write_shard(db: Connection, run_id: str, cycle: int, purpose: Purpose, sampl
 def with_tokens(db: Connection, rows: list[Row]) -> list[Row]:
     """The rows of samples with their token ids and log-probs as bytes, whether they lie in SQLite or in a shard.
 
-    Rows carry run, shard and place. Raises MachineError where a shard is gone or broken.
+    Rows carry run, shard and place, or none of what is held. Raises MachineError where a shard is gone or broken.
     """
     places: dict[tuple[str, int], set[int]] = defaultdict(set)
     for row in rows:
-        if row["shard"] is not None:
+        if row.get("shard") is not None:
             places[row["run"], row["shard"]].add(row["place"])
     if not places:
         return rows

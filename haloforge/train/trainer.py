@@ -108,7 +108,10 @@ class ForgeTrainer(SFTTrainer):
         self._noted[_NOTED.index(name)] += torch.stack([total.detach().float(), count.float()])
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """The means since the last report over all processes, which meet here: their batches may differ in parts."""
+        """The means since the last report over all processes, which meet here: their batches may differ in parts.
+
+        Every step is reported before an evaluation begins, so the means of the two never mix.
+        """
         mode = "train" if self.model.training else "eval"
         for name, (total, count) in zip(_NOTED, self.accelerator.reduce(self._noted).tolist(), strict=True):
             if count:

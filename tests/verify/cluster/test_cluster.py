@@ -93,7 +93,7 @@ def test_a_node_that_joins_takes_work_and_its_missing_compiler_is_named(
     nodes: RayNodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for program in [p for folder in os.get_exec_path() if os.path.isdir(folder) for p in Path(folder).iterdir()]:
-        if "++" not in program.name and not (tmp_path / program.name).exists():
+        if "++" not in program.name and not os.path.lexists(tmp_path / program.name):  # some are links to nothing
             (tmp_path / program.name).symlink_to(program)
     with open_verifier(settings(nodes.address)) as verifier:
         first = verifier.verify(CPP, SUM)
@@ -148,9 +148,10 @@ sys.path.insert(0, {str(ROOT / "tests")!r})
 import worlds
 class Doomed(worlds.Store):
     def save_verdicts(self, verdicts):
-        super().save_verdicts(verdicts)
-        if self.count_samples({run_id!r}, cycle=1, purpose="train", verified=True) >= 6:
-            os.kill(os.getpid(), signal.SIGKILL)
+        for verdict in verdicts:
+            super().save_verdicts([verdict])
+            if self.count_samples({run_id!r}, cycle=1, purpose="train", verified=True) == 6:
+                os.kill(os.getpid(), signal.SIGKILL)
 worlds.Store = Doomed
 config = worlds.raft_config(worlds.Path({str(taught)!r}), worlds.Path({str(work)!r}), **{on_cluster!r})
 worlds.run_raft(config, worlds.Path({str(work / "runs")!r}), {run_id!r})
@@ -158,7 +159,7 @@ worlds.run_raft(config, worlds.Path({str(work / "runs")!r}), {run_id!r})
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
     with Store(work / "runs") as store:
-        assert len(list(store.verdicts(run_id, cycle=1, purpose="train"))) in range(6, 30)
+        assert len(list(store.verdicts(run_id, cycle=1, purpose="train"))) == 6
     shutil.copytree(work, left)
     far = selection(work, run_id, raft_config(taught, work, **on_cluster))
     shutil.rmtree(work)

@@ -1,7 +1,10 @@
 """Start a run's worker and follow it to its end, printing what it reports."""
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from haloforge import jobs
@@ -14,8 +17,23 @@ from haloforge.store import Store
 def execute(store: Store, run: Run, *, detach: bool = False, out: TextIO = sys.stdout) -> int:
     """Start a queued run's worker, or find the one of a running run, and follow it to its end; returns the exit code.
 
-    The first Ctrl-C stops the run with everything saved, a second one kills it.
+    The first Ctrl-C or SIGTERM stops the run with everything saved, a second one kills it.
     """
+    with _sigterm_as_ctrl_c():
+        return _execute(store, run, detach, out)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """`kill`, Docker and systemd send SIGTERM to this process alone: the worker, in its own session, would go on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _execute(store: Store, run: Run, detach: bool, out: TextIO) -> int:
     worker = None if jobs.is_alive(store, run.id) else jobs.start_worker(store, run.id)
     if detach and worker:
         jobs.await_claim(store, run.id, worker)

@@ -1,4 +1,4 @@
-"""How many cores this process may use: the kernel's affinity mask and the container's CPU quota. Stdlib only."""
+"""What this process may compute on: cores, by the kernel's affinity mask and the container's CPU quota, and GPUs."""
 
 import os
 from pathlib import Path
@@ -27,6 +27,19 @@ BUSY = 1.5
 def is_busy() -> bool:
     """Whether others keep this machine's cores busy, by the last minute."""
     return os.getloadavg()[0] > BUSY * usable_cores()
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none where PyTorch is broken."""
+    try:
+        import torch  # here, because it takes seconds
+    except ImportError:
+        return []
+    if not torch.cuda.is_available():
+        return []
+    numbers = [str(number) for number in range(torch.cuda.device_count())]
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return [name.strip() for name in named.split(",")][: len(numbers)] if named else numbers
 
 
 def cpu_quota(group: Path = Path("/sys/fs/cgroup")) -> float | None:

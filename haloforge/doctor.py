@@ -1,6 +1,5 @@
 """What this machine can do: one line per thing, with what to install where something is missing."""
 
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from haloforge.cores import gpus, usable_cores
+from haloforge.estimates.kept import version_of
 from haloforge.models import EMBEDDED
 from haloforge.store import home
 
@@ -96,15 +97,13 @@ def _python() -> Iterator[Check]:
     version = platform.python_version()
     yield Check("python", "ok", f"{version} on {platform.system()} {platform.machine()}")
     for package in PACKAGES:
-        try:
-            yield Check(package, "ok", importlib.metadata.version(package))
-        except importlib.metadata.PackageNotFoundError:
+        if found := version_of(package):
+            yield Check(package, "ok", found)
+        else:
             yield Check(package, "missing", "not installed", "`make app` or `pip install .` installs it")
 
 
 def _machine() -> Iterator[Check]:
-    from haloforge.cores import usable_cores
-
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(_existing(str(home().absolute())))
     yield Check("cpu", "ok", f"{usable_cores()} usable cores")
     yield _gpu()
@@ -131,26 +130,10 @@ def _gpu() -> Check:
 
 def _where() -> Check:
     """Where work may happen: this machine needs nothing; what reaches past it is an extra."""
-    gpus = _gpu_count()
-    here = f"this machine, on {'the CPU' if not gpus else '1 GPU' if gpus == 1 else f'{gpus} GPUs'}"
+    count = len(gpus())
+    here = f"this machine, on {'the CPU' if not count else '1 GPU' if count == 1 else f'{count} GPUs'}"
     vllm = shutil.which("vllm") or "not on the PATH (pipx install vllm)"
-    return Check("where it runs", "ok", f"{here}; vllm {vllm}; ray {_version('ray') or 'not installed'}")
-
-
-def _gpu_count() -> int:
-    try:
-        import torch
-    except ImportError:
-        return 0
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
-def _version(package: str) -> str:
-    """Empty where it is not installed."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    return Check("where it runs", "ok", f"{here}; vllm {vllm}; ray {version_of('ray') or 'not installed'}")
 
 
 def _energy() -> Check:

@@ -29,7 +29,7 @@ def test_one_line_says_where_work_can_run(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("shutil.which", lambda name: f"/opt/bin/{name}")
-    monkeypatch.setattr(doctor, "_version", lambda package: "")
+    monkeypatch.setattr(doctor, "version_of", lambda package: "")
     line = doctor._where()
     assert line.state == "ok"
     assert line.text == "this machine, on 2 GPUs; vllm /opt/bin/vllm; ray not installed"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from haloforge.children import own_environment, python_module
 from haloforge.config import LoraSection
 from haloforge.cores import is_busy, usable_cores
-from haloforge.estimates.kept import keep, kept_file, read_kept, versions
+from haloforge.estimates.kept import keep, kept_file, read_kept, version_of
 from haloforge.estimates.rates import Rates
 from haloforge.files import read_text
 from haloforge.train import TrainingSettings
@@ -86,7 +86,7 @@ def cache_file(*key: Any) -> Path:
     """Where what was measured on this machine is kept: under its cores, its libraries, and the parts of `key`."""
     machine = [platform.node(), platform.machine(), _processor(), usable_cores(), _gpu()]
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    return kept_file("estimates", PROBE, machine, threads, versions(*_LIBRARIES), *key)
+    return kept_file("estimates", PROBE, machine, threads, [*map(version_of, _LIBRARIES)], *key)
 
 
 def _measured(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:

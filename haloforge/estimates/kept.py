@@ -33,13 +33,9 @@ def keep(file: Path, result: Any) -> None:
         _log.info("%s, so it is measured again next time", error)
 
 
-def versions(*packages: str) -> list[str]:
-    """Of installed packages; empty for one that is not."""
-    return [_version(name) for name in packages]
-
-
-def _version(name: str) -> str:
+def version_of(package: str) -> str:
+    """Empty where it is not installed."""
     try:
-        return version(name)
+        return version(package)
     except PackageNotFoundError:
         return ""

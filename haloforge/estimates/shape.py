@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from haloforge.errors import DataError
-from haloforge.estimates.kept import keep, kept_file, read_kept, versions
+from haloforge.estimates.kept import keep, kept_file, read_kept, version_of
 from haloforge.generate import budget
 from haloforge.models import config_folder, linear_layers, skeleton, with_layers, without_weights
 
@@ -60,7 +60,7 @@ def shape_of(name: str) -> ModelShape | None:
 
 def _shape_in(folder: str, config: str) -> ModelShape:
     code = [Path(file).read_text() for file in _COUNTED_BY]
-    file = kept_file("shapes", config, versions("torch", "transformers", "peft"), code)
+    file = kept_file("shapes", config, [*map(version_of, ("torch", "transformers", "peft"))], code)
     try:
         return ModelShape(**read_kept(file))
     except (DataError, ValueError, TypeError):  # not counted yet, or not what was written here

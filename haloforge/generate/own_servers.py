@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from haloforge.children import end_group, own_environment, python_module
+from haloforge.cores import gpus
 from haloforge.errors import BackendError, ConfigError, Stopped
 from haloforge.files import file_errors
 from haloforge.generate.budget import CPU_SHARE, memory_limit
@@ -54,17 +55,6 @@ def vllm_command() -> str:
         "the PATH: install it in an environment of its own, as it needs older packages than halo-forge "
         "(pipx install vllm), or give generation.endpoints"
     )
-
-
-def own_gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return []
-    numbers = [str(number) for number in range(torch.cuda.device_count())]
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [name.strip() for name in named.split(",")][: len(numbers)] if named else numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +119,7 @@ class OwnServers:
         self._servers, self._model = [], None
 
     def _start(self, outline: Outline) -> None:
-        command, gpus = vllm_command(), own_gpus()
+        command, found = vllm_command(), gpus()
         words = [
             command,
             "serve",
@@ -138,10 +128,10 @@ class OwnServers:
             usual_dtype(),
             *_OPTIONS.split(),
         ]
-        words += [*self._memory(bool(gpus)), *_adapters(outline.rank), *([] if gpus else ON_CPU.split())]
+        words += [*self._memory(bool(found)), *_adapters(outline.rank), *([] if found else ON_CPU.split())]
         began = time.monotonic()
         try:
-            for number, (gpu, port) in enumerate(zip(gpus or [""], free_ports(len(gpus) or 1), strict=True)):
+            for number, (gpu, port) in enumerate(zip(found or [""], free_ports(len(found) or 1), strict=True)):
                 self._servers.append(self._started(words, port, gpu, number))
             self._wait_until_ready(began)
         except BaseException:

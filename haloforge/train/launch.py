@@ -8,6 +8,7 @@ from shutil import which
 
 import yaml
 
+from haloforge.cores import gpus
 from haloforge.errors import ConfigError
 
 _TORCHRUN_COUNTS = ("--nproc-per-node", "--nproc_per_node", "--nproc")
@@ -63,7 +64,7 @@ def refuse_unstartable(launch: str | None) -> None:
 
 def one_of_several_gpus(launch: str | None) -> str | None:
     """One line that says how to use all GPUs of this machine, where a run is about to use one; else None."""
-    count = _gpus()
+    count = len(gpus())
     if launch is not None or count < 2:
         return None
     return (
@@ -98,7 +99,7 @@ def _number(text: str, launch: str) -> int:
 
 
 def _number_of_gpus(launch: str) -> int:
-    if count := _gpus():
+    if count := len(gpus()):
         return count
     raise ConfigError(
         f"training.launch: {launch!r} starts a process for each GPU, and PyTorch sees no GPU here; "
@@ -113,9 +114,3 @@ def _config_file(file: str) -> dict[str, object]:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"training.launch: the accelerate config {file} cannot be read: {reason}") from error
     return content if isinstance(content, dict) else {}
-
-
-def _gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count()

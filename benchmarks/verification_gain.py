@@ -20,12 +20,12 @@ from typing import NamedTuple
 from haloforge.config import PrepareConfig, RaftConfig
 from haloforge.errors import ForgeError
 from haloforge.files import read_jsonl, write_jsonl
-from haloforge.records import Purpose
+from haloforge.records import Purpose, Sample
 from haloforge.stages import raft
 from haloforge.stages.benchmark.aliasing import passes_with_alias
 from haloforge.stages.data import prepare
 from haloforge.stages.shared.scores import Tally, paired, tally
-from haloforge.store import Report, Store
+from haloforge.store import Report, Store, StoredTokens
 from haloforge.verify import VerifySettings, open_verifier
 
 STARTING_MODEL: tuple[tuple[int, Purpose], ...] = ((0, "eval"), (1, "train"))
@@ -139,10 +139,16 @@ def copy_first_samples(store: Store, source: str, target: str) -> None:
     for cycle, purpose in STARTING_MODEL:
         judged = store.samples(source, cycle=cycle, purpose=purpose)
         verdicts = {(j.sample.task_id, j.sample.index): j.verdict for j in judged}
-        store.save_samples(target, cycle, purpose, [j.sample for j in judged])
+        held = {t.id: t for t in store.tokens(j.id for j in judged)}
+        store.save_samples(target, cycle, purpose, [_whole(j.sample, held[j.id]) for j in judged])
         copies = store.samples(target, cycle=cycle, purpose=purpose)
         known = ((c.id, verdicts[c.sample.task_id, c.sample.index]) for c in copies)
         store.save_verdicts((sample_id, verdict) for sample_id, verdict in known if verdict)
+
+
+def _whole(sample: Sample, held: StoredTokens) -> Sample:
+    prompt_ids, token_ids, logprobs = tuple(held.prompt_ids), tuple(held.token_ids), tuple(held.logprobs)
+    return replace(sample, prompt_ids=prompt_ids, token_ids=token_ids, logprobs=logprobs)
 
 
 def cell(store: Store, run_id: str) -> Cell:

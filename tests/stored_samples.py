@@ -1,5 +1,6 @@
-"""Stored samples of two problems, one with tests and one without, as selection and scores see them."""
+"""Stored samples of two problems, one with tests and one without, as selection and scores see them; token ids."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -7,12 +8,18 @@ from hypothesis import strategies as st
 from haloforge.config import RaftLoop
 from haloforge.records import Problem, Status, Tests
 from haloforge.stages.raft.candidates import Candidate, candidates_of
-from haloforge.store import SampleSummary, StoredProgram, VerdictSummary
+from haloforge.store import SampleSummary, Store, StoredProgram, StoredSample, VerdictSummary
 
 TESTED = Problem("tested", "Write f.", tests=Tests("asserts", code=("assert f(1) == 2",)))
 UNTESTED = Problem("untested", "Write anything.")
 PROBLEMS = {p.task_id: p for p in (TESTED, UNTESTED)}
 PROGRAMS = ("def f(x): return x", "def f(y): return y", "def f(x): return 1", "def f(x): return 2", "print(1)")
+
+
+def ids_of(store: Store, samples: Sequence[StoredSample]) -> list[tuple[int, ...]]:
+    """The sampled token ids of each sample."""
+    found = {tokens.id: tuple(tokens.token_ids) for tokens in store.tokens(s.id for s in samples)}
+    return [found[s.id] for s in samples]
 
 
 def program(

@@ -6,7 +6,6 @@ from typing import Any, Unpack
 
 from haloforge.store.connection import Connection, Row
 from haloforge.store.sample_tables import JOINED, SampleFilter, where_clause
-from haloforge.store.shards import with_tokens
 from haloforge.store.stored import WHOLE_COLUMNS, StoredSample, to_stored_sample
 
 LIST_ROWS = 50
@@ -40,7 +39,7 @@ def sample_page(
     upwards = before is not None
     cursor = before if before is not None else after
     rows, ends_at = _examined(db, run_id, cursor, upwards, which)
-    samples = [to_stored_sample(row) for row in with_tokens(db, rows)]
+    samples = [to_stored_sample(row) for row in rows]
     if upwards:
         newer = samples[-1].id if samples and ends_at is not None else None
         oldest = samples[0].id if samples else before
@@ -80,7 +79,7 @@ def problem_counts(db: Connection, run_id: str, task_id: str) -> list[Row]:
 
 def sample(db: Connection, sample_id: int) -> StoredSample | None:
     """The sample with this row id."""
-    rows = with_tokens(db, db.rows(f"select {WHOLE_COLUMNS} {JOINED} where s.id = ?", [sample_id]))
+    rows = db.rows(f"select {WHOLE_COLUMNS} {JOINED} where s.id = ?", [sample_id])
     return to_stored_sample(rows[0]) if rows else None
 
 

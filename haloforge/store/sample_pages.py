@@ -43,7 +43,7 @@ def programs(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iter
 
 
 def whole_samples(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iterator[StoredSample]:
-    """Everything that is known of each sample, by cycle, purpose, problem and index."""
+    """Samples with text, verdict and selection, by cycle, purpose, problem and index."""
     return (to_stored_sample(row) for row in _pages(db, WHOLE_COLUMNS, run_id, which))
 
 
@@ -56,7 +56,7 @@ def verdicts(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> Iter
 
 def nats(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> float:
     """Minus the sum of all log-probs of the samples: how many nats the model that sampled them was surprised by."""
-    rows = _pages(db, "s.run, s.shard, s.place, s.logprobs", run_id, which)
+    rows = _pages(db, "s.task_id, s.idx, s.run, s.shard, s.place, s.logprobs", run_id, which)
     return float(-sum(sum(array("f", row["logprobs"])) for row in rows))
 
 
@@ -65,7 +65,7 @@ def tokens(db: Connection, sample_ids: Iterable[int]) -> Iterator[StoredTokens]:
     they were finished and stored."""
     before = None
     for ids in _batches(_in_order(db, sample_ids)):
-        found = _rows_of(db, "id, task_id, run, shard, place, prompt_ids, token_ids, logprobs", ids)
+        found = _rows_of(db, "id, task_id, idx, run, shard, place, prompt_ids, token_ids, logprobs", ids)
         rows = {row["id"]: row for row in with_tokens(db, found)}
         for sample_id in ids:
             before = to_tokens(rows[sample_id], before)

@@ -6,7 +6,7 @@ from typing import Any, TypedDict, Unpack
 
 from haloforge.records import Problem, Purpose, Sample, Verdict, dumps
 from haloforge.store.connection import Connection, Row
-from haloforge.store.shards import with_tokens, write_shard
+from haloforge.store.shards import write_shard
 from haloforge.store.stored import (
     VERDICT_COLUMNS,
     WHOLE_COLUMNS,
@@ -92,11 +92,11 @@ def save_selections(db: Connection, rows: Iterable[tuple[int, bool, str]]) -> No
 def samples(
     db: Connection, run_id: str, *, offset: int = 0, limit: int = -1, **which: Unpack[SampleFilter]
 ) -> list[StoredSample]:
-    """Whole samples with verdict and selection, by cycle, purpose, problem and index; for a page, or a few."""
+    """Samples with text, verdict and selection, by cycle, purpose, problem and index; for a page, or a few."""
     where, args = where_clause(run_id, which)
     order = "s.cycle, s.purpose, s.task_id, s.idx"
     sql = f"select {WHOLE_COLUMNS} {JOINED} where {where} order by {order} limit ? offset ?"
-    return [to_stored_sample(row) for row in with_tokens(db, db.rows(sql, [*args, limit, offset]))]
+    return [to_stored_sample(row) for row in db.rows(sql, [*args, limit, offset])]
 
 
 def count_samples(db: Connection, run_id: str, **which: Unpack[SampleFilter]) -> int:

@@ -7,7 +7,7 @@ any sample points to. So what a killed process left without samples is never rea
 import os
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FOLDER = "tokens"
 _HELD = ("prompt_ids", "token_ids", "logprobs")
+_Key = tuple[str, int]
+"""Task id and index of a sample."""
 _ROWS_AT_ONCE = 32
 """Rows that are decompressed together: few, since what a cycle kept is read in another order than it was sampled."""
 
@@ -44,7 +46,8 @@ def write_shard(db: Connection, run_id: str, cycle: int, purpose: Purpose, sampl
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")  # always this name: what a kill leaves is replaced, too
         with partial.open("wb") as file:
-            parquet.write_table(pyarrow.table(columns), file, compression="zstd", row_group_size=_ROWS_AT_ONCE)
+            table = pyarrow.table(columns)
+            parquet.write_table(table, file, compression="zstd", row_group_size=_ROWS_AT_ONCE, write_page_checksum=True)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -55,26 +58,22 @@ def write_shard(db: Connection, run_id: str, cycle: int, purpose: Purpose, sampl
 def with_tokens(db: Connection, rows: list[Row]) -> list[Row]:
     """The rows of samples with their token ids and log-probs as bytes, whether they lie in SQLite or in a shard.
 
-    Rows carry run, shard and place, or none of what is held. Raises MachineError where a shard is gone or broken.
+    Rows carry task_id, idx, run, shard and place, or none of what is held. Raises MachineError where a shard is gone,
+    broken, or holds other samples.
     """
-    places: dict[tuple[str, int], set[int]] = defaultdict(set)
+    places: dict[tuple[str, int], dict[int, _Key]] = defaultdict(dict)
     for row in rows:
         if row.get("shard") is not None:
-            places[row["run"], row["shard"]].add(row["place"])
+            places[row["run"], row["shard"]][row["place"]] = row["task_id"], row["idx"]
     if not places:
         return rows
     names = [name for name in _HELD if name in rows[0]]
     held = {
         (*shard, place): row
         for shard, wanted in places.items()
-        for place, row in _read(_path(db, *shard), sorted(wanted), names).items()
+        for place, row in _read(_path(db, *shard), wanted, names).items()
     }
     return [row | held.get((row["run"], row["shard"], row["place"]), {}) for row in rows]
-
-
-def leave_out_shards(db: Connection) -> None:
-    """In a copy of the database without the folders of its runs: no sample has token ids in a shard any more."""
-    db.write([("update samples set shard = null, place = null where shard is not null", ())])
 
 
 def _last(db: Connection, run_id: str) -> int:
@@ -98,18 +97,23 @@ def _lists(code: str, kind: "pyarrow.DataType", rows: Iterable[Sequence[float]])
     return pyarrow.ListArray.from_arrays(pyarrow.array(ends, pyarrow.int32()), flat)
 
 
-def _read(path: Path, places: Sequence[int], names: Sequence[str]) -> dict[int, Row]:
-    """The rows of a shard by their place; only the groups that they stand in are decompressed."""
+def _read(path: Path, places: Mapping[int, _Key], names: Sequence[str]) -> dict[int, Row]:
+    """The rows of a shard by their place; only the groups that they stand in are decompressed.
+
+    The places are those of the samples named: in a copy, a shard may be older than the database.
+    """
     import pyarrow
     from pyarrow import parquet
 
     groups = sorted({place // _ROWS_AT_ONCE for place in places})
     begins = {group: number * _ROWS_AT_ONCE for number, group in enumerate(groups)}
     try:
-        with file_errors(path), parquet.ParquetFile(path, pre_buffer=False) as file:
-            table = file.read_row_groups(groups, columns=list(names), use_threads=False)
-            columns = {name: table.column(name).combine_chunks() for name in names}
+        with file_errors(path), parquet.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            table = file.read_row_groups(groups, columns=["task_id", "index", *names], use_threads=False)
+            columns = {name: table.column(name).combine_chunks() for name in table.column_names}
             at = {place: begins[place // _ROWS_AT_ONCE] + place % _ROWS_AT_ONCE for place in places}
+            if any((columns["task_id"][at[p]].as_py(), columns["index"][at[p]].as_py()) != places[p] for p in places):
+                raise IndexError("it holds other samples than the database says")
             return {p: {name: columns[name][at[p]].values.to_numpy().tobytes() for name in names} for p in places}
     except (pyarrow.ArrowException, DataError, IndexError, KeyError) as error:
         reason = str(error).splitlines()[0]

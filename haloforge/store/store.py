@@ -7,7 +7,6 @@ import haloforge.store.recording as recording
 import haloforge.store.run_table as run_table
 import haloforge.store.sample_pages as sample_pages
 import haloforge.store.sample_tables as sample_tables
-import haloforge.store.shards as shards
 import haloforge.store.vote_table as vote_table
 from haloforge.store.connection import Connection
 
@@ -76,7 +75,6 @@ class Store(Connection):
     verdicts = sample_pages.verdicts
     nats = sample_pages.nats
     tokens = sample_pages.tokens
-    leave_out_shards = shards.leave_out_shards
     unverified_ids = sample_pages.unverified_ids
     sample_keys = sample_pages.sample_keys
 

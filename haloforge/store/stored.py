@@ -12,7 +12,10 @@ from haloforge.store.connection import Row
 
 @dataclass(frozen=True, slots=True)
 class StoredSample:
-    """A whole sample with its row id, its verdict (None until verified) and why it was kept or not."""
+    """A sample with its row id, its verdict (None until verified) and why it was kept or not.
+
+    Its token ids and log-probs, which only training reads, are empty here: see StoredTokens.
+    """
 
     id: int
     run: str
@@ -84,10 +87,11 @@ SUMMARY_COLUMNS = """s.id, s.cycle, s.task_id, s.idx, s.finish_reason, s.complet
     v.status as v_status, v.reward as v_reward, v.forgeable as v_forgeable, v.cpu_s as v_cpu_s,
     v.isolation as v_isolation, x.kept, x.reason"""
 
-WHOLE_COLUMNS = """s.*, v.status as v_status, v.reward as v_reward, v.tests_passed as v_tests_passed,
-    v.tests_total as v_tests_total, v.detail as v_detail, v.diagnostics as v_diagnostics, v.cpu_s as v_cpu_s,
-    v.memory_mb as v_memory_mb, v.isolation as v_isolation, v.forgeable as v_forgeable, v.tests as v_tests,
-    x.kept, x.reason"""
+WHOLE_COLUMNS = """s.id, s.run, s.cycle, s.purpose, s.task_id, s.idx, s.text, s.code, s.finish_reason, s.seed,
+    s.seconds, s.prompt_tokens, s.completion_tokens, v.status as v_status, v.reward as v_reward,
+    v.tests_passed as v_tests_passed, v.tests_total as v_tests_total, v.detail as v_detail,
+    v.diagnostics as v_diagnostics, v.cpu_s as v_cpu_s, v.memory_mb as v_memory_mb, v.isolation as v_isolation,
+    v.forgeable as v_forgeable, v.tests as v_tests, x.kept, x.reason"""
 
 
 def sample_row(s: Sample, *, with_tokens: bool = True) -> tuple[Any, ...]:
@@ -130,9 +134,6 @@ def to_stored_sample(row: Row) -> StoredSample:
         code=row["code"],
         finish_reason=row["finish_reason"],
         seed=row["seed"],
-        prompt_ids=tuple(array("i", row["prompt_ids"])),
-        token_ids=tuple(array("i", row["token_ids"])),
-        logprobs=tuple(array("f", row["logprobs"])),
         seconds=row["seconds"],
         prompt_tokens=row["prompt_tokens"],
         completion_tokens=row["completion_tokens"],

@@ -1,6 +1,7 @@
 """Token ids and log-probs in Parquet files read as from SQLite, and a process that dies leaves nothing that is read."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,8 @@ def files_of(store: Store, run: str) -> list[str]:
 def everything(store: Store, run: str) -> dict[str, Any]:
     """What each reader gives, without the names of rows and runs."""
     whole = store.samples(run)
-    page = store.sample_page(run).samples
     return {
         "samples": [s.sample for s in whole],
-        "streamed": [s.sample for s in store.whole_samples(run)],
-        "page": [s.sample for s in page],
-        "one": [one.sample for s in whole if (one := store.sample(s.id))],
         "tokens": [(t.task_id, t.prompt_ids, t.token_ids, t.logprobs) for t in store.tokens(s.id for s in whole)],
         "nats": store.nats(run),
     }
@@ -91,7 +88,7 @@ def test_a_shard_that_is_gone_or_broken_is_named(store: Store) -> None:
     path = store.root / run / FOLDER / "000001.parquet"
     path.write_bytes(b"broken")
     with pytest.raises(MachineError, match=r"cannot be read from .*000001\.parquet \(.*put the file back"):
-        list(store.whole_samples(run))
+        list(store.tokens(s.id for s in store.samples(run)))
     path.unlink()
     with pytest.raises(MachineError, match=r"cannot be read from .*000001\.parquet \(.*does not exist"):
         store.nats(run)
@@ -104,11 +101,28 @@ def test_a_run_is_deleted_with_its_shards(store: Store) -> None:
     assert not (store.root / run).exists()
 
 
-def test_a_copy_of_the_database_alone_has_the_samples_without_their_ids(store: Store, tmp_path: Path) -> None:
+def test_whatever_byte_of_a_shard_changed_no_wrong_number_is_read(store: Store) -> None:
+    run = saved(store, SAMPLES[:40], in_shard=True)
+    path = store.root / run / FOLDER / "000001.parquet"
+    whole, right = path.read_bytes(), everything(store, run)
+    for at in range(0, len(whole), 29):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with suppress(MachineError):
+            assert everything(store, run) == right, at
+
+
+def test_a_shard_of_other_samples_is_refused(store: Store) -> None:
+    run, other = (saved(store, samples, in_shard=True) for samples in (SAMPLES[:4], SAMPLES[3::-1]))
+    older, newer = (store.root / name / FOLDER / "000001.parquet" for name in (other, run))
+    older.replace(newer)
+    with pytest.raises(MachineError, match="it holds other samples than the database says"):
+        store.nats(run)
+
+
+def test_what_shows_samples_needs_no_shard(store: Store) -> None:
     run = saved(store, SAMPLES[:4], in_shard=True)
-    (tmp_path / "copy").mkdir()
-    store.db.execute(f"vacuum into '{tmp_path}/copy/haloforge.db'")
-    with Store(tmp_path / "copy") as copy:
-        copy.leave_out_shards()
-        assert [s.sample.text for s in copy.samples(run)] == [s.sample.text for s in store.samples(run)]
-        assert {s.sample.token_ids for s in copy.samples(run)} == {()}
+    (store.root / run / FOLDER / "000001.parquet").unlink()
+    texts = [s.text for s in SAMPLES[:4]]
+    assert [s.sample.text for s in store.whole_samples(run)] == texts
+    assert [s.sample.text for s in store.sample_page(run).samples] == texts[::-1]
+    assert store.sample(1) == store.samples(run)[0]

@@ -1,6 +1,7 @@
 """The store keeps what it is given, and only that, whoever writes."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -15,8 +16,11 @@ def test_a_sample_comes_back_as_it_was_saved(store: Store) -> None:
     run = store.create_run("raft", {})
     store.save_samples(run.id, 1, "train", [SAMPLE])
     (judged,) = store.samples(run.id)
-    assert judged.sample.token_ids == (3, 4)
-    assert judged.sample.logprobs == (-0.5, -1.25)
+    (tokens,) = store.tokens([judged.id])
+    held = {"prompt_ids": tokens.prompt_ids, "token_ids": tokens.token_ids, "logprobs": tokens.logprobs}
+    assert replace(judged.sample, **{name: tuple(ids) for name, ids in held.items()}) == replace(
+        SAMPLE, prompt_tokens=2, completion_tokens=2
+    )
     assert judged.verdict is None
 
 

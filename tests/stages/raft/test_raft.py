@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from stored_samples import ids_of
 from worlds import problems, raft_config, run_raft
 
 from haloforge.config import RaftConfig
@@ -291,9 +292,7 @@ def test_a_run_can_go_on_after_a_cycle_that_kept_too_little(taught: Path, tmp_pa
     run_id = run_raft(config, tmp_path / "runs")
     with Store(tmp_path / "runs") as store:
         models = [p["data"]["checkpoint"] for p in store.phases(run_id) if p["phase"] == "sample"]
-        first, second = (
-            [s.sample.token_ids for s in store.samples(run_id, cycle=cycle, purpose="train")] for cycle in (1, 2)
-        )
+        first, second = (ids_of(store, store.samples(run_id, cycle=cycle, purpose="train")) for cycle in (1, 2))
     assert models == [str(taught), str(taught)]
     assert first != second
 

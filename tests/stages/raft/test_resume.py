@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from places import WHOLE
+from stored_samples import ids_of
 from worlds import raft_config, run_raft
 
 from haloforge.config import RaftConfig
@@ -99,10 +100,12 @@ def facts(root: Path, config: RaftConfig) -> Facts:
     with Store(root) as store:
         (run,) = store.runs()
         samples, phases = store.samples(run.id), store.phases(run.id)
+        ids = ids_of(store, samples)
     weights = sorted(Path(config.output_dir).glob("cycle_*/final_model/adapter_model.safetensors"))
     return {
         "phases": [(phase["cycle"], phase["phase"]) for phase in phases],
-        "samples": [(s.cycle, s.purpose, s.sample.task_id, s.sample.index, s.sample.token_ids) for s in samples],
+        "samples": [(s.cycle, s.purpose, s.sample.task_id, s.sample.index) for s in samples],
+        "token ids": ids,
         "verdicts": [(s.verdict.status, s.verdict.reward) for s in samples if s.verdict],
         "selection": [(s.kept, s.reason) for s in samples],
         "weights": [path.read_bytes() for path in weights],

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from stored_samples import ids_of
 from vllm_server import Stub, stubs
 from worlds import benchmark_config, raft_config, run_benchmark, run_raft
 
@@ -24,7 +25,8 @@ def at(config: Any, urls: list[str]) -> Any:
 def texts(root: Path, run_id: str, **which: Any) -> dict[Any, tuple[int, ...]]:
     with Store(root) as store:
         rows = store.samples(run_id, **which)
-        return {(s.cycle, s.purpose, s.sample.task_id, s.sample.index): s.sample.token_ids for s in rows}
+        keys = [(s.cycle, s.purpose, s.sample.task_id, s.sample.index) for s in rows]
+        return dict(zip(keys, ids_of(store, rows), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +67,8 @@ def test_training_sees_the_prompt_ids_token_ids_and_log_probs_of_the_servers(
     _, root, run_id, servers = finished
     sent = {tuple(row["prompt"]) for server in servers for row in server.completions}
     with Store(root) as store:
-        samples = [stored.sample for stored in store.samples(run_id)]
-    assert all(s.prompt_ids in sent for s in samples)
+        samples = list(store.tokens(stored.id for stored in store.samples(run_id)))
+    assert all(tuple(s.prompt_ids) in sent for s in samples)
     assert all(s.token_ids and len(s.token_ids) == len(s.logprobs) for s in samples)
 
 

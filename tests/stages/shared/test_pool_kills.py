@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from places import WHOLE
+from stored_samples import ids_of
 from worlds import problems
 
 from haloforge.config import BatchedSampling
@@ -109,8 +110,10 @@ def sampled(taught: Path, root: Path, dooms: Iterable[Doom]) -> tuple[int, list[
         killed += worker.exitcode != 0
     with Store(root) as store:
         found = store.samples(run_id)
+        ids = ids_of(store, found)
     return killed, [
-        (s.sample.task_id, s.sample.index, s.sample.token_ids, s.verdict and s.verdict.status) for s in found
+        (s.sample.task_id, s.sample.index, tokens, s.verdict and s.verdict.status)
+        for s, tokens in zip(found, ids, strict=True)
     ]
 
 

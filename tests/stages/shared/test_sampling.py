@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
+from stored_samples import ids_of
 from worlds import RIGHT, problems, program
 
 from haloforge.config import BatchedSampling
@@ -169,7 +170,7 @@ def test_a_large_cycle_keeps_its_token_ids_in_few_files(report: Report, monkeypa
     monkeypatch.setattr(sampling, "ROWS_OF_A_SHARD", 10)
     finish(report, work(), EngineWithIds())
     assert [len([*(r.folder / "tokens").glob("*.parquet")]) for r in (small, report)] == [0, 2]
-    ids = [[s.sample.token_ids for s in report.store.samples(r.run_id)] for r in (small, report)]
+    ids = [ids_of(r.store, r.store.samples(r.run_id)) for r in (small, report)]
     assert ids[0] == ids[1]
 
 

@@ -14,6 +14,7 @@ import pytest
 from places import ROOT
 from processes import sandboxes
 from ray_nodes import RayNodes, two_nodes
+from stored_samples import ids_of
 from worlds import raft_config, run_raft
 
 from haloforge.cli import main
@@ -173,8 +174,10 @@ def selection(work: Path, run_id: str, config: RaftConfig) -> list[tuple[object,
     run_raft(config, work / "runs", run_id)
     with Store(work / "runs") as store:
         samples = store.samples(run_id, cycle=1, purpose="train")
+        ids = ids_of(store, samples)
     assert len(samples) >= 30 and all(s.verdict and s.verdict.status != "unscored" for s in samples)
-    return [(s.sample.task_id, s.sample.index, s.sample.token_ids, s.kept, s.reason) for s in samples]
+    chosen = zip(samples, ids, strict=True)
+    return [(s.sample.task_id, s.sample.index, tokens, s.kept, s.reason) for s, tokens in chosen]
 
 
 def engines(nodes: RayNodes) -> list[str]:

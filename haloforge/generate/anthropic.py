@@ -1,6 +1,5 @@
 """Anthropic's Messages API, spoken directly."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from haloforge.generate.engine import SamplingParams
 from haloforge.generate.prompts import PromptProtocol
 from haloforge.generate.servers import Answer, Dialect, ServerEngine
 from haloforge.generate.transport import Transport
+from haloforge.generate.web import key_in
 from haloforge.records import Message
 
 ANTHROPIC_URL = "https://api.anthropic.com"
@@ -20,7 +20,7 @@ def anthropic_engine(
     model: str, protocol: PromptProtocol, *, base_url: str | None = None, concurrency: int = 8, backoff_s: float = 1.0
 ) -> ServerEngine:
     """Claude by name. The key comes from ANTHROPIC_API_KEY. Raises BackendError without one."""
-    key = os.environ.get(KEY_VARIABLE, "")
+    key = key_in(KEY_VARIABLE)
     if not key:
         raise BackendError(f"Anthropic needs a key: set {KEY_VARIABLE}")
     endpoint = (base_url or ANTHROPIC_URL).rstrip("/").removesuffix("/v1") + "/v1/messages"

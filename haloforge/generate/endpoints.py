@@ -1,15 +1,17 @@
 """Several addresses of vLLM servers: requests go to the one with the least to do, and one that is dead gets none."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from haloforge.errors import BackendError
+from haloforge.generate.engine import never
+from haloforge.generate.web import Client, json_of, key_in, reason_of, retry_after, wait_for
 
 IN_FLIGHT = 64
 """Requests that one endpoint has at once; a server puts them into its own batches."""
@@ -17,11 +19,17 @@ IN_FLIGHT = 64
 KEY_VARIABLE = "VLLM_API_KEY"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+_OF_AN_ANSWER = httpx.Timeout(3600.0, connect=10.0)
+"""A long answer of a large model takes many minutes; whether the server lives is asked beside it."""
+_OF_HEALTH = httpx.Timeout(10.0)
+_SILENT_S = 60.0
+"""An endpoint that has answered nothing for so long is asked whether it lives."""
 _TEMPORARY = frozenset({408, 409, 425, 429})
 _FAILURES = 3
-"""In a row, and the endpoint counts as dead: a vLLM whose engine died still answers, with HTTP 500."""
+"""In a row, and the endpoint is asked for its health: a vLLM whose engine died still answers, with HTTP 500."""
 _PAUSE_S = 0.5
-"""Before a request that failed is given again."""
+"""Before a request that failed is given again; doubled each time, where the server does not say how long."""
+_LONGEST_PAUSE_S = 60.0
 _ADVICE = "start one, and resume the run"
 
 
@@ -30,7 +38,11 @@ class Lost(Exception):
 
 
 class Failed(Exception):
-    """The server said that it could not do it now."""
+    """The server said that it could not do it now, and perhaps after how many seconds it can."""
+
+    def __init__(self, reason: str, pause_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause_s = pause_s
 
 
 class Refused(Exception):
@@ -43,10 +55,12 @@ class Endpoint:
     def __init__(self, url: str, key: str) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.in_flight, self.failures = 0, 0
+        self.heard = time.monotonic()
+        """When it last answered anything."""
         self._counting = threading.Lock()
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=_TIMEOUT,
+        self._client = Client(
+            {"Authorization": f"Bearer {key}"} if key else {},
+            _TIMEOUT,
             limits=httpx.Limits(max_connections=IN_FLIGHT + 4),
             trust_env=urlsplit(url).hostname not in _LOOPBACK,  # no proxy for this machine
         )
@@ -62,12 +76,21 @@ class Endpoint:
     def begin(self) -> None:
         """Count a request that `complete` will send."""
         with self._counting:
+            if not self.in_flight:
+                self.heard = time.monotonic()
             self.in_flight += 1
 
-    def complete(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The completion of a request that was begun. Raises Lost, Failed or Refused."""
+    def complete(self, payload: Mapping[str, Any], failed: int, given_up: Callable[[], bool]) -> dict[str, Any]:
+        """The completion of a request that was begun and has `failed` so often before.
+
+        Raises Lost, Refused, or Failed after a pause: as long as the server says, or doubled each time.
+        """
         try:
-            return self.post("/v1/completions", payload)
+            return self._row(self._ask("POST", "/v1/completions", payload, given_up, _OF_AN_ANSWER))
+        except Failed as error:
+            pause = _PAUSE_S * 2**failed if error.pause_s is None else error.pause_s
+            wait_for(min(_LONGEST_PAUSE_S, pause), given_up)
+            raise
         finally:
             with self._counting:
                 self.in_flight -= 1
@@ -78,31 +101,39 @@ class Endpoint:
 
     def check_health(self) -> None:
         """Raises Lost or Failed when its engine is dead."""
-        self._ask("GET", "/health", None)
+        with suppress(Refused):  # what stands before it may not pass such a question on
+            self._ask("GET", "/health", None, timeout=_OF_HEALTH)
+
+    def abandon(self) -> None:
+        """End the requests in flight: nobody waits for them any more, and the server need not finish them."""
+        self._client.abandon()
 
     def close(self) -> None:
-        """Close all connections, unless requests are in flight: a thread that waits at a closed one never wakes."""
-        if not self.in_flight:
-            self._client.close()
+        """End the requests in flight, and close all connections."""
+        self.abandon()
+        self._client.http.close()
 
-    def _ask(self, method: str, path: str, payload: Mapping[str, Any] | None) -> httpx.Response:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        payload: Mapping[str, Any] | None,
+        given_up: Callable[[], bool] = never,
+        timeout: httpx.Timeout | None = None,
+    ) -> httpx.Response:
         try:
-            response = self._client.request(method, self.url + path, json=payload)
-        except httpx.TransportError as error:
+            response = self._client.request(method, self.url + path, payload, given_up=given_up, timeout=timeout)
+        except (httpx.RequestError, RuntimeError) as error:  # a closed client says RuntimeError
             raise Lost(f"{error or type(error).__name__}") from error
+        self.heard = time.monotonic()
         if response.is_success:
             return response
-        reason = _reason(response)
         if response.status_code >= 500 or response.status_code in _TEMPORARY:
-            time.sleep(_PAUSE_S)
-            raise Failed(reason)
-        raise Refused(reason)
+            raise Failed(reason_of(response), retry_after(response))
+        raise Refused(reason_of(response))
 
     def _row(self, response: httpx.Response) -> dict[str, Any]:
-        try:
-            row = response.json()
-        except ValueError:
-            row = None
+        row = json_of(response)
         if not isinstance(row, dict):
             raise Refused("its answer is no JSON object; is it the address of a vLLM server?")
         return row
@@ -117,7 +148,7 @@ class Endpoints:
     def __init__(
         self, urls: Sequence[str], log: Callable[[str], None], key: str | None = None, advice: str = _ADVICE
     ) -> None:
-        key = os.environ.get(KEY_VARIABLE, "") if key is None else key
+        key = key_in(KEY_VARIABLE) if key is None else key
         self.alive = [Endpoint(url, key) for url in dict.fromkeys(urls)]
         self._log, self._last, self._advice = log, "", advice
 
@@ -142,10 +173,23 @@ class Endpoints:
             endpoint.close()
 
     def note_failure(self, endpoint: Endpoint, reason: str) -> None:
-        """It failed at a request; after some in a row it is given up."""
+        """It failed at a request; after some in a row it is given up, unless it only has too much to do."""
         endpoint.failures += 1
         if endpoint.failures >= _FAILURES:
-            self.retire(endpoint, reason)
+            endpoint.failures = 0
+            self._retire_unhealthy(endpoint, reason)
+
+    def look(self) -> None:
+        """Give up those that have answered nothing for long, and do not answer when they are asked for their health."""
+        for endpoint in list(self.alive):
+            if endpoint.in_flight and time.monotonic() - endpoint.heard > _SILENT_S:
+                self._retire_unhealthy(endpoint, "")
+
+    def _retire_unhealthy(self, endpoint: Endpoint, reason: str) -> None:
+        try:
+            endpoint.check_health()
+        except (Lost, Failed) as error:
+            self.retire(endpoint, reason or str(error))
 
     def each(self, work: Callable[[Endpoint], None]) -> None:
         """Do something at every endpoint; one that is not there is retired. Raises BackendError when none is left."""
@@ -160,16 +204,3 @@ class Endpoints:
         """Close all connections."""
         for endpoint in self.alive:
             endpoint.close()
-
-
-def _reason(response: httpx.Response) -> str:
-    """The server's error in one line: HTTP status and message."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    row = body if isinstance(body, dict) else {}
-    error = row.get("error", row)
-    message = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
-    text = " ".join(str(message or response.reason_phrase).split())[:300]
-    return f"HTTP {response.status_code}, {text}"

@@ -1,6 +1,5 @@
 """Any server that speaks OpenAI's chat completions: vLLM, Ollama, llama.cpp, `transformers serve`, OpenAI itself."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from haloforge.generate.engine import SamplingParams
 from haloforge.generate.prompts import PromptProtocol
 from haloforge.generate.servers import Answer, Dialect, ServerEngine
 from haloforge.generate.transport import Transport
+from haloforge.generate.web import key_in
 from haloforge.records import Message
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -23,7 +23,7 @@ def openai_engine(
 
     Raises BackendError when it must and has not.
     """
-    key = os.environ.get(KEY_VARIABLE, "")
+    key = key_in(KEY_VARIABLE)
     if not key and base_url is None:
         raise BackendError(f"OpenAI needs a key: set {KEY_VARIABLE}, or give the base_url of a server that needs none")
     headers = {"Authorization": f"Bearer {key}"} if key else {}

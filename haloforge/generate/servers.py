@@ -68,6 +68,8 @@ class ServerEngine:
         finally:
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            if in_flight:
+                self.transport.abandon()
 
     def stream(
         self,

@@ -1,9 +1,7 @@
 """HTTP to a generation server: retries what is temporary, and explains what the user can correct in one sentence."""
 
-import email.utils
 import json
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from haloforge.errors import BackendError, ConfigError
+from haloforge.generate.web import Client, reason_of, retry_after, wait_for
 
 _TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _ATTEMPTS = 6
@@ -37,37 +36,42 @@ class Transport:
         self.url = url
         self.key_variable = key_variable
         self.backoff_s = backoff_s
-        self.client = httpx.Client(headers=dict(headers), timeout=_TIMEOUT)
+        self.client = Client(headers, _TIMEOUT)
 
     def post(self, payload: Mapping[str, Any], should_stop: Callable[[], bool]) -> dict[str, Any]:
         """The JSON answer. Raises BackendError, or Overloaded after the last attempt or when the user asked to stop."""
         for attempt in range(_ATTEMPTS):
             with self._explained(attempt):
-                response = self.client.post(self.url, json=payload)
+                response = self.client.request("POST", self.url, payload, given_up=should_stop)
                 if response.is_success:
                     return self._json(response)
                 self._refuse(response)
                 if attempt + 1 < _ATTEMPTS:
-                    _wait(self._pause(response, attempt), should_stop)
+                    wait_for(self._pause(response, attempt), should_stop)
             if should_stop():
                 break
         raise Overloaded
 
     def events(self, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The JSON objects of a server-sent event stream, as they arrive; no second attempt. Raises BackendError."""
-        with self._explained(_ATTEMPTS), self.client.stream("POST", self.url, json=payload) as response:
+        with self._explained(_ATTEMPTS), self.client.http.stream("POST", self.url, json=payload) as response:
             if not response.is_success:
                 response.read()
                 self._refuse(response)
-                raise BackendError(f"{self.url} is busy or failing ({_reason(response)}); try again in a minute")
+                raise BackendError(f"{self.url} is busy or failing ({reason_of(response)}); try again in a minute")
             for line in response.iter_lines():
                 data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
                 if data and data != "[DONE]":
                     yield self._object(data)
 
+    def abandon(self) -> None:
+        """End the requests in flight: nobody waits for them any more."""
+        self.client.abandon()
+
     def close(self) -> None:
         """Close all connections; requests in flight fail."""
-        self.client.close()
+        self.client.abandon()
+        self.client.http.close()
 
     @contextmanager
     def _explained(self, attempt: int) -> Iterator[None]:
@@ -76,7 +80,7 @@ class Transport:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise BackendError(f"Nothing answers at {self.url}; start the server or correct base_url") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             if attempt + 1 >= _ATTEMPTS:
                 raise BackendError(f"The connection to {self.url} broke: {error or type(error).__name__}") from error
 
@@ -86,11 +90,11 @@ class Transport:
         if status in _TEMPORARY:
             return
         if status in (401, 403):
-            raise BackendError(f"{self.url} refused the key ({_reason(response)}); set {self.key_variable}")
-        raise BackendError(f"{self.url} refused the request: {_reason(response)}")
+            raise BackendError(f"{self.url} refused the key ({reason_of(response)}); set {self.key_variable}")
+        raise BackendError(f"{self.url} refused the request: {reason_of(response)}")
 
     def _pause(self, response: httpx.Response, attempt: int) -> float:
-        asked = _retry_after(response.headers.get("retry-after", ""))
+        asked = retry_after(response)
         jittered = self.backoff_s * 2**attempt * random.uniform(0.75, 1.25)
         return min(_LONGEST_WAIT_S, jittered if asked is None else asked)
 
@@ -100,38 +104,8 @@ class Transport:
     def _object(self, text: str) -> dict[str, Any]:
         try:
             row = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BackendError(f"{self.url} did not answer with JSON; is it the right address?") from error
         if not isinstance(row, dict):
             raise BackendError(f"{self.url} answered with something that is no chat completion")
         return row
-
-
-def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and not should_stop():
-        time.sleep(min(left, 0.2))
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _reason(response: httpx.Response) -> str:
-    """The server's error in one line: HTTP status and message."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    error = body.get("error") if isinstance(body, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    text = " ".join(str(message or response.reason_phrase).split())[:300]
-    return f"HTTP {response.status_code}, {text}"

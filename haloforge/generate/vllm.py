@@ -5,6 +5,7 @@ seldom gives the same tokens twice; what comes back is the model's own all the s
 """
 
 import random
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -32,13 +33,13 @@ from haloforge.generate.served_model import (
 from haloforge.models import Outline
 from haloforge.records import FinishReason, Message, Problem, Sample
 
-_TRIES = 3
-"""Endpoints that may fail at a request before it is given up."""
+_TRIES = 6
+"""So often a request may fail before it is given up."""
 
 
 @dataclass(slots=True)
 class _Ask:
-    """One sample that is wanted, and how many endpoints have failed at it."""
+    """One sample that is wanted, and how often servers have failed at it."""
 
     problem: Problem
     row: Row
@@ -82,6 +83,7 @@ class VllmEngine:
         wanted, again = self._asks(request), deque[_Ask]()
         pool = ThreadPoolExecutor(IN_FLIGHT * max(len(self._endpoints.alive), 1), thread_name_prefix="generate-vllm")
         in_flight: dict[Future[dict[str, Any]], tuple[_Ask, Endpoint]] = {}
+        stopping = threading.Event()  # only this thread may call should_stop, which may read a database
         try:
             while True:
                 while (endpoint := self._endpoints.free()) and not should_stop():
@@ -93,7 +95,8 @@ class VllmEngine:
                         continue
                     endpoint.begin()
                     ask.row.started = time.perf_counter()
-                    sent = pool.submit(endpoint.complete, self._payload(ask, request, endpoint))
+                    payload = self._payload(ask, request, endpoint)
+                    sent = pool.submit(endpoint.complete, payload, ask.failed, stopping.is_set)
                     in_flight[sent] = (ask, endpoint)
                 if not in_flight or should_stop():
                     return
@@ -103,8 +106,12 @@ class VllmEngine:
                         yield self._sample(ask, request)
                     else:
                         again.append(ask)
+                self._endpoints.look()
         finally:
+            stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            for _, endpoint in in_flight.values():
+                endpoint.abandon()
 
     def stream(
         self,
@@ -123,7 +130,8 @@ class VllmEngine:
         while (endpoint := self._endpoints.free()) and not should_stop():
             future: Future[dict[str, Any]] = Future()
             try:
-                future.set_result(endpoint.post("/v1/completions", self._payload(ask, request, endpoint)))
+                endpoint.begin()
+                future.set_result(endpoint.complete(self._payload(ask, request, endpoint), ask.failed, should_stop))
             except (Lost, Failed, Refused) as error:
                 future.set_exception(error)
             if self._answered(future, ask, endpoint):

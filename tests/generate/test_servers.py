@@ -189,6 +189,25 @@ def test_a_stop_does_not_wait_for_the_servers_pause() -> None:
         engine.close()
 
 
+def test_a_stop_ends_the_requests_in_flight() -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def slow(number: int, row: dict[str, Any]) -> Reply:
+        asked.set()
+        over.wait(60)
+        return openai_reply(FENCED)
+
+    with serving(slow) as server:
+        engine = at(server.url)
+        assert list(engine.generate(SampleRequest(PROBLEMS, 1, PARAMS, 0), asked.is_set)) == []
+        waiting = [thread for thread in threading.enumerate() if thread.name.startswith("generate-openai")]
+        for thread in waiting:
+            thread.join(30)
+        assert waiting and not any(thread.is_alive() for thread in waiting)
+        over.set()
+        engine.close()
+
+
 def test_samples_that_are_there_already_are_not_asked_for() -> None:
     skip = {("t/0", 0), ("t/2", 1)}
     with serving(lambda number, row: openai_reply(FENCED)) as server:
@@ -228,6 +247,37 @@ def test_openai_without_a_key_says_which_variable(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(BackendError, match="set OPENAI_API_KEY"):
         open_engine("openai", "gpt-x")
+
+
+@pytest.mark.parametrize("key", ["sk-secr\u00e9t", "sk-sec\nret"])
+def test_a_key_that_no_header_can_hold_is_one_sentence_without_it(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(BackendError, match="OPENAI_API_KEY holds characters that no key can have") as raised:
+        open_engine("openai", "gpt-x")
+    assert "sec" not in str(raised.value)
+
+
+def test_a_line_break_after_a_key_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test\r\n")
+    with serving(lambda number, row: openai_reply(FENCED)) as server:
+        assert len(samples_of(at(server.url))) == 3
+    assert {headers["authorization"] for headers in server.headers} == {"Bearer sk-test"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (
+            Reply(301, "", headers={"Location": "https://elsewhere/v1"}),
+            "HTTP 301, it redirects to https://elsewhere/v1",
+        ),
+        (Reply(200, "no gzip", headers={"Content-Encoding": "gzip"}), "The connection to .* broke"),
+        (Reply(200, "[" * 100_000), "did not answer with JSON"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_sentence(reply: Reply, said: str) -> None:
+    with serving(lambda number, row: reply) as server, pytest.raises(BackendError, match=said):
+        samples_of(at(server.url))
 
 
 def test_another_server_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:

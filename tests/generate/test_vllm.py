@@ -1,5 +1,7 @@
 """vLLM servers give what the local engine gives, and a run outlives the loss of one of them."""
 
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from tiny import save_tiny_adapter, save_tiny_model
 from vllm_server import Stub, stubs
 
 from haloforge.errors import BackendError, ModelError
-from haloforge.generate import SampleRequest, SamplingParams, open_local, open_vllm
+from haloforge.generate import SampleRequest, SamplingParams, endpoints, open_local, open_vllm
 from haloforge.models import merge
 from haloforge.records import Problem, Sample
 
@@ -103,6 +105,69 @@ def test_when_all_endpoints_are_dead_the_run_can_be_resumed(base: str) -> None:
         served(base, urls, DRAWN)
     with pytest.raises(BackendError, match="no vLLM endpoint is left"):
         served(base, ["http://127.0.0.1:9"], DRAWN)
+
+
+def test_an_endpoint_that_has_too_much_to_do_is_asked_again(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy(Stub):
+        def complete(self, row: dict[str, Any]) -> tuple[int, Any]:
+            return (
+                (429, {"error": "Too many requests"})
+                if len(self.completions) in range(1, 12)
+                else super().complete(row)
+            )
+
+    monkeypatch.setattr(endpoints, "_PAUSE_S", 0.01)
+    said: list[str] = []
+    with stubs(Busy(base)) as urls:
+        found = served(base, urls, DRAWN, said)
+    assert len(found) == DRAWN.size and all(s.finish_reason != "error" for s in found.values())
+    assert not [line for line in said if "is given up" in line]
+
+
+def test_an_endpoint_that_hangs_is_given_up_and_one_that_is_slow_is_not(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Stub):
+        def complete(self, row: dict[str, Any]) -> tuple[int, Any]:
+            time.sleep(0.2)
+            return super().complete(row)
+
+    class Hung(Stub):
+        def complete(self, row: dict[str, Any]) -> tuple[int, Any]:
+            if row["max_tokens"] > 1:
+                self.is_broken = True
+                over.wait(60)
+            return super().complete(row)
+
+    over, said = threading.Event(), []
+    monkeypatch.setattr(endpoints, "_SILENT_S", 0.1)
+    hung = Hung(base)
+    with stubs(hung, Slow(base)) as urls:
+        found = served(base, urls, GREEDY, said)
+    over.set()
+    assert len(found) == GREEDY.size
+    assert [line for line in said if "is given up" in line] == [
+        f"the vLLM endpoint {hung.url} is given up (HTTP 503, Service Unavailable); 1 left"
+    ]
+
+
+def test_a_stop_ends_the_requests_in_flight(base: str) -> None:
+    class Slow(Stub):
+        def complete(self, row: dict[str, Any]) -> tuple[int, Any]:
+            if row["max_tokens"] > 1:
+                over.wait(60)
+            return super().complete(row)
+
+    over, slow = threading.Event(), Slow(base)
+    with stubs(slow) as urls:
+        engine = open_vllm(base, urls, "run-cycle-1", progress=lambda line: None)
+        assert list(engine.generate(DRAWN, lambda: len(slow.completions) > 4)) == []
+        waiting = [thread for thread in threading.enumerate() if thread.name.startswith("generate-vllm")]
+        for thread in waiting:
+            thread.join(30)
+        assert waiting and not any(thread.is_alive() for thread in waiting)
+        engine.close()
+        over.set()
 
 
 def test_the_load_is_shared(base: str) -> None:

@@ -41,7 +41,7 @@ def test_a_served_model_is_judged_and_what_is_not_known_of_it_is_said(tmp_path: 
 def test_an_answer_that_the_server_owes_is_asked_for_again_and_is_no_failure_of_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_wait", lambda seconds, should_stop: None)  # 31 s a request otherwise
+    monkeypatch.setattr(transport, "wait_for", lambda seconds, should_stop: None)  # 31 s a request otherwise
 
     def broken(number: int, row: dict[str, Any]) -> Reply:
         return Reply(FAILS, {"error": "busy"}) if row["seed"] % 2 else right(number, row)

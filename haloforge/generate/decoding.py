@@ -20,6 +20,9 @@ Picker = Callable[["torch.Tensor", "torch.Tensor"], tuple["torch.Tensor", "torch
 _FIRST_WIDTH = 64
 """Tokens looked at first. The nucleus of a trained model almost always lies within; rows that need more look wider."""
 
+_GREEDY_BELOW = 1e-6
+"""A temperature; logits divided by much less are infinite in fp32."""
+
 
 @dataclass(slots=True)
 class Row:
@@ -128,12 +131,13 @@ def pick(
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """One token id per row of `logits` (rows, vocabulary), and its log-probability at temperature 1.
 
-    The row's number in `uniforms` (in [0, 1)) is all the randomness there is. Temperature 0 is greedy. As in
+    The row's number in `uniforms` (in [0, 1)) is all the randomness there is. Temperature 0 is greedy, and so is one
+    below 1e-6, at which only logits that are equal up to rounding share a probability. As in
     transformers: temperature first, then `top_k` (0 for no limit), then the smallest set of tokens that reaches
     `top_p` of what is left.
     """
     logits = logits.float()
-    if temperature <= 0:
+    if temperature < _GREEDY_BELOW:
         ids = logits.argmax(-1)
     else:
         ids = _pick_nucleus(logits / temperature, uniforms, top_p, top_k, _FIRST_WIDTH)

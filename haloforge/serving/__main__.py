@@ -15,6 +15,8 @@ def main(settings: str) -> int:
     except ForgeError as e:
         print(f"halo-forge: {e}", file=sys.stderr)
         return e.exit_code
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

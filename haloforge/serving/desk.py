@@ -3,15 +3,17 @@
 Requests that are sampled alike and wait together are answered together; those that come meanwhile are next.
 """
 
+import asyncio
+import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 
 from jinja2 import TemplateError
 
-from haloforge.errors import DataError, ForgeError
+from haloforge.errors import DataError, ForgeError, MachineError
 from haloforge.generate import SamplingParams
 from haloforge.generate.decoding import Row
 from haloforge.generate.local import LocalEngine
@@ -34,25 +36,34 @@ class Piece:
 
 @dataclass(slots=True)
 class Order:
-    """One request: a chat, and a seed for every answer that is wanted."""
+    """One request: a chat, and a seed for every answer that is wanted. Made and read in an event loop."""
 
     messages: Sequence[Message]
     params: SamplingParams
     seeds: Sequence[int]
-    answers: "SimpleQueue[Piece | Exception | None]" = field(default_factory=SimpleQueue)
     rows: list[Row] = field(default_factory=list)
+    is_cancelled: bool = False
+    _answers: "asyncio.Queue[Piece | ForgeError | None]" = field(default_factory=asyncio.Queue)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
-    def pieces(self) -> Iterator[Piece]:
+    def say(self, piece: Piece | ForgeError | None) -> None:
+        """From any thread: more of an answer, what went wrong, or None when all answers are finished."""
+        with suppress(RuntimeError):  # the loop is closed: the server has ended
+            self._loop.call_soon_threadsafe(self._answers.put_nowait, piece)
+
+    async def pieces(self) -> AsyncIterator[Piece]:
         """What the engine says, until all answers are finished. Raises what went wrong."""
-        while (said := self.answers.get()) is not None:
-            if isinstance(said, Exception):
+        while (said := await self._answers.get()) is not None:
+            if isinstance(said, ForgeError):
                 raise said
             yield said
 
-    def cancel(self) -> None:
-        """Nobody reads it any more: its answers end with their next token."""
+    def cancel(self, reason: str = "nobody waits for this answer any more") -> None:
+        """Its answers end with their next token, or never begin; who still reads it is told the reason."""
+        self.is_cancelled = True
         for row in self.rows:
             row.limit = 0
+        self.say(MachineError(reason))
 
     @property
     def way(self) -> tuple[float, float, int]:
@@ -66,6 +77,8 @@ class Desk:
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
         self._waiting: list[Order] = []
+        self._taken: list[Order] = []
+        self._is_closed = False
         self._changed = threading.Condition()
         threading.Thread(target=self._work, name="engine", daemon=True).start()
 
@@ -74,6 +87,16 @@ class Desk:
         with self._changed:
             self._waiting.append(order)
             self._changed.notify()
+        if self._is_closed:
+            self.close()
+
+    def close(self) -> None:
+        """Cancel all orders, and those that are still to come. May be called in a signal handler."""
+        self._is_closed = True
+        with self._changed:
+            orders = [*self._taken, *self._waiting]
+        for order in orders:
+            order.cancel("the server is being stopped")
 
     def _work(self) -> None:
         while True:
@@ -82,7 +105,7 @@ class Desk:
                 self._answer(orders)
             except Exception as error:  # noqa: BLE001 - the next request must find the engine working
                 for order in orders:
-                    order.answers.put(error)
+                    order.say(_failed(error))
 
     def _next(self) -> list[Order]:
         with self._changed:
@@ -90,25 +113,37 @@ class Desk:
         time.sleep(_GATHER_S)
         with self._changed:
             way = self._waiting[0].way
-            taken = [order for order in self._waiting if order.way == way]
+            self._taken = [order for order in self._waiting if order.way == way]
             self._waiting = [order for order in self._waiting if order.way != way]
-        return taken
+        return self._taken
 
     def _answer(self, orders: Sequence[Order]) -> None:
         whose: dict[int, tuple[Order, int]] = {}
         for order in orders:
-            try:
-                order.rows = [self._engine.chat(order.messages, order.params, seed) for seed in order.seeds]
-            except ForgeError as error:
-                order.answers.put(error)
-                continue
-            except TemplateError as error:
-                order.answers.put(DataError(f"the model's chat template refuses these messages: {error}"))
-                continue
-            whose |= {id(row): (order, index) for index, row in enumerate(order.rows)}
+            whose |= {id(row): (order, index) for index, row in enumerate(self._rows(order))}
         rows = [row for order in orders for row in order.rows]
         for row, text in self._engine.pieces(rows, orders[0].params) if rows else ():
             order, index = whose[id(row)]
-            order.answers.put(Piece(index, text, row.finish_reason, len(row.tokens), len(row.prompt)))
+            order.say(Piece(index, text, row.finish_reason, len(row.tokens), len(row.prompt)))
             if all(other.finish_reason is not None for other in order.rows):
-                order.answers.put(None)
+                order.say(None)
+
+    def _rows(self, order: Order) -> list[Row]:
+        """The answers before they begin; none where nobody waits for them, or this request cannot be answered."""
+        try:
+            order.rows = [self._engine.chat(order.messages, order.params, seed) for seed in order.seeds]
+        except TemplateError as error:
+            order.say(DataError(f"the model's chat template refuses these messages: {error}"))
+        except Exception as error:  # noqa: BLE001 - those that are answered with it are not to blame
+            order.say(_failed(error))
+        if order.is_cancelled:  # before it had rows
+            order.rows = []
+        return order.rows
+
+
+def _failed(error: Exception) -> ForgeError:
+    """What a client is told; the log of the server has all of what was not foreseen."""
+    if isinstance(error, ForgeError):
+        return error
+    logging.getLogger(__name__).error("an answer failed", exc_info=error)
+    return MachineError(f"the server could not answer: {type(error).__name__}; its own output says more")

@@ -1,37 +1,34 @@
 """The HTTP server: /v1/models and /v1/chat/completions, whole or streamed."""
 
+import asyncio
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
-from itertools import chain
-from secrets import compare_digest
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
 
 from haloforge.config import ServeConfig
-from haloforge.errors import ConfigError, ForgeError
+from haloforge.errors import ConfigError, ForgeError, MachineError
 from haloforge.generate.local import LocalEngine
 from haloforge.models import load
+from haloforge.serving.admission import LOCAL, Admission, Refused
 from haloforge.serving.desk import Desk, Order, Piece
 from haloforge.serving.wire import ChatRequest, Choice, Reply
 from haloforge.verify import hide_from_debuggers
 
-LOCAL = ("127.0.0.1", "localhost", "::1")
-"""Names of this machine that no other machine reaches."""
-
-
-class Refused(Exception):
-    """A request that is answered with an error: HTTP status, kind in OpenAI's words, sentence."""
-
-    def __init__(self, status: int, kind: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status, self.kind = status, kind
+_S_BETWEEN_LOOKS = 0.25
+"""At whether a client still waits for an answer that is not streamed."""
+_INVALID = "invalid_request_error"
+_S_TO_STOP = 5
+"""For clients to read that their answer was ended."""
 
 
 def serve(config: ServeConfig) -> None:
@@ -40,22 +37,38 @@ def serve(config: ServeConfig) -> None:
     hide_from_debuggers()  # else another program of the same user could read the key in /proc
     with _listening(config) as listener:  # before the model is loaded, which may take minutes
         engine = LocalEngine(load(config.model, progress=print), disposable=True)
-        app = build(config, Desk(engine), key)
+        desk = Desk(engine)
+        app = build(config, desk, key)
         address = f"[{config.host}]" if ":" in config.host else config.host
         print(f"{config.model} is served at http://{address}:{config.port}/v1; stop with Ctrl+C", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+        settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_S_TO_STOP)
+        _Server(settings, desk).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Told to stop, it ends the answers that are being made; uvicorn would wait for them, for minutes."""
+
+    def __init__(self, settings: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(settings)
+        self._desk = desk
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """See uvicorn.Server."""
+        self._desk.close()
+        super().handle_exit(sig, frame)
 
 
 def build(config: ServeConfig, desk: Desk, key: str) -> FastAPI:
     """The application. `key` "" lets everyone in who reaches it."""
-    app = FastAPI(openapi_url=None, dependencies=[Depends(_guard(config, key))])
+    app = FastAPI(openapi_url=None)
+    app.add_middleware(Admission, config=config, key=key)
 
     @app.get("/v1/models")
-    def models() -> dict[str, Any]:
+    async def models() -> dict[str, Any]:
         return {"object": "list", "data": [{"id": config.model, "object": "model", "owned_by": "halo-forge"}]}
 
     @app.post("/v1/chat/completions")
-    def chat_completions(request: ChatRequest) -> Response:
+    async def chat_completions(request: ChatRequest, connection: Request) -> Response:
         if request.model != config.model:
             raise Refused(404, "model_not_found", f"the model {request.model!r} is not served here; {config.model} is")
         request.refuse_what_has_no_effect()
@@ -63,47 +76,74 @@ def build(config: ServeConfig, desk: Desk, key: str) -> FastAPI:
         order = Order(messages, request.params(config.max_new_tokens), request.seeds())
         desk.take(order)
         reply = Reply(config.model)
-        return _streamed(request, order, reply) if request.stream else _whole(order, reply)
+        async with _cancelled_without_reader(connection, order):
+            return await (_streamed(request, order, reply) if request.stream else _whole(order, reply))
 
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(ForgeError, _refused)
-    app.add_exception_handler(RequestValidationError, _refused)
+    for kind in (Refused, ForgeError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _refused)
     return app
 
 
-def _whole(order: Order, reply: Reply) -> Response:
+@asynccontextmanager
+async def _cancelled_without_reader(connection: Request, order: Order) -> AsyncIterator[None]:
+    """Cancels the order when its client leaves within the block, or the server stops."""
+
+    async def watch() -> None:
+        while not await connection.is_disconnected():
+            await asyncio.sleep(_S_BETWEEN_LOOKS)
+        order.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except BaseException:
+        order.cancel()
+        raise
+    finally:
+        watching.cancel()
+
+
+async def _whole(order: Order, reply: Reply) -> Response:
     choices = [Choice() for _ in order.seeds]
     prompt_tokens = 0
-    for piece in order.pieces():
+    async for piece in order.pieces():
         prompt_tokens = piece.prompt_tokens
         _grow(choices, piece)
     return JSONResponse(reply.whole(choices, prompt_tokens))
 
 
-def _streamed(request: ChatRequest, order: Order, reply: Reply) -> Response:
+async def _streamed(request: ChatRequest, order: Order, reply: Reply) -> Response:
     pieces = order.pieces()
-    first = next(pieces)  # what cannot be answered at all is an error, not a stream
+    first = await anext(pieces)  # what cannot be answered at all is an error, not a stream
     counted = request.stream_options is not None and request.stream_options.include_usage
-    events = _events(chain([first], pieces), order, reply, counted=counted)
+    events = _events(first, pieces, order, reply, counted=counted)
     return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-cache"})
 
 
-def _events(pieces: Iterator[Piece], order: Order, reply: Reply, *, counted: bool) -> Iterator[str]:
+async def _events(
+    first: Piece, rest: AsyncIterator[Piece], order: Order, reply: Reply, *, counted: bool
+) -> AsyncIterator[str]:
     choices = [Choice() for _ in order.seeds]
-    prompt_tokens = 0
     try:
         for row in reply.opening(len(choices)):
             yield _event(row)
-        for piece in pieces:
-            prompt_tokens = piece.prompt_tokens
-            _grow(choices, piece)
-            for row in reply.piece(piece.index, piece.text, piece.finish_reason):
-                yield _event(row)
+        for event in _told(first, choices, reply):
+            yield event
+        async for piece in rest:
+            for event in _told(piece, choices, reply):
+                yield event
         if counted:
-            yield _event(reply.counts(choices, prompt_tokens))
+            yield _event(reply.counts(choices, first.prompt_tokens))
         yield "data: [DONE]\n\n"
+    except ForgeError as error:
+        yield _event(_refusal(error).body())
     finally:
         order.cancel()
+
+
+def _told(piece: Piece, choices: list[Choice], reply: Reply) -> list[str]:
+    _grow(choices, piece)
+    return [_event(row) for row in reply.piece(piece.index, piece.text, piece.finish_reason)]
 
 
 def _grow(choices: list[Choice], piece: Piece) -> None:
@@ -116,34 +156,26 @@ def _event(row: dict[str, Any]) -> str:
     return f"data: {json.dumps(row)}\n\n"
 
 
-def _guard(config: ServeConfig, key: str) -> Callable[[Request], None]:
-    """Lets in who has the key, and no page of another site that a browser on this machine shows."""
-
-    def check(request: Request) -> None:
-        host, origin = request.headers.get("host", ""), request.headers.get("origin", "")
-        foreign = config.host in LOCAL and urlsplit(f"//{host}").hostname not in LOCAL
-        if foreign or (origin and urlsplit(origin).netloc != host):
-            raise Refused(403, "permission_error", "pages of other sites may not use this server")
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if key and not compare_digest(given.encode(), key.encode()):
-            raise Refused(401, "invalid_api_key", f"send the key of {config.api_key_env} as a bearer token")
-
-    return check
-
-
 def _refused(request: Request, error: Exception) -> Response:
-    if isinstance(error, Refused):
-        return _error(error.status, error.kind, str(error))
-    if isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-        return _error(400, "invalid_request_error", f"{where}: {first['msg'].lower()}")
-    return _error(400, "invalid_request_error", str(error))
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        said = f"{request.method} {request.url.path} is not served; POST /v1/chat/completions and GET /v1/models are"
+        return Refused(error.status_code, _INVALID, said).response()
+    return _refusal(error).response()
 
 
-def _error(status: int, kind: str, sentence: str) -> Response:
-    body = {"message": sentence, "type": kind, "param": None, "code": kind}
-    return JSONResponse({"error": body}, status_code=status)
+def _refusal(error: Exception) -> Refused:
+    match error:
+        case Refused():
+            return error
+        case RequestValidationError():
+            first = error.errors()[0]
+            place = [str(part) for part in first["loc"] if part != "body" and first["type"] != "json_invalid"]
+            return Refused(400, _INVALID, f"{'.'.join(place) or 'the body'}: {first['msg'].lower()}")
+        case HTTPException():
+            return Refused(error.status_code, _INVALID, str(error.detail))
+        case MachineError():
+            return Refused(500, "server_error", str(error))
+    return Refused(400, _INVALID, str(error))
 
 
 def _key(config: ServeConfig) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from haloforge.errors import ConfigError
+from haloforge.errors import ConfigError, DataError
 from haloforge.generate import SamplingParams
 from haloforge.records import FinishReason, Message
 
@@ -16,12 +16,18 @@ _NO_EFFECT: Mapping[str, tuple[object, ...]] = {
     "tools": (None, []),
     "functions": (None, []),
     "logprobs": (None, False),
+    "top_logprobs": (None, 0),
     "response_format": (None, {"type": "text"}),
     "frequency_penalty": (None, 0),
     "presence_penalty": (None, 0),
     "logit_bias": (None, {}),
+    "min_p": (None, 0),
+    "repetition_penalty": (None, 1),
+    "stop_token_ids": (None, []),
+    "min_tokens": (None, 0),
+    "ignore_eos": (None, False),
 }
-"""What would change the answer and is not there, with the values that ask for nothing."""
+"""What would change the answer and is not there, with the values that ask for nothing; the last five are vLLM's."""
 
 
 class Part(BaseModel):
@@ -38,8 +44,10 @@ class ChatMessage(BaseModel):
     content: str | list[Part]
 
     def plain(self) -> Message:
-        """As the engine takes it."""
+        """As the engine takes it. Raises DataError for what JSON can say and no tokenizer can read."""
         text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise DataError("messages: there is half of a surrogate pair in one of them, which is no character")
         return {"role": "system" if self.role == "developer" else self.role, "content": text}
 
 

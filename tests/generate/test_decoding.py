@@ -59,9 +59,10 @@ def test_rows_of_a_batch_are_drawn_independently() -> None:
     assert together.tolist() == alone
 
 
-def test_temperature_zero_is_greedy() -> None:
+@pytest.mark.parametrize("temperature", [0.0, 1e-45, 1e-38])
+def test_temperature_zero_is_greedy_and_so_is_next_to_nothing(temperature: float) -> None:
     logits = torch.randn(20, 40, generator=torch.Generator().manual_seed(3))
-    ids, _ = pick(logits, torch.rand(20), temperature=0.0, top_p=0.5)
+    ids, _ = pick(logits, torch.rand(20), temperature=temperature, top_p=0.5)
     assert torch.equal(ids, logits.argmax(-1))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -57,8 +58,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         with httpx.Client(headers={"Authorization": f"Bearer {KEY}"}, timeout=60) as client:
             yield Served(model, f"http://127.0.0.1:{port}/v1", client)
     finally:
-        process.terminate()
-        process.wait(20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,7 @@ def test_a_seed_gives_the_same_sample_again(served: Served) -> None:
     [
         ({"model": "gpt"}, 404, "the model 'gpt' is not served here"),
         ({"tools": [{"type": "function"}]}, 400, "tools is not supported"),
+        ({"repetition_penalty": 1.1}, 400, "repetition_penalty is not supported"),
         ({"max_tokens": 0}, 400, "max_tokens: "),
         ({"messages": []}, 400, "messages: "),
         ({"messages": [{"role": "user", "content": "word " * 2000}]}, 400, "the prompt is too long"),
@@ -129,6 +131,28 @@ def test_a_request_that_cannot_be_answered_gets_a_sentence(
 ) -> None:
     response = served.ask(**wish)
     assert response.status_code == status and said in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        ("chat/completions", b"{", 400, "the body: json decode error"),
+        ("chat/completions", b'{"model": "\xff"}', 400, "error parsing the body"),
+        ("chat/completions", b"[" * 100_000, 400, "error parsing the body"),
+        ("completions", b"{}", 404, "POST /v1/completions is not served; POST /v1/chat/completions"),
+        ("models", b"{}", 405, "POST /v1/models is not served"),
+    ],
+)
+def test_what_is_no_request_gets_a_sentence_too(served: Served, path: str, body: bytes, status: int, said: str) -> None:
+    response = served.client.post(f"{served.url}/{path}", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == status and said in response.json()["error"]["message"]
+
+
+def test_half_a_character_is_refused(served: Served) -> None:
+    body = json.dumps({"model": served.model, "messages": [{"role": "user", "content": "\ud800"}]})
+    headers = {"content-type": "application/json"}
+    response = served.client.post(f"{served.url}/chat/completions", content=body, headers=headers)
+    assert response.status_code == 400 and "half of a surrogate pair" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

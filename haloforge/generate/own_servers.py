@@ -43,6 +43,7 @@ _LIMIT_S = 3600.0
 _S_BETWEEN_LOOKS = 0.5
 _S_TO_END = 20.0
 """Longer than the guard gives vLLM."""
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ERROR = re.compile(r"\b(\w+(?:Error|Exception): \S.*)")
 
 
@@ -71,7 +72,7 @@ class _Server:
         """The first error in its log: later ones follow from it."""
         with self.log.open("rb") as file:
             file.seek(self.start)
-            text = file.read().decode(errors="replace")
+            text = _COLOUR.sub("", file.read().decode(errors="replace"))
         found = _ERROR.search(text)
         lines = text.strip().splitlines() or ["it said nothing"]
         return found[1] if found else lines[-1]
@@ -171,8 +172,8 @@ class OwnServers:
 
     def _wait_until_ready(self, began: float) -> None:
         waiting, said_at = list(self._servers), began
-        while waiting := [server for server in waiting if not _is_ready(server)]:
-            for server in waiting:
+        while waiting := [server for server in waiting if not self._is_ready(server)]:
+            for server in self._servers:
                 if server.process.poll() is not None:
                     raise BackendError(f"vLLM ended while it started on {server.name}: {server.why()} ({server.log})")
             if self._should_stop():
@@ -185,6 +186,14 @@ class OwnServers:
                 said_at = now
             time.sleep(_S_BETWEEN_LOOKS)
 
+    def _is_ready(self, server: _Server) -> bool:
+        """Only ours takes the key: another server may have been faster at the port."""
+        key, address = {"Authorization": f"Bearer {self._key}"}, f"{server.url}/v1/models"
+        try:
+            return httpx.get(address, headers=key, timeout=5, trust_env=False).is_success  # no proxy for the loopback
+        except httpx.RequestError:
+            return False
+
     def _memory(self, has_gpus: bool) -> list[str]:
         """What keys and values may take. vLLM's own choice would be nearly all memory, and this process needs some."""
         if self._cache_gib is not None:
@@ -196,13 +205,6 @@ class OwnServers:
 
 def _adapters(rank: int) -> list[str]:
     return ["--enable-lora", "--max-lora-rank", str(served_rank(rank))] if rank else []
-
-
-def _is_ready(server: _Server) -> bool:
-    try:
-        return httpx.get(f"{server.url}/health", timeout=5, trust_env=False).is_success  # no proxy for the loopback
-    except httpx.TransportError:
-        return False
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,6 +1,7 @@
 """Servers that a run starts itself. What stands for `vllm` on the PATH here is our stub, as a program."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 import torch
 from places import ROOT
 from tiny import save_tiny_adapter, save_tiny_model
+from vllm_server import Stub, stubs
 
 from haloforge.errors import BackendError, ConfigError, Stopped
-from haloforge.generate import SampleRequest, SamplingParams, open_local, open_vllm
+from haloforge.generate import SampleRequest, SamplingParams, open_local, open_vllm, own_servers
 from haloforge.generate.own_servers import OwnServers
 from haloforge.models import outline_of
 from haloforge.records import Problem
@@ -81,6 +83,18 @@ def test_a_vllm_that_ends_while_it_starts_is_one_sentence_with_its_first_error(
     put_vllm(tmp_path, monkeypatch, errors)
     with pytest.raises(BackendError, match=r"ended while it started on the CPU: ValueError: no room \(.*vllm-0.log\)"):
         own.serving(outline_of(base))
+
+
+def test_another_server_at_the_port_is_not_taken_for_ours(
+    base: str, own: OwnServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "of another run")
+    error = r"OSError: [Errno 98] Address already in use"
+    put_vllm(tmp_path, monkeypatch, rf"sleep 1; printf '\033[0;36m(x pid=1)\033[0;0m {error}\033[0m\n'; exit 1")
+    with stubs(Stub(base)) as (url,):
+        monkeypatch.setattr(own_servers, "free_ports", lambda count: [int(url.rpartition(":")[2])])
+        with pytest.raises(BackendError, match=re.escape(f"ended while it started on the CPU: {error} (")):
+            own.serving(outline_of(base))
 
 
 def test_a_stop_does_not_wait_until_vllm_is_ready(base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,9 @@ class Tests:
     none     compiling, and running where asked, is the verdict
 
     A `checker` defines `def check(input_text: str, output_text: str, expected_text: str) -> bool`: does the program's
-    whole output answer the case's input? `expected_text` is one right answer. An exception from it means no.
+    whole output answer the case's input? `expected_text` is one right answer. An exception from it means no. One that
+    defines no such function is a script: it is given the names of three files (input, expected, output) as arguments,
+    and prints 1 for a right answer.
     """
 
     __test__ = False  # not a pytest class

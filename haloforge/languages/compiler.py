@@ -48,9 +48,9 @@ class Compiler:
 
 
 FAST_LINKERS = (("mold", ("-fuse-ld=mold",)), ("ld.lld", ("-fuse-ld=lld",)))
-_WARNINGS = ("-Wall", "-Wextra")
-_GCC = (*_WARNINGS, "-fmax-errors=5", "-fdiagnostics-color=never")
-_CLANG = (*_WARNINGS, "-ferror-limit=5", "-fno-color-diagnostics")
+_ALL = ("-Wall", "-Wextra", "-DONLINE_JUDGE")
+_GCC = (*_ALL, "-fmax-errors=5", "-fdiagnostics-color=never")
+_CLANG = (*_ALL, "-ferror-limit=5", "-fno-color-diagnostics")
 _C = ("-std=gnu17",)
 _CPP = ("-std=c++17", "-ftemplate-depth=900")
 _GCC_CPP = (*_CPP, *_GCC, "-fconstexpr-ops-limit=4194304")

@@ -17,7 +17,7 @@ from haloforge.errors import VerifierError
 from haloforge.records import Problem
 from haloforge.verify.outcome import Outcome
 
-ENGINE = "10"
+ENGINE = "11"
 """Part of every key: raise it when the same inputs may give another outcome."""
 BUSY_S = 30
 """How long a process waits for another that writes."""

@@ -1,11 +1,14 @@
 """Whole programs, in any language: feed each case, compare what they write."""
 
+import ast
+import functools
 import itertools
 import json
 import re
 import time
 from collections.abc import Callable, Sequence
 
+from haloforge.python_source import parse
 from haloforge.records import Case, Status, TestOutcome, Tests
 from haloforge.verify.box.confinement.limits import WALL_PER_CPU, Limits
 from haloforge.verify.comparison import comparison
@@ -47,13 +50,28 @@ def agreement(tests: Tests, judge: Callable[[], Zygote], limits: Limits) -> Agre
 
 
 def _checked(judge: Zygote, checker: str, case: Case, written: str, limits: Limits) -> bool:
-    """A checker is a script that is given three files (input, expected, written) and prints 1 for a right answer."""
+    """Ask a checker, in either of its two forms; see `records.Tests`."""
     files = {"input.txt": case.input, "expected.txt": case.output, "output.txt": written}
-    ran = run(judge, {"mode": "program", "code": checker, "files": files}, limits)
+    is_function = _defines_check(checker)
+    code = checker + _CALL_CHECK if is_function else checker
+    ran = run(judge, {"mode": "program", "code": code, "files": files}, limits)
     if ran.end.by_wall_clock or ran.end.ran_out_of_cpu:
         raise CheckerTimedOut
     said = end_of(ran.stdout).split(maxsplit=1)
-    return ran.end.code == 0 and said[:1] in (["1"], ["1.0"], ["True"], ["OK"], ["ok"], ["AC"])
+    return ran.end.code == 0 and (is_function or said[:1] in (["1"], ["1.0"], ["True"], ["OK"], ["ok"], ["AC"]))
+
+
+_CALL_CHECK = """
+
+raise SystemExit(not check(*(open(name).read() for name in ("input.txt", "output.txt", "expected.txt"))))
+"""
+
+
+@functools.lru_cache
+def _defines_check(checker: str) -> bool:
+    tree = parse(checker)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree else []
+    return any(node.name == "check" and len(node.args.args) == 3 for node in functions)
 
 
 def run_cases(start: Start, cases: Sequence[Case], agree: Agree, limits: Limits, *, stop: bool) -> Outcome:

@@ -119,7 +119,7 @@ def test_an_unknown_set_is_refused_with_the_names_there_are() -> None:
 def test_every_reference_passes_and_the_hidden_tests_reject_every_planted_mistake(language: str) -> None:
     if language == "cpp":
         needs("g++")
-    problems = [problem for problem in ALL if problem.language == language and problem not in CHECKED]
+    problems = [problem for problem in ALL if problem.language == language]
     with open_verifier(VerifySettings()) as verifier:
         right = verifier.verify_many((problem, problem.solution) for problem in problems)
         assert [p.task_id for p, verdict in zip(problems, right, strict=True) if not verdict.passed] == []

@@ -249,7 +249,19 @@ print(int(len(written) == 2 and int(written[0]) + int(written[1]) == int(questio
 """
 
 
-@pytest.mark.parametrize(("code", "passes"), [("n = int(input()); print(1, n - 1)", True), ("print(0, 0)", False)])
-def test_a_problem_can_bring_its_own_checker(verifier, code, passes):
-    tests = Tests("stdio", cases=(Case("7\n", "3 4\n"), Case("9\n", "4 5\n")), compare="checker", checker=CHECKER)
+CHECK_FUNCTION = """
+def check(input_text, output_text, expected_text):
+    print("looking at", expected_text)
+    a, b = map(int, output_text.split())
+    return a + b == int(input_text)
+"""
+
+
+@pytest.mark.parametrize("checker", [CHECKER, CHECK_FUNCTION], ids=["script", "function"])
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [("n = int(input()); print(1, n - 1)", True), ("print(0, 0)", False), ("print('x')", False), ("", False)],
+)
+def test_a_problem_can_bring_its_own_checker(verifier, checker, code, passes):
+    tests = Tests("stdio", cases=(Case("7\n", "3 4\n"), Case("9\n", "4 5\n")), compare="checker", checker=checker)
     assert verifier.verify(Problem("k", "", tests=tests), code).passed is passes

@@ -8,7 +8,9 @@ only where it would fail at any other level too: for packages outside the librar
 import contextlib
 import encodings
 import importlib
+import os
 import pkgutil
+import site
 import sys
 import warnings
 from typing import Any
@@ -47,6 +49,9 @@ def preload(config: dict[str, Any]) -> None:
 
     From the folders `site` solutions import too.
     """
+    _open_stdout()
+    site.setquit()  # `exit`, `quit` and `help`, which Python has unless it is started without `site`, as it is here
+    site.sethelper()
     sys.path += config["site"]
     sys.prefix = sys.exec_prefix = config["prefix"] or sys.prefix
     for name in _OFTEN_IMPORTED.split():
@@ -57,6 +62,21 @@ def preload(config: dict[str, Any]) -> None:
     for name in config["packages"]:
         __import__(name)
     del sys.path[: len(config["package_paths"])]
+
+
+def _open_stdout() -> None:
+    """Anew, while a pipe stands in its place, as in the children: some scripts wrap `sys.stdout.buffer`.
+
+    What Python opened at its start was /dev/null, and such a stream says for good that one can seek in it.
+    """
+    null, (reading, writing) = os.dup(1), os.pipe()
+    os.dup2(writing, 1)
+    stream = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    stream.buffer.raw.name = "<stdout>"  # type: ignore[attr-defined]
+    vars(sys).update(stdout=stream, __stdout__=stream)
+    os.dup2(null, 1)
+    for descriptor in (null, reading, writing):
+        os.close(descriptor)
 
 
 def _load_standard_library() -> None:

@@ -29,6 +29,7 @@ _COMPILING = (*_MACHINE, "-XX:TieredStopAtLevel=1", "-Xmx1024m", "-Xshare:auto",
 _RUNNING = (
     *_MACHINE,
     "-Djava.io.tmpdir=.",
+    "-DONLINE_JUDGE=true",
     "-XX:ReservedCodeCacheSize=64m",
     "-XX:CompressedClassSpaceSize=64m",
     "-Xlog:disable",

@@ -25,13 +25,18 @@ ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
+    "ONLINE_JUDGE": "true",
     "PYTHONHASHSEED": "0",
     "LD_BIND_NOW": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-"""All environment variables that a child has: none of ours, and the same order of sets in every run."""
+"""All environment variables that a child has: none of ours, and the same order of sets in every run.
+
+By `ONLINE_JUDGE`, which C, C++ and Java are told in their own ways too, programs for contests know that there is no
+file of input to open.
+"""
 
 
 LOST = {

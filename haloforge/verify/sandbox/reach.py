@@ -19,6 +19,7 @@ from haloforge.verify.toolchains import toolchain_files, toolchain_folders
 FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
 """Out of reach, except `PACKAGES`: a package may contain the very tests that judge a solution."""
 _TOOL_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/usr/include", "/usr/local/include", "/usr/share")
+_PYTHON_FILES = ("/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", "/usr/lib/locale")
 _CROSS_LIBRARIES = "/usr/*-mingw32"
 """Where the compilers for Windows have that system's libraries, which they link."""
 _TOOL_PROGRAMS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec", "/bin", "/usr/bin")
@@ -46,7 +47,7 @@ def python_reach(packages: dict[str, list[str]], python: Interpreter = OWN) -> R
     shared += [str(library.parent / name) for name in ("lib-dynload",)] + glob.glob(f"{library.parent}/libpython*")
     named = [*(path for paths in packages.values() for path in paths), *python.readable]
     return Reach(
-        readable=(*sorted(modules), *shared, "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", *named),
+        readable=(*sorted(modules), *shared, *_PYTHON_FILES, *named),
         listed=(str(library),),
     )
 

@@ -17,6 +17,7 @@ ADDS = '#include <cstdio>\nint main() { int a, b; if (scanf("%d %d", &a, &b) == 
     ("code", "status"),
     [
         (ADDS, "passed"),
+        (ADDS.replace("int a", '\n#ifndef ONLINE_JUDGE\nfreopen("in", "r", stdin);\n#endif\nint a'), "passed"),
         (ADDS.replace("a + b", "3"), "wrong_answer"),
         (ADDS.replace("}", "return 3; }"), "runtime_error"),
         (ADDS.replace("}", ""), "compile_error"),

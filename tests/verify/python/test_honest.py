@@ -3,7 +3,7 @@
 import pytest
 from cheats import sections
 
-from haloforge.records import Problem, Tests
+from haloforge.records import Case, Problem, Tests
 
 HONEST = {name: code.split("---\n") for name, (_, code) in sections("honest.txt").items()}
 
@@ -194,3 +194,14 @@ def test_two_looks_at_one_object_are_the_same_object(verifier):
     assert verdict.passed and not verdict.forgeable, verdict
     other = SINGLETON.replace("cls.one or ", "")
     assert verifier.verify(Problem("s", "", tests=Tests("asserts", code=tests)), other).tests_passed == 1
+
+
+SCRIPTS = {name: code for name, (_, code) in sections("honest_scripts.txt").items()}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_ends_as_it_would_in_plain_python(verifier, name):
+    cases = (Case("3\n1 2 3\n", "6\n"), Case("1\n-4\n", "-4\n"))
+    code = SCRIPTS[name].replace("\\ufeff", "\ufeff")
+    verdict = verifier.verify(Problem("s", "", tests=Tests("stdio", cases=cases)), code)
+    assert verdict.passed, verdict

@@ -2,10 +2,12 @@
 
 `base` is put on a warm process for good and allows what Python and forking need. `child` goes on top of it in every
 child that runs model-written code: threads but no processes, signals to itself only, no sockets, nothing that loosens
-a limit. `binary` and `compiler` are for programs that the launcher starts, `command` for a command of the user's.
+a limit but that of its stack. `binary` and `compiler` are for programs that the launcher starts, `command` for a
+command of the user's.
 """
 
 import errno
+import resource
 from collections.abc import Sequence
 
 from .bpf import (
@@ -97,7 +99,7 @@ def child(*, changing: bool) -> bytes:
     network = _words("recvmsg sendmsg")
     loosening = _words("prctl seccomp setrlimit setsid setpgid fork vfork pidfd_open pidfd_send_signal")
     refused = [*answers([*network, *loosening], errno_answer(errno.EPERM)), *(() if changing else _changing_nothing())]
-    rules = [*_threads_only(), *_signals_to(SOME_PID), *_reading_limits_only(), *refused]
+    rules = [*_threads_only(), *_signals_to(SOME_PID), *_limits_of_the_stack_only(), *refused]
     return program(rules, otherwise=ALLOW)
 
 
@@ -112,7 +114,7 @@ def binary(*, changing: bool) -> bytes:
         *fails_with("clone3", errno.ENOSYS),
         *_threads_only(),
         *_signals_to(SOME_PID),
-        *_reading_limits_only(),
+        *_limits_of_the_stack_only(),
         *_no_signals_by_files(),
         *_own_pages_only(),
         *_stream_pairs(),
@@ -150,7 +152,7 @@ def command(protected: Sequence[int]) -> bytes:
         *fails_with("clone3", errno.ENOSYS),
         *answers(["setsid", "setpgid"], errno_answer(0)),
         *_no_signals_to(protected),
-        *_reading_limits_only(),
+        *_limits_of_the_stack_only(),
         *_no_signals_by_files(),
         *_own_pages_only(),
         *_terminal(),
@@ -198,13 +200,21 @@ def _no_signals_to(pids: Sequence[int]) -> list[bytes]:
     return [*when("kill", body), *when("tgkill", body)]
 
 
-def _reading_limits_only() -> list[bytes]:
-    """prlimit64 without a new limit; both halves of that pointer must be zero."""
+def _limits_of_the_stack_only() -> list[bytes]:
+    """prlimit64 without a new limit (both halves of that pointer are zero), or of the caller's own stack.
+
+    How far the stack may grow is left to programs: what it takes counts as their memory.
+    """
     body = [
         argument(2),
         step(EQUAL, 0, 3, 0),
         argument(2, high=True),
         step(EQUAL, 0, 1, 0),
+        return_(ALLOW),
+        argument(0),
+        step(EQUAL, 0, 3, 0),
+        argument(1),
+        step(EQUAL, 0, 1, resource.RLIMIT_STACK),
         return_(ALLOW),
         return_(errno_answer(errno.EPERM)),
     ]

@@ -34,7 +34,7 @@ class Limits:
 
 
 def apply(limits: Limits) -> None:
-    """All of them. The hard limit equals the soft one, so that no process can raise it again."""
+    """All of them. The hard limit equals the soft one, so that no process can raise it again; only a stack may grow."""
     set_all(per_process(limits))
     apply_shared(limits)
 
@@ -62,7 +62,7 @@ def apply_shared(limits: Limits) -> None:
             _no_higher(resource.RLIMIT_FSIZE, limits.file_mb * MEBIBYTE),
             _no_higher(resource.RLIMIT_NOFILE, limits.open_files),
             _no_higher(resource.RLIMIT_CORE, 0),
-            _no_higher(resource.RLIMIT_STACK, STACK_MB * MEBIBYTE),
+            _no_higher(resource.RLIMIT_STACK, STACK_MB * MEBIBYTE, resource.getrlimit(resource.RLIMIT_STACK)[1]),
             _no_higher(resource.RLIMIT_SIGPENDING, SIGNALS),
         ]
     )

@@ -1,6 +1,8 @@
 """Compile a program and, where it is a script, run it to its end."""
 
+import atexit
 import builtins
+import gc
 import io
 import os
 import sys
@@ -26,7 +28,7 @@ def compiled(code: str, report: dict[str, Any]) -> types.CodeType | None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            program = compile(code, SOURCE_NAME, "exec", dont_inherit=True)
+            program = compile(code.removeprefix("\ufeff"), SOURCE_NAME, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             report |= {"failure": "syntax", "detail": _describe_syntax(error)[:MAX_MESSAGE]}
             return None
@@ -74,26 +76,66 @@ def describe(error: BaseException) -> dict[str, Any]:
 def run_program(code: str, report_fd: int) -> NoReturn:
     """Run `code` as a script, with the streams it was given; the report is closed before the code starts."""
     program = _compile_only(code, report_fd)
-    main = types.ModuleType("__main__")
-    sys.modules["__main__"] = main
-    status = 0
+    _name_streams()
+    status = _run_main(program)
     try:
-        exec(program, main.__dict__)
-    except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        if error.code is not None and not isinstance(error.code, int):
-            os.write(2, f"{error.code}\n".encode(errors="replace"))
-    except BaseException as error:  # noqa: BLE001 - as the interpreter itself ends a script
-        status = 1
-        described = describe(error)
-        place = f" (line {described['line']})" if described["line"] else ""
-        os.write(2, f"{described['classes'][0]}: {described['message']}{place}\n".encode(errors="replace"))
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]  # as at the end of any script: wait for its threads
-        sys.stdout.flush()
+        _end_script()
     except BaseException:  # noqa: BLE001 - as the interpreter itself ends a script
         status = status or 120
     os._exit(status & 255)
+
+
+_DEVICES = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def _name_streams() -> None:
+    """Let a script open its streams by their names, though the sandbox has no /proc to which those lead."""
+    usual_open = builtins.open
+
+    def opened(file: Any, *arguments: Any, **options: Any) -> Any:
+        number = _DEVICES.get(str(file))
+        return usual_open(file if number is None else os.dup(number), *arguments, **options)
+
+    builtins.open = io.open = opened
+
+
+def _run_main(program: types.CodeType) -> int:
+    """The exit code of a script. When this returns, nothing here holds its module any more."""
+    main = types.ModuleType("__main__")
+    main.__file__, main.__builtins__ = SOURCE_NAME, builtins  # type: ignore[attr-defined]
+    sys.modules["__main__"] = main
+    try:
+        exec(program, main.__dict__)
+    except SystemExit as error:
+        if error.code is None or isinstance(error.code, int):
+            return error.code or 0
+        os.write(2, f"{error.code}\n".encode(errors="replace"))
+        return 1
+    except BaseException as error:  # noqa: BLE001 - as the interpreter itself ends a script
+        described = describe(error)
+        place = f" (line {described['line']})" if described["line"] else ""
+        os.write(2, f"{described['classes'][0]}: {described['message']}{place}\n".encode(errors="replace"))
+        return 1
+    return 0
+
+
+def _end_script() -> None:
+    """As the interpreter ends one: wait for its threads, call what it registered, and write what it left unwritten.
+
+    Files that it did not close are written when nothing holds them any more, and its objects may print then.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    _flush()
+    sys.modules.pop("__main__", None)
+    gc.collect()
+    _flush()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__):
+        if stream is not None and not getattr(stream, "closed", False):  # which may be an object of the script's own
+            stream.flush()
 
 
 def offer_files(files: dict[str, str]) -> None:

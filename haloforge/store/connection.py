@@ -40,8 +40,8 @@ class Connection:
                 migrations.apply(self.db)
         except (OSError, sqlite3.DatabaseError) as e:  # a full disk, or a file that is no database
             raise MachineError(
-                f"{self.root}: the run records cannot be opened or written ({e}); free space there, "
-                "or set HALOFORGE_RUNS to another folder"
+                f"{self.root}: the run records cannot be opened or written ({e}); free space there if the disk is "
+                "full, or set HALOFORGE_RUNS to another folder"
             ) from e
 
     def close(self) -> None:
@@ -61,8 +61,11 @@ class Connection:
                 cursor.execute(sql, args)
                 names = [d[0] for d in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
-        except sqlite3.OperationalError as e:
-            raise MachineError(f"{self.root}/haloforge.db: could not be read ({e})") from e
+        except sqlite3.DatabaseError as e:
+            raise MachineError(
+                f"{self.root}/haloforge.db: could not be read ({e}); put a copy of it there, "
+                "or set HALOFORGE_RUNS to another folder"
+            ) from e
 
     def write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
         """Run the statements in one transaction; returns the number of rows changed by the last one."""

@@ -12,6 +12,7 @@ from haloforge.store import Store
 from haloforge.ui import space
 from haloforge.ui.form import Form
 from haloforge.ui.launch.planner import Planner
+from haloforge.ui.markup import note
 from haloforge.ui.panes import Fill, Pane, Render, Seen, Watch, new_pane, refresh
 from haloforge.ui.view import HOME, View, parse, query
 
@@ -104,7 +105,7 @@ class Page:
         has no view here yet.
         """
         view = parse(address) if address else view
-        if (seen.version, seen.view) == (self.watch.version(), view):
+        if (seen.version, seen.view) == (self._version(), view):
             return gr.skip()
         values = await self._show(view, seen)
         values[_TABS_OUTPUT] = gr.skip()  # it may have begun before a click on a tab, and be answered after it
@@ -143,9 +144,24 @@ class Page:
             gr.Warning(str(error), duration=8)
             return None
 
+    def _version(self) -> str:
+        try:
+            return self.watch.version()
+        except ForgeError as error:
+            return str(error)
+
     async def _show(self, view: View, seen: Seen, *, fill: bool = False) -> list[Any]:
-        version = self.watch.version()
-        return await asyncio.to_thread(self._render, view, seen, version, fill)
+        version = self._version()
+        try:
+            return await asyncio.to_thread(self._render, view, seen, version, fill)
+        except ForgeError as error:
+            return self._unreadable(view, version, error, fill)
+
+    def _unreadable(self, view: View, version: str, error: ForgeError, fill: bool) -> list[Any]:
+        """Why there is nothing to see, in the place of the header; the other panes stay as they are."""
+        others = [gr.skip() for _ in self.panes[1:]]
+        values = [view, Seen(version, view), gr.Tabs(selected=view["tab"]), note(str(error), "error"), *others]
+        return [*values, query(view), *(gr.skip() for f in self.fills for _ in f.components)] if fill else values
 
     def _render(self, view: View, seen: Seen, version: str, fill: bool) -> list[Any]:
         with self.store() as store:

@@ -48,6 +48,27 @@ def test_a_tick_with_nothing_new_is_skipped(store: Store) -> None:
     assert asyncio.run(two_ticks()) == gr.skip()
 
 
+def test_a_store_that_cannot_be_read_is_said_once_and_the_page_comes_back_with_it(store: Store) -> None:
+    file = store.root / "haloforge.db"
+    store.close()
+    whole = file.read_bytes()
+
+    async def looked_at_while_it_comes_back() -> list[Any]:
+        with gr.Blocks(analytics_enabled=False):
+            page = Page(store.root)
+            page.pane("", lambda store, view: f"{len(store.runs())} runs")
+        file.write_bytes(b"no database" * 100)
+        view, seen, _, broken = await page.tick(RUNS, Seen())
+        again = await page.tick(view, seen)
+        file.write_bytes(whole)
+        *_, mended = await page.tick(view, seen)
+        return [broken, again, mended]
+
+    broken, again, mended = asyncio.run(looked_at_while_it_comes_back())
+    assert "the run records cannot be opened or written (file is not a database)" in broken
+    assert again == gr.skip() and mended == "0 runs"
+
+
 def test_a_tick_that_raced_with_a_click_is_made_good_by_the_next(store: Store) -> None:
     """The answer of an old tick may land after a click: what was sent then is not what the address says."""
 

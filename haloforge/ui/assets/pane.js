@@ -144,13 +144,15 @@
     }, 300);
   };
 
-  // A form goes to the server as one message; while something in it is not sent, drawing the pane anew keeps its node.
+  // A form goes to the server as one message, of what was changed in it alone, so that it undoes nothing that another
+  // browser has saved since. While something in it is not sent, drawing the pane anew keeps its node.
   const submit = (event) => {
     const form = event.target.closest("form[data-form]");
     if (!form) return;
     event.preventDefault();
     form.haloDirty = false;
-    const value = JSON.stringify({...Object.fromEntries(new FormData(form)), value: form.dataset.value});
+    const changed = [...form.elements].filter((e) => e.name && e.value !== e.defaultValue).map((e) => [e.name, e.value]);
+    const value = JSON.stringify({...Object.fromEntries(changed), value: form.dataset.value});
     send({act: form.dataset.form, value});
   };
 

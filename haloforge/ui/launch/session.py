@@ -93,7 +93,9 @@ class Launch:
         offered = gr.update(choices=presets.choices(store, self.stage))
         run = store.find_run(view.get("from", ""))
         if run is None:
-            return [gr.skip(), offered, *self.form.refresh()]
+            asked = view.get("from")
+            gone = note(f"The run {asked} is not there any more, so nothing was filled in.", "error")
+            return [gone if asked else gr.skip(), offered, *self.form.refresh()]
         name = link(title(run), open_run(run.id))
         if run.stage != self.stage:
             flat = prefill(store, run, self.stage)

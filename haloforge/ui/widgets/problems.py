@@ -24,18 +24,21 @@ def render(store: Store, view: View) -> Html:
     names = inventory.problem_sets()
     if not names:
         return empty("There is no data file yet.", "Prepare one above.")
-    name = chosen_file(view)
+    name, named = chosen_file(view), view.get("file")
+    is_other = bool(named) and named != name
+    gone = note(f"{named} is not among the data files; another one is shown.") if is_other else None
     view = {**view, "tab": "data", "file": name}
     file_picker = picker("in", "file", [_option(file, view) for file in names])
     try:
         rows = inventory.read_rows(name)
     except ForgeError as error:
-        return h("section", file_picker, note(str(error), "error"), cls="stack")
+        return h("section", file_picker, gone, note(str(error), "error"), cls="stack")
     chosen = chosen_row(rows, view)
     head = h("div", h("h2", "Problems"), file_picker, h("span", summary(rows), cls="muted"), cls="row")
     return h(
         "section",
         head,
+        gone,
         about(name),
         h("div", _list(rows, chosen, view), _in_full(chosen, name), cls="split"),
         cls="stack",

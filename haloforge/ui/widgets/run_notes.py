@@ -1,6 +1,7 @@
 """The name, tags and notes of a run, to be changed in place; and the question before a run is deleted."""
 
 import json
+from collections.abc import Callable
 
 from haloforge.config import output_of
 from haloforge.errors import RunError
@@ -31,15 +32,22 @@ def render(run: Run) -> Html:
 
 
 def describe(store: Store, sent: str) -> str:
-    """Store what the form sent, JSON with run, name, tags and notes; returns the id. Raises RunError for a run gone."""
+    """Store what the form sent: JSON with the run, and what was changed. Returns the id; RunError for a run gone."""
     typed = json.loads(sent)
     run = store.find_run(str(typed["value"]))
     if run is None:
         raise RunError("this run is not there any more")
-    tags = " ".join(dict.fromkeys(str(typed["tags"]).replace(",", " ").lower().split()))[:MAX_NAME]
-    name, notes = " ".join(str(typed["name"]).split())[:MAX_NAME], str(typed["notes"]).strip()[:MAX_NOTES]
-    store.update_run(run.id, name=name, tags=tags, notes=notes)
+    changed = {name: clean(str(typed[name])) for name, clean in _CLEAN.items() if name in typed}
+    if changed:
+        store.update_run(run.id, **changed)
     return run.id
+
+
+_CLEAN: dict[str, Callable[[str], str]] = {
+    "name": lambda text: " ".join(text.split())[:MAX_NAME],
+    "tags": lambda text: " ".join(dict.fromkeys(text.replace(",", " ").lower().split()))[:MAX_NAME],
+    "notes": lambda text: text.strip()[:MAX_NOTES],
+}
 
 
 def ask_delete(store: Store, run: Run, view: View) -> Html:

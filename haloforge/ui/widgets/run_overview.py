@@ -1,6 +1,7 @@
 """The overview of a run: its key numbers, charts, costs and artifacts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from haloforge.records import Event, Run
 from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
@@ -9,6 +10,7 @@ from haloforge.ui import charts, curves, metrics
 from haloforge.ui.formatting import number, percent
 from haloforge.ui.launch import next_steps
 from haloforge.ui.markup import Child, Html, h, join, link, note, table
+from haloforge.ui.recorded import is_recorded
 from haloforge.ui.view import View, cycle_key, query
 from haloforge.ui.widgets import released, result, run_alarms, run_cycles, run_lineage, run_live
 from haloforge.ui.widgets.chips import ago
@@ -17,7 +19,7 @@ from haloforge.ui.widgets.chips import ago
 def render(store: Store, run: Run, view: View) -> Html:
     """Alarms, numbers, cycles, charts, lineage, costs and artifacts; a sentence while there are none."""
     numbers, boxes, spent = figures(store, run), run_charts(store, run), costs(store, run.id)
-    files = artifacts(store.events(run.id, kind="artifact"))
+    files = artifacts(store.events(run.id, kind="artifact"), run)
     parts = [
         *notes(store, run),
         numbers,
@@ -130,17 +132,23 @@ def cost_table(spent: Sequence[Cost]) -> Html | None:
     return table([*heads, h("th", "Energy", scope="col", cls="num wide")], rows, label="Costs")
 
 
-def artifacts(events: Sequence[Event]) -> Html | None:
+def artifacts(events: Sequence[Event], run: Run) -> Html | None:
     """The artifacts of the run; of one that was written twice, the newest."""
     newest = {(e.data["name"], e.data["path"]): e for e in events}
     if not newest:
         return None
     rows = [
-        h("tr", h("td", name), h("td", h("code", path)), h("td", ago(e.time), cls="num wide"))
+        h("tr", h("td", name), h("td", h("code", path), _gone(run, path)), h("td", ago(e.time), cls="num wide"))
         for (name, path), e in newest.items()
     ]
     heads: list[Child] = ["Made", "Where", h("th", "When", scope="col", cls="num wide")]
     return table(heads, rows, label="Artifacts")
+
+
+def _gone(run: Run, path: str) -> Html | None:
+    if Path(run.cwd, path).exists():
+        return None
+    return h("div", "not part of the recording" if is_recorded(run) else "not there any more", cls="muted")
 
 
 _TRAINED_NOTHING = "nothing was trained"

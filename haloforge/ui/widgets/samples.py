@@ -33,7 +33,7 @@ def render(store: Store, run: Run, view: View) -> Html:
     total = store.count_list(run.id, **which)
     if not page.samples:
         return join([_filters(store, run, view), _nothing(page, view, total)])
-    chosen = _chosen(view, page.samples)
+    chosen = _chosen(store, run, view, page.samples)
     heads = (
         "Problem",
         "Verdict",
@@ -143,9 +143,10 @@ def _show_all(view: View) -> Html:
     return link("Show all", query(view, **dict.fromkeys(_FILTERS)), cls="act")
 
 
-def _chosen(view: View, rows: Sequence[StoredSample]) -> StoredSample:
-    wanted = number(view, "sample", -1)
-    return next((judged for judged in rows if judged.id == wanted), rows[0])
+def _chosen(store: Store, run: Run, view: View, rows: Sequence[StoredSample]) -> StoredSample:
+    """The sample in the address, on this page or (as newer ones have come since) not; else the first of the page."""
+    named = store.sample(number(view, "sample", -1)) if view.get("sample") else None
+    return named if named and named.run == run.id else rows[0]
 
 
 def _row(judged: StoredSample, view: View, *, is_chosen: bool) -> Html:

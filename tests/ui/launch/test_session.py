@@ -210,6 +210,12 @@ def test_a_finished_run_fills_in_the_next_stage(
     assert "first tuning" in message
 
 
+def test_a_run_that_is_gone_fills_in_nothing_and_is_said_to_be_gone(store: Store, planner: Planner) -> None:
+    launch, _ = launch_of(SFT, store.root, planner)
+    message, _, *fields = launch.opened(store, {"tab": "sft", "from": "sft-gone"})
+    assert "The run sft-gone is not there any more" in message and all("value" not in field for field in fields)
+
+
 def test_a_form_that_is_opened_again_keeps_what_was_typed(store: Store, planner: Planner) -> None:
     launch, _ = launch_of(SFT, store.root, planner)
     _, _, *fields = launch.opened(store, {"tab": "sft"})

@@ -62,6 +62,7 @@ def test_a_file_with_a_bad_line_says_which(store: Store) -> None:
 
 def test_only_listed_files_are_opened(store: Store, workspace: Path) -> None:
     (workspace / "secret.jsonl").write_text(json.dumps(problem("secret").to_json()))
-    assert "secret" not in problems.render(store, {**VIEW, "file": "secret.jsonl"})
+    shown = problems.render(store, {**VIEW, "file": "secret.jsonl"})
+    assert "Write secret" not in shown and "secret.jsonl is not among the data files" in shown
     with pytest.raises(DataError, match="not among the data files"):
         inventory.read_problems("secret.jsonl")

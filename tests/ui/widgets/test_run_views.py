@@ -150,6 +150,14 @@ def test_artifacts_are_listed_once(store: Store) -> None:
     assert run_detail.render(store, VIEW).count("models/raft/cycle_1/final_model") == 1
 
 
+def test_what_a_run_made_and_is_not_there_any_more_is_said_to_be_gone(store: Store, tmp_path: Path) -> None:
+    run = make_run(store, status="done", cwd=str(tmp_path))
+    (tmp_path / "kept").mkdir()
+    for name in ("kept", "removed"):
+        Report(store, run.id).artifact(name, name)
+    assert run_detail.render(store, VIEW).count("not there any more") == 1
+
+
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
@@ -236,6 +244,16 @@ def test_name_tags_and_notes_are_stored_as_words_and_text(store: Store) -> None:
     now = store.run(run.id)
     assert (now.name, now.tags, now.notes) == ("First tuning", "small baseline", "why?")
     assert "why?" in run_notes.render(now) and "#small" in run_list.render(store, VIEW)
+
+
+def test_only_what_was_changed_in_the_form_is_stored(store: Store) -> None:
+    """Two browsers may have it open: the name from one does not bring back the notes of before from the other."""
+    run = make_run(store, SFT, "done", notes="written meanwhile")
+    run_notes.describe(store, json.dumps({"value": run.id, "name": "First tuning"}))
+    now = store.run(run.id)
+    assert (now.name, now.notes) == ("First tuning", "written meanwhile")
+    run_notes.describe(store, json.dumps({"value": run.id, "notes": ""}))
+    assert store.run(run.id).notes == ""
 
 
 @pytest.mark.parametrize(("rung", "words"), [("cycle", "Stopping after this cycle"), ("now", "Stopping now")])

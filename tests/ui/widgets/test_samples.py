@@ -47,6 +47,15 @@ def test_a_page_without_a_place_is_the_newest(store: Store) -> None:
     assert samples.render(store, run, {**VIEW, "samples": "9"}).count("<tr data-row") == 3
 
 
+def test_the_sample_in_the_address_is_shown_though_newer_ones_have_pushed_it_off_the_page(store: Store) -> None:
+    run = make_run(store)
+    add_samples(store, run, ["timeout"])
+    [first] = store.samples(run.id)
+    add_samples(store, run, ["passed"] * 60, cycle=2)
+    shown = samples.render(store, run, {"section": "samples", "sample": str(first.id)})
+    assert f">{VERDICTS['timeout'].word}<" in shown.partition("<article")[2]
+
+
 def test_a_problem_is_shown_across_the_cycles(store: Store) -> None:
     run = make_run(store)
     for cycle, statuses in enumerate((["timeout", "timeout"], ["wrong_answer", "passed"], ["passed", "passed"])):

@@ -34,6 +34,29 @@ def own_environment() -> dict[str, str]:
     return PATIENT_THREADS | inherited | {"PYTHONSAFEPATH": "1"} | python_path
 
 
+def process_name(process: int) -> str:
+    """What no other process has ever been: this boot of the machine, its namespace of numbers, number and start.
+
+    Raises OSError where there is no such process.
+    """
+    status = Path(f"/proc/{process}/stat").read_text()
+    return f"{_numbered_here()} {process} {status.rpartition(')')[2].split()[19]}"
+
+
+def is_over(name: str) -> bool:
+    """Whether the process of that name has ended. False where it cannot be seen: on another machine, for one."""
+    if name.split()[:2] != _numbered_here().split():
+        return False
+    try:
+        return process_name(int(name.split()[2])) != name
+    except OSError:
+        return True
+
+
+def _numbered_here() -> str:
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+
+
 def end_group(head: "subprocess.Popen[bytes]", patience_s: float) -> None:
     """End the head of a group, and all that it started: they are told to, and killed after so many seconds.
 

@@ -7,15 +7,16 @@ import time
 import traceback
 from pathlib import Path
 
+from haloforge.children import is_over
 from haloforge.errors import ConfigError, ForgeError, Stopped
 from haloforge.models import letting_go
-from haloforge.train.exchange import End, Silent, Spec, ToFile, read_rows, read_spec, write_end
+from haloforge.train.exchange import WORKER, End, Silent, Spec, ToFile, read_rows, read_spec, write_end
 from haloforge.train.optimizing import Data, optimize
 
 
 def main(folder: Path) -> int:
     """Runs this process's share of the optimizer steps. The exit code is 0 after a stop, too: nothing failed."""
-    _end_with_the_others(int(os.environ.get("HALO_FORGE_WORKER", "0")))
+    _end_with_the_others(os.environ.get(WORKER, ""))
     is_first = os.environ.get("RANK", "0") == "0"
     try:
         _optimize(folder, read_spec(folder))
@@ -53,23 +54,19 @@ def _optimize(folder: Path, spec: Spec) -> None:
         optimize(spec.training, spec.settings, Data(train, held_out), report)
 
 
-def _end_with_the_others(worker: int) -> None:
+def _end_with_the_others(worker: str) -> None:
     """End this process when its launcher or the worker is gone: each may be killed without a word to the others.
 
-    The worker is looked for only where it can be seen: a launcher may start processes on other machines.
+    The worker may be gone already, where the launcher starts processes again that ended with it.
     """
-    launcher, sees_worker = os.getppid(), _is_alive(worker)
+    launcher = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == launcher and (not sees_worker or _is_alive(worker)):
+        while os.getppid() == launcher and not (worker and is_over(worker)):
             time.sleep(1.0)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _is_alive(process: int) -> bool:
-    return process > 0 and Path(f"/proc/{process}").exists()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ _SPEC, _ROWS, _HELD_OUT, _EVENTS, _STOP, _END = (
     "stop",
     "end.json",
 )
+WORKER = "HALO_FORGE_WORKER"
+"""The variable that tells the processes who started them, by `process_name`."""
 _SETTINGS = {cls.__name__: cls for cls in (SftTraining, RaftTraining)}
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 
 from haloforge import errors
-from haloforge.children import end_group, own_environment
+from haloforge.children import end_group, own_environment, process_name
 from haloforge.errors import ForgeError, MachineError, Stopped
 from haloforge.files import file_errors
 from haloforge.records import Reporter
-from haloforge.train.exchange import End, Events, Spec, ask_to_stop, read_end, remove_rows, write_spec
+from haloforge.train.exchange import WORKER, End, Events, Spec, ask_to_stop, read_end, remove_rows, write_spec
 from haloforge.train.launch import command, processes
 from haloforge.train.optimizing import Data
 from haloforge.train.training import Training, TrainingSettings
@@ -58,7 +58,7 @@ def _started(words: list[str], output: Path, count: int) -> Iterator[subprocess.
     environment = own_environment()
     threads = max(1, torch.get_num_threads() // count)
     environment.setdefault("OMP_NUM_THREADS", str(threads))
-    environment["HALO_FORGE_WORKER"] = str(os.getpid())
+    environment[WORKER] = process_name(os.getpid())
     with file_errors(words[0]), output.open("wb") as file:
         group = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -12,9 +14,11 @@ from safetensors.torch import load_file
 from tiny import tiny_tokenizer
 from training_samples import LORA, cycle, samples, uneven_samples
 
+from haloforge.children import process_name
 from haloforge.errors import ConfigError, MachineError, RunError, Stopped
 from haloforge.store import Report, Store
 from haloforge.train import Training
+from haloforge.train.exchange import WORKER
 from haloforge.train.fitting import fit
 from haloforge.train.launch import command, processes, refuse_unstartable
 
@@ -115,6 +119,15 @@ def test_killed_stopped_and_resumed_it_ends_with_the_same_weights(
         fit(of(model, broken, tmp_path / broken.run_id, None, 1), uneven_samples(), [], broken)
     fit(other, uneven_samples(), [], broken)
     assert all(torch.equal(weights(one)[name], weights(other)[name]) for name in weights(one))
+
+
+def test_a_process_that_is_started_again_after_its_worker_has_ended_ends_too(tmp_path: Path) -> None:
+    worker = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    environment = os.environ | {WORKER: process_name(worker.pid)}
+    worker.communicate()
+    wait = "import time; from haloforge.train.__main__ import _end_with_the_others as end; import os"
+    script = f"{wait}; end(os.environ[{WORKER!r}]); time.sleep(600)"
+    assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == 1
 
 
 def test_a_launcher_that_starts_another_number_of_processes_is_refused(

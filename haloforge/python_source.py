@@ -5,6 +5,7 @@ import builtins
 import re
 import threading
 import warnings
+from collections.abc import Iterable
 
 _LEADING_WHITESPACE = re.compile(r"^[ \t]+", re.MULTILINE)
 _PARSE_LOCK = threading.Lock()
@@ -32,6 +33,35 @@ def defined_names(code: str) -> list[str]:
     tree = parse(code)
     body = tree.body if tree else []
     return [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+
+
+def bound_at_top(nodes: Iterable[ast.stmt]) -> set[str]:
+    """The names that these statements define, assign or import, without those in their bodies."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+    return names
+
+
+def unbound_names(tree: ast.AST) -> set[str]:
+    """The names that this code uses, and neither binds anywhere nor finds among the builtins."""
+    used, bound = set[str](), set(vars(builtins)) | {"__file__"}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+                bound.add(name)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                bound.add(name)
+            case ast.stmt():
+                bound |= bound_at_top([node])
+    return used - bound
 
 
 def entry_point_of(assertion: str, solution: str | None) -> str | None:

@@ -5,7 +5,7 @@ import re
 
 from haloforge.answers.class_members import closing_brace, in_class, without_texts
 from haloforge.languages import Language, language_of
-from haloforge.python_source import parse
+from haloforge.python_source import bound_at_top, parse
 from haloforge.records import Problem
 
 
@@ -40,19 +40,7 @@ def _python(problem: Problem, starter: str, text: str) -> str:
 
 def _defines(text: str, name: str | None) -> bool:
     tree = parse(text)
-    return tree is not None and name is not None and name in _defined_names(tree)
-
-
-def _defined_names(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-    return names
+    return tree is not None and name is not None and name in bound_at_top(tree.body)
 
 
 def _missing_from(starter: str, text: str, entry_point: str | None) -> str:
@@ -60,10 +48,10 @@ def _missing_from(starter: str, text: str, entry_point: str | None) -> str:
     tree, written = parse(starter), parse(text)
     if tree is None or written is None:
         return ""
-    have = _defined_names(written)
+    have = bound_at_top(written.body)
     kept = []
     for node in tree.body:
-        names = _defined_names(ast.Module([node], []))
+        names = bound_at_top([node])
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             continue  # it would have to stand first, and the text would not be compiled under it
         if names and entry_point not in names and not names <= have:

@@ -6,98 +6,71 @@ surrounds code is removed: prose, fences, the unfinished last statement of an an
 
 import ast
 import functools
+import itertools
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from haloforge.answers.fences import Block, before_blocks, fenced_blocks
 from haloforge.languages import Language, language_of
-from haloforge.python_source import parse
+from haloforge.python_source import bound_at_top, parse, unbound_names
 from haloforge.records import Problem
 
-_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+#.-]*)")
 _CONTINUES = re.compile(r"(else|elif|except|finally)\b|[)\]}]")
 """Lines that are not indented and yet belong to the statement before."""
 
 _LONGEST_TEXT = 200_000
 _MOST_LINES = 2_000
-_MOST_BLOCKS = 200
 _MOST_JOINED = 12
 _MOST_FAILURES = 2_000
 """Bounds on the work that a hostile or endless answer can cause."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    tag: str
-    code: str
-    is_closed: bool
 
 
 def extract_code(text: str, problem: Problem) -> str | None:
     """The program in `text`, or None when nothing there is code. See the module for what is kept and what is cut."""
     text = text[:_LONGEST_TEXT].replace("\r\n", "\n")
     language = language_of(problem.language)
-    blocks = _in_language(_blocks(text), language)
+    blocks = _in_language(fenced_blocks(text, python=language.syntax == "python"), language)
     code = _from_blocks(blocks, problem, language) if blocks else _from_prose(text, problem, language)
+    if blocks and code and problem.entry_point and not _has_entry(code, problem, language):
+        before = _from_prose(before_blocks(text), problem, language)  # an answer that began as if its fence were open
+        code = before if before and _has_entry(before, problem, language) else code
     code = code.lstrip("\n").rstrip() if code else ""
     return code + "\n" if code else None
 
 
-def _blocks(text: str) -> list[_Block]:
-    """Every fenced block, the last one perhaps still open. A fence with a language inside a block starts a new one."""
-    blocks: list[_Block] = []
-    fence, tag, lines = "", "", list[str]()
-    for line in text.split("\n"):
-        found = _FENCE.search(line)
-        if not fence:
-            if found:
-                fence, tag, lines = found[1], found[2].lower(), []
-                rest = line[found.end() :].strip()
-                if rest.endswith(fence) and rest != fence:  # a whole block on one line
-                    blocks.append(_Block(tag, rest.removesuffix(fence).strip(), True))
-                    fence = ""
-        elif found and found[1][0] == fence[0] and len(found[1]) >= len(fence) and _ends_block(line, found):
-            blocks.append(_Block(tag, _joined([*lines, line[: found.start()].rstrip()]), True))
-            is_new = bool(found[2]) and not line[: found.start()].strip() and line.rstrip().endswith(found[2])
-            fence, tag, lines = (found[1], found[2].lower(), []) if is_new else ("", "", [])
-        else:
-            lines.append(line)
-    if fence and any(map(str.strip, lines)):
-        blocks.append(_Block(tag, _joined(lines), False))
-    return [block for block in blocks if block.code.strip()][-_MOST_BLOCKS:]
+def _has_entry(code: str, problem: Problem, language: Language) -> bool:
+    return (_defines_entry if language.syntax == "python" else _names_entry)(code, problem)
 
 
-def _ends_block(line: str, found: re.Match[str]) -> bool:
-    """A fence at the start of a line, or one that a line of code runs into; not one inside a string or comment."""
-    before = line[: found.start()].strip()
-    return not before or (line.rstrip().endswith(found[1]) and not before.startswith(("#", "//", '"', "'")))
-
-
-def _joined(lines: Sequence[str]) -> str:
-    return textwrap.dedent("\n".join(lines))
-
-
-def _in_language(blocks: list[_Block], language: Language) -> list[_Block]:
+def _in_language(blocks: list[Block], language: Language) -> list[Block]:
     """Blocks tagged with the problem's language, else untagged ones, else whatever there is."""
     matching = [block for block in blocks if block.tag in language.fence_names]
     untagged = [block for block in blocks if not block.tag]
     return matching or untagged or blocks
 
 
-def _from_blocks(blocks: list[_Block], problem: Problem, language: Language) -> str | None:
+def _from_blocks(blocks: list[Block], problem: Problem, language: Language) -> str:
+    is_python = language.syntax == "python"
+    codes = [_code_of(block, problem, language) for block in blocks]
+    has_entry = [_has_entry(code, problem, language) for code in codes]
+    is_whole = [block.is_closed or _is_whole(code, language) for block, code in zip(blocks, codes, strict=True)]
+    wished = [found and whole for found, whole in zip(has_entry, is_whole, strict=True)]
+    best = _best(codes, wished, has_entry, [is_python and _is_program(code) for code in codes])
+    return _with_missing(best, codes) if is_python else best
+
+
+def _code_of(block: Block, problem: Problem, language: Language) -> str:
     if language.syntax != "python":
-        candidates = [block.code if block.is_closed else _without_tail(block.code, language) for block in blocks]
-        return _best(candidates, [_names_entry(code, problem) for code in candidates])
-    candidates = [
-        _with_starter(block.code if block.is_closed else _finished_statements(block.code, problem), problem)
-        for block in blocks
-    ]
-    return _best(
-        candidates,
-        [_defines_entry(code, problem) for code in candidates],
-        [_is_program(code) for code in candidates],
-    )
+        return block.code if block.is_closed else _without_tail(block.code, language)
+    return _with_starter(block.code if block.is_closed else _finished_statements(block.code, problem), problem)
+
+
+def _is_whole(code: str, language: Language) -> bool:
+    """Whether nothing that was begun is missing, as in the last block of an answer that was cut."""
+    if language.syntax == "python":
+        return parse(code) is not None
+    return sum({"{": 1, "}": -1}.get(token[0], 0) for token in _tokens(language).finditer(code)) <= 0
 
 
 def _best(candidates: list[str], *wishes: list[bool]) -> str:
@@ -153,6 +126,25 @@ def _with_starter(code: str, problem: Problem) -> str:
     return whole if parse(whole) else code
 
 
+def _with_missing(code: str, blocks: Sequence[str]) -> str:
+    """With the imports, functions and classes of other blocks that it uses: some answers give a program in parts."""
+    tree = parse(code)
+    missing = unbound_names(tree) if tree else set()
+    if not missing:
+        return code
+    parts: list[str] = []
+    for block in reversed(blocks):
+        other = parse(block) if block != code else None
+        for node in reversed(other.body if other else []):
+            if isinstance(node, _BRINGS_NAMES) and missing & bound_at_top([node]):
+                missing = (missing | unbound_names(node)) - bound_at_top([node])
+                parts.append(ast.unparse(node))
+    return "\n\n".join([*reversed(parts), code])
+
+
+_BRINGS_NAMES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
 def _finished_statements(code: str, problem: Problem) -> str:
     """Cut the unfinished last statement off an answer that was cut; keep it when nothing useful would be left."""
     if parse(code):
@@ -195,11 +187,19 @@ def _python_in_prose(text: str, problem: Problem, start: re.Pattern[str]) -> str
     if not any(_defines_entry(span, problem) for span in spans) and _defines_entry(continued, problem):
         return continued
     if not spans:
-        return _cut_definition(lines)
+        return _from_indented(lines, problem) or _cut_definition(lines)
     wished = [span for span in spans if _defines_entry(span, problem)]
     chosen = wished[-1] if wished else max(spans, key=len)
     imports = [s.rstrip("\n") for s in spans[: spans.index(chosen)] if _only_imports(s)]
     return "\n".join([*imports, chosen])
+
+
+def _from_indented(lines: Sequence[str], problem: Problem) -> str | None:
+    """The last run of indented lines that is a program, as Markdown writes code without a fence."""
+    runs = itertools.groupby(lines, lambda line: not line.strip() or line.startswith(("    ", "\t")))
+    codes = [textwrap.dedent("\n".join(run)).strip("\n") for is_code, run in runs if is_code]
+    is_wished = _defines_entry if problem.entry_point else lambda code, _: _is_program(code)
+    return next((code for code in reversed(codes) if is_wished(code, problem)), None)
 
 
 def _only_imports(code: str) -> bool:

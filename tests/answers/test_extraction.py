@@ -234,3 +234,43 @@ def test_the_block_that_defines_the_function_is_taken_however_it_is_defined() ->
     problem = Problem(task_id="j", prompt="Double it.", language="javascript", entry_point="twice")
     text = f"{fenced(JS_MAIN, 'js')}\nUse it so:\n{fenced('console.log(twice(3));', 'js')}"
     assert extract_code(text, problem) == JS_MAIN
+
+
+LONG_TEXT = 'def add(a, b):\n    """Sum.\n\n    ```python\n    add(1, 2)\n    ```\n    """\n    return a + b\n'
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~"])
+def test_a_fence_inside_a_text_of_three_quotes_ends_nothing(fence: str) -> None:
+    code = LONG_TEXT.replace("```", fence)
+    assert extract_code(f"So:\n```python\n{code}```\nDone, isn't it?", PYTHON) == code
+
+
+def test_a_text_of_three_quotes_that_never_ends_hides_no_later_block() -> None:
+    assert extract_code(f'```python\ndef add(a, b):\n    """Sum.\n```\nNo:\n{fenced(ADD)}', PYTHON) == ADD
+
+
+@pytest.mark.parametrize("outer", ["````markdown", "````", "~~~md", "```markdown"])
+def test_a_whole_answer_in_a_fence_is_read_like_any_other(outer: str) -> None:
+    assert extract_code(f"{outer}\nThe function:\n{fenced(ADD)}\n{outer[:4].rstrip('m')}", PYTHON) == ADD
+
+
+def test_a_program_in_parts_gets_what_it_uses_from_the_other_blocks() -> None:
+    imports, twice = "import math\nimport os\n", "@math.cache\ndef twice(a):\n    return 2 * a\n"
+    use, add = "print(add(1, 2))\n", "def add(a, b):\n    return twice(a) - a + b\n"
+    text = "\nthen\n".join(map(fenced, (imports, twice, add, use)))
+    assert extract_code(text, PYTHON) == f"import math\n\n{twice}\n{add}"
+
+
+def test_an_alternative_that_was_cut_does_not_replace_a_whole_answer() -> None:
+    assert extract_code(f"{fenced(ADD)}\nOr:\n```python\ndef add(a, b):\n    return a +", PYTHON) == ADD
+    cut = MAIN[: MAIN.index("std::cout")]
+    assert extract_code(f"{fenced(MAIN, 'cpp')}\nOr:\n```cpp\n{cut}", CPP) == MAIN
+
+
+def test_code_that_markdown_shows_by_its_indentation_is_found() -> None:
+    indented = "".join(f"    {line}\n" for line in ADD.splitlines())
+    assert extract_code(f"The function:\n\n{indented}\nIt adds.\n\n    >>> add(1, 2)\n    3\n", PYTHON) == ADD
+
+
+def test_an_answer_that_begins_as_if_its_fence_were_open_is_found() -> None:
+    assert extract_code(f"{ADD}```\nUse it so:\n{fenced('print(add(1, 2))')}", PYTHON) == ADD

@@ -22,8 +22,9 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], metavar="DTYPE",
                         help="number format of merged: float32, bfloat16 or float16 (default: float32)")  # fmt: skip
     parser.add_argument("--type", metavar="TYPE", type=str.lower,
-                        help="number format of gguf: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, mxfp4, or for "
-                        "ternary models tq2_0 or tq1_0 (default: f16)")  # fmt: skip
+                        help="number format of gguf: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, mxfp4; with "
+                        "halo-forge[kquants] q6_k, q5_k_m, q4_k_m, q3_k_m, q2_k; for ternary models tq2_0, tq1_0 "
+                        "(default: f16)")  # fmt: skip
     parser.set_defaults(do=export)
 
 

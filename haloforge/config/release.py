@@ -18,10 +18,11 @@ class ReleaseConfig(StageConfig):
     """Replace what is there."""
     format: Literal["merged", "gguf", "adapter", "none"] = setting("merged")
     """merged: safetensors; gguf: one file for llama.cpp and Ollama; adapter: for PEFT, without its base; none: none."""
-    type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4", "tq2_0", "tq1_0"] = setting(
-        "f16"
-    )
-    """Number format of gguf; tq2_0 and tq1_0 are for models trained with ternary weights."""
+    type: Literal[
+        "f32", "f16", "bf16", "q8_0", "q6_k", "q5_1", "q5_k_m", "q5_0", "q4_1", "q4_k_m", "q4_0", "mxfp4", "q3_k_m",
+        "q2_k", "tq2_0", "tq1_0",
+    ] = setting("f16")  # fmt: skip
+    """Number format of gguf; with _k: needs halo-forge[kquants]; tq2_0, tq1_0: for models with ternary weights."""
     dtype: Literal["float32", "bfloat16", "float16"] = setting("float32")
     """Number format of merged."""
     card: bool = setting(True)

@@ -7,6 +7,7 @@ from haloforge.config import ReleaseConfig
 from haloforge.errors import ConfigError
 from haloforge.files import file_errors
 from haloforge.models import export, export_adapter
+from haloforge.models.gguf import export_gguf, refuse_type
 from haloforge.stages.publishing.card import card_of
 from haloforge.stages.publishing.files import card_name, write_card
 from haloforge.stages.shared.dry_run import model_line
@@ -57,7 +58,9 @@ def dry_run(config: ReleaseConfig, *, measures: bool = True) -> list[str]:
 
 
 def check_output(config: ReleaseConfig) -> None:
-    """Raises ConfigError where something stands in the place of what would be written."""
+    """Raises ConfigError where something stands in the place of what would be written, ModelError for a GGUF type."""
+    if config.format == "gguf":
+        refuse_type(config.type)
     folder = Path(config.output)
     wanted = [*([_FILES] if config.format != "none" else []), *([CARD] if config.card else [])]
     for name in wanted:
@@ -67,8 +70,6 @@ def check_output(config: ReleaseConfig) -> None:
 
 def _exported(config: ReleaseConfig, folder: Path, report: Report) -> str:
     if config.format == "gguf":
-        from haloforge.models.gguf import export_gguf
-
         return str(export_gguf(config.model, folder, kind=config.type, progress=report.log))
     if config.format == "adapter":
         return export_adapter(config.model, folder, progress=report.log).path

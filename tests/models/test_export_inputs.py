@@ -42,7 +42,7 @@ def test_a_model_that_llama_cpp_would_not_compute_alike_is_refused(config: Any, 
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("q4_k_m", "llama-quantize"), ("iq4_xs", "llama-quantize"), ("int4", "Unknown GGUF type")]
+    ("kind", "said"), [("q4_k_l", "llama-quantize"), ("iq4_xs", "llama-quantize"), ("int4", "Unknown GGUF type")]
 )
 def test_a_number_format_that_is_not_there_is_named(kind: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=said):

@@ -14,9 +14,11 @@ from tiny import save_tiny_adapter, save_tiny_model, tiny_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from haloforge.config import ReleaseConfig
-from haloforge.errors import ModelError
+from haloforge.errors import MachineError, ModelError
 from haloforge.models import load
-from haloforge.models.gguf import GGUF_TYPES, export_gguf
+from haloforge.models.gguf import GGUF_TYPES, export_gguf, gguf_size, refuse_type
+from haloforge.models.gguf.k_quants import quantize_file
+from haloforge.models.gguf.precision import K_QUANTS
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
 
@@ -70,8 +72,32 @@ def test_every_number_format_that_the_package_writes_is_offered_everywhere() -> 
         with suppress(NotImplementedError):
             gguf.quants.quantize(np.zeros((1, 256), np.float32), kind)
             written.add(kind.name.lower())
-    assert set(GGUF_TYPES) == written
+    assert {*GGUF_TYPES} - {*K_QUANTS} == written
     assert get_args(ReleaseConfig.model_fields["type"].annotation) == GGUF_TYPES
+
+
+def test_k_quants_are_made_by_llama_cpp_itself(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    sizes = tiny_architectures.SIZES | {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 2}
+    tokenizer.save_pretrained(tmp_path / "model")
+    LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=len(tokenizer))).save_pretrained(tmp_path / "model")
+    file = export_gguf(str(tmp_path / "model"), tmp_path / "out", kind="q4_k_m")
+    assert [path.name for path in file.parent.glob("*.gguf")] == ["out-Q4_K_M.gguf"]
+    assert {tensor.tensor_type.name for tensor in gguf.GGUFReader(file).tensors} == {"F32", "Q4_K", "Q6_K"}
+    tensors = sum(tensor.n_bytes for tensor in gguf.GGUFReader(file).tensors)
+    assert tensors == pytest.approx(gguf_size(tmp_path / "model", "q4_k_m"), rel=0.1)
+
+
+def test_k_quants_without_their_package_are_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haloforge.models.gguf.precision.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"q4_k_m needs .*pip install 'halo-forge\[kquants\]'; or use one of f32"):
+        refuse_type("q4_k_m")
+
+
+def test_what_llama_cpp_cannot_quantize_is_said_in_its_words(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(MachineError, match=r"^llama\.cpp could not make b\.gguf: .+"):
+        quantize_file(tmp_path / "a.gguf", tmp_path / "b.gguf", "q4_k_m")
 
 
 @pytest.mark.parametrize("kind", ["tq2_0", "tq1_0"])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from haloforge.errors import MachineError, ModelError
 from haloforge.models.ending import turn_end_ids
 from haloforge.models.gguf.architecture import architecture_of, describe, reordered, rope_factors
+from haloforge.models.gguf.k_quants import quantize_file
 from haloforge.models.gguf.modelfile import modelfile
-from haloforge.models.gguf.precision import quantized, refuse_type, size_of, type_for
+from haloforge.models.gguf.precision import K_QUANTS, quantized, refuse_type, size_of, type_for
 from haloforge.models.gguf.vocabulary import describe_vocabulary, vocabulary_of
 from haloforge.models.loading import LoadedModel, Progress
 from haloforge.models.merging import load_merged, metadata_of
@@ -50,7 +51,13 @@ def export_gguf(name: str, output: str | Path, *, kind: str = "f16", progress: P
         loaded = load_merged(name, progress=progress)
         file = partial / f"{folder.resolve().name}-{kind.upper()}.gguf"
         progress(f"Writing {folder / file.name}")
-        write_gguf(loaded, file, kind)
+        if kind in K_QUANTS:
+            whole = partial / "f16.gguf"
+            write_gguf(loaded, whole, "f16")
+            quantize_file(whole, file, kind)
+            whole.unlink()
+        else:
+            write_gguf(loaded, file, kind)
         (partial / "Modelfile").write_text(modelfile(loaded, file.name))
         write_metadata(partial, metadata_of(loaded.checkpoint))
     return folder / file.name

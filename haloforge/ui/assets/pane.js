@@ -31,7 +31,8 @@
     }
     layout.hoverlabel = {bgcolor: style.getPropertyValue("--panel"), bordercolor: style.getPropertyValue("--line"),
       font: {color: style.getPropertyValue("--text")}};
-    await Plotly.react(node, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: "hover",
+    const bar = matchMedia("(hover: hover)").matches && "hover";  // where nothing hovers it would always cover the legend
+    await Plotly.react(node, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: bar,
       modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"]});
   };
 

@@ -143,8 +143,8 @@ def _wire(page: Page, fields: list[Any], panel: tuple[Any, Any, Any, Any]) -> No
 def dataset_text(name: str) -> str:
     """A dataset with what is known about it."""
     source = SOURCES[name]
-    where = "works without network" if source.is_bundled else "from the Hub"
-    return f"{name}{FACTS}about {number(source.rows)} rows, {source.license}, {where}"
+    about, where = ("", "works without network") if source.is_bundled else ("about ", "from the Hub")
+    return f"{name}{FACTS}{about}{number(source.rows)} rows, {source.license}, {where}"
 
 
 def _changed(page: Page, *typed: Any) -> list[Any]:

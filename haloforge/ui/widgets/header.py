@@ -7,7 +7,7 @@ from haloforge.ui.markup import Html, button, h, join, link, note
 from haloforge.ui.palette import STAGES
 from haloforge.ui.view import View, open_run
 from haloforge.ui.widgets import chips
-from haloforge.verify import isolation
+from haloforge.verify import isolation, lost_at
 
 
 def render(store: Store, view: View) -> Html:
@@ -36,7 +36,12 @@ def _demo(store: Store) -> Html:
 def sandbox() -> Html:
     """The sandbox level of this machine, as it was probed."""
     level = isolation()
-    return h("span", f"sandbox: {level.name}", cls="bad" if level.name == "none" else "muted", title=level.reason)
+    words = f"sandbox: {_STRENGTHS[level.name]}" + ("" if level.name == "none" else f" ({level.name})")
+    about = f"{level.reason}; lost at this level: {lost_at(level.name)}"
+    return h("span", words, cls="bad" if level.name == "none" else "muted", title=about)
+
+
+_STRENGTHS = {"ns": "full", "landlock": "partial", "noopen": "Python only", "none": "none"}
 
 
 def _now(store: Store) -> list[Html | str]:

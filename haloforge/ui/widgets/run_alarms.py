@@ -6,8 +6,10 @@ from typing import Any
 from haloforge.config import RaftConfig
 from haloforge.errors import ConfigError
 from haloforge.records import Run
+from haloforge.settings import settings
 from haloforge.stages.raft.advice import advice
 from haloforge.store import Store
+from haloforge.ui.fields import in_labels
 from haloforge.ui.markup import Html, note
 
 _MOST_LINES = 400
@@ -24,7 +26,7 @@ def render(store: Store, run: Run) -> list[Html]:
     texts = [text.removeprefix(start) for text in texts if text.startswith(start)][-len(names) :]
     helps = _advice(store, run, cycle)
     return [
-        note(f"Cycle {cycle}: {text}{_more(text, helps.get(name, ''))}", "error")
+        note(in_labels(f"Cycle {cycle}: {text}{_more(text, helps.get(name, ''))}", settings(RaftConfig)), "error")
         for name, text in zip(names, texts, strict=False)
     ]
 

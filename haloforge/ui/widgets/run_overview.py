@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from haloforge.config import STAGES
 from haloforge.records import Event, Run
-from haloforge.stages.shared.costs import Cost, costs, energy_text, seconds_text
+from haloforge.settings import settings
+from haloforge.stages.shared.costs import NOT_READABLE, Cost, costs, energy_text, seconds_text
 from haloforge.store import Store
 from haloforge.ui import charts, curves, metrics
+from haloforge.ui.fields import in_labels
 from haloforge.ui.formatting import number, percent
 from haloforge.ui.launch import next_steps
 from haloforge.ui.markup import Child, Html, h, join, link, note, table
@@ -49,7 +52,7 @@ def notes(store: Store, run: Run) -> list[Html]:
     shown = run_alarms.render(store, run)
     last = next(iter(store.last_events(run.id, "log", 1)), None)
     if run.status == "done" and run.stage != "benchmark" and last is not None:
-        line = str(last.data["text"])
+        line = in_labels(str(last.data["text"]), settings(STAGES[run.stage]) if run.stage in STAGES else ())
         kind = "error" if line.startswith(_TRAINED_NOTHING) else "" if _NO_CHANGE in line else "good"
         shown.append(note(line[:1].upper() + line[1:], kind))
     return shown
@@ -114,9 +117,10 @@ def run_charts(store: Store, run: Run) -> list[Html]:
 
 
 def cost_table(spent: Sequence[Cost]) -> Html | None:
-    """The cost of every phase. A resumed phase was measured in its last process only, so it says "at least"."""
+    """The cost of every phase; energy where it could be read. A resumed phase was measured in its last process only."""
     if not spent:
         return None
+    has_energy = any(energy_text(cost) != NOT_READABLE for cost in spent)
     rows = [
         h(
             "tr",
@@ -124,12 +128,13 @@ def cost_table(spent: Sequence[Cost]) -> Html | None:
             h("td", ("at least " if cost.is_resumed else "") + seconds_text(cost.seconds), cls="num"),
             h("td", "" if cost.cpu_s is None else seconds_text(cost.cpu_s), cls="num"),
             h("td", "" if cost.tokens is None else number(cost.tokens), cls="num"),
-            h("td", energy_text(cost), cls="num wide"),
+            h("td", energy_text(cost), cls="num wide") if has_energy else None,
         )
         for cost in spent
     ]
     heads: list[Child] = ["Cost of", *(h("th", name, scope="col", cls="num") for name in ("Time", "CPU", "Tokens"))]
-    return table([*heads, h("th", "Energy", scope="col", cls="num wide")], rows, label="Costs")
+    energy = [h("th", "Energy", scope="col", cls="num wide")] if has_energy else []
+    return table([*heads, *energy], rows, label="Costs")
 
 
 def artifacts(events: Sequence[Event], run: Run) -> Html | None:

@@ -1,6 +1,8 @@
 """The list of runs and one run in detail: functions of the store."""
 
+import html
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,20 @@ from seeded import BENCHMARK, PREPARE, RAFT, SFT, add_cycles, add_samples, make_
 from haloforge import jobs
 from haloforge.config import BenchmarkConfig
 from haloforge.records import RunStatus
+from haloforge.stages.shared.costs import Cost
 from haloforge.store import Report, Store
 from haloforge.ui import lineage
 from haloforge.ui.palette import RUNS
-from haloforge.ui.widgets import run_alarms, run_cycles, run_detail, run_lineage, run_list, run_notes, run_strip
+from haloforge.ui.widgets import (
+    run_alarms,
+    run_cycles,
+    run_detail,
+    run_lineage,
+    run_list,
+    run_notes,
+    run_overview,
+    run_strip,
+)
 
 VIEW = {"tab": "runs"}
 
@@ -214,7 +226,8 @@ def test_an_alarm_says_what_to_do(store: Store) -> None:
     report.log("alarm in cycle 2: samples vary less: 0.05 nats a token, 0.14 at first")
     report.metric("alarm", 2, {"entropy": 1.0})
     [shown] = run_alarms.render(store, run)
-    assert "Cycle 2: samples vary less" in shown and shown.count("raise generation.temperature from 0.7 to 0.9") == 1
+    text = html.unescape(shown)
+    assert "Cycle 2: samples vary less" in text and text.count('raise "Temperature" from 0.7 to 0.9') == 1
 
 
 def test_cycles_are_columns_with_intervals(store: Store) -> None:
@@ -222,6 +235,13 @@ def test_cycles_are_columns_with_intervals(store: Store) -> None:
     add_cycles(store, run, [0.3, 0.4])
     table = run_cycles.render(store, run, VIEW, []) or ""
     assert table.count('scope="col"') == 3 and "30.0 to 50.0 %" in table and "cycle 1</a> best" in table
+
+
+def test_energy_is_a_column_only_where_it_could_be_read() -> None:
+    unread = Cost(1, "train", 1.0, 1.0, None, None, None, False)
+    assert "Energy" not in (run_overview.cost_table([unread]) or "")
+    both = run_overview.cost_table([unread, replace(unread, cpu_j=1234.0)]) or ""
+    assert "Energy" in both and "1,234 J CPU" in both and "not readable" in both
 
 
 def test_a_run_stands_in_the_lineage_between_what_made_it_and_what_reads_it(store: Store) -> None:

@@ -97,6 +97,7 @@ def read_blocks(code: str, language: Language) -> Reading:
                 _end(found, () if is_definition(tokens) else tokens, function, is_last=False)
                 outer.append(_Block(function, [], depth))
                 function = block_outside(tokens)
+                found.functions.update([function] if function else [])
             else:
                 _end(found, tokens, function, is_last=False)
                 outer.append(_Block(function, [], depth))

@@ -22,7 +22,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_PLACEHOLDERS = _words("todo unimplemented unreachable panic NotImplementedError exit _exit Exit quit abort terminate")
+_PLACEHOLDERS = _words("todo unimplemented unreachable panic NotImplementedError SystemExit exit _exit Exit quit abort terminate")
 """What stands where a program is yet to be written, or only ends it."""
 _WRAPPERS = _words("Ok Some Err vec assert assert_eq assert_ne debug_assert sync_with_stdio tie")
 """Calls that are nothing when they are given constants alone."""
@@ -134,13 +134,17 @@ def _counts(statement: ast.stmt, nothing: frozenset[str]) -> bool:
             return False
         case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
             return False
+        case ast.If(body=body) | ast.While(body=body) | ast.For(body=body) if all(map(_does_nothing, body)):
+            return False
         case ast.If(test=value) | ast.While(test=value) | ast.Assert(test=value) | ast.For(iter=value):
             return not _is_constant(value)
         case ast.Raise(exc=raised):
             return _name_of(raised.func if isinstance(raised, ast.Call) else raised) not in nothing
         case ast.Expr(value=ast.Call(func=called)):
             return _name_of(called) not in nothing
-        case ast.Expr(value=value) | ast.Assign(value=value):
+        case ast.Expr(value=value):
+            return any(isinstance(node, ast.Call | ast.Await | ast.Yield | ast.YieldFrom) for node in ast.walk(value))
+        case ast.Assign(value=value):
             return not _is_constant(value)
         case ast.Return(value=value) | ast.AnnAssign(value=value):
             return not (value is None or _is_constant(value))
@@ -148,9 +152,14 @@ def _counts(statement: ast.stmt, nothing: frozenset[str]) -> bool:
             return True
 
 
+def _does_nothing(statement: ast.stmt) -> bool:
+    is_constant = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return is_constant or isinstance(statement, ast.Pass | ast.Continue | ast.Break)
+
+
 def _is_constant(value: ast.expr) -> bool:
     """Whether it names nothing: a number, a text, an empty list, a list of numbers."""
-    return not any(isinstance(node, ast.Name | ast.Call | ast.Lambda) for node in ast.walk(value))
+    return not any(isinstance(node, ast.Name | ast.Call) for node in ast.walk(value))
 
 
 def _name_of(node: ast.expr | None) -> str:

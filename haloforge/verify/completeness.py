@@ -13,8 +13,9 @@ def incomplete(problem: Problem, code: str) -> str:
     Complete is a program that does something beyond the problem's starter code, and that has the function which the
     problem asks for by name, or, where it is compiled, a `main` (in JavaScript a statement outside of functions).
     """
-    language, starter = problem.language, problem.starter_code.strip()
-    given = substance(starter, language).statements if starter and starter in code else 0
+    language, starter = problem.language, problem.starter_code
+    is_copied = " ".join(starter.split()) in " ".join(code.split())
+    given = substance(starter, language).statements if is_copied else 0
     does = substance(code, language)
     if does.statements <= given:
         return "no complete program: only comments, declarations and constants"

@@ -75,6 +75,10 @@ from haloforge.answers import Substance, defines, substance
         ("python", "def f(x):"),
         ("python", "def f(x): return []"),
         ("python", "if __name__ == '__main__':\n    exit()"),
+        ("python", "x = 1\nx\nprint\nraise SystemExit"),
+        ("python", "for i in range(10): pass\nwhile x: continue\nif x:\n    'later'"),
+        ("python", "f = lambda: 0"),
+        ("javascript", "function f() {}\nf();\nconst g = () => {};\ng();"),
     ],
 )
 def test_comments_declarations_and_constants_are_nothing(language, code):

@@ -1,8 +1,8 @@
 """Which samples are trained on: a pure function of samples, verdicts and settings, with a reason for every sample."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,13 +45,16 @@ def select(
 
     Per problem: what is eligible, best first; of equal programs the best; of those as many as the strategy says, then
     the cap; among equal rewards `tie_break` decides. Of the problems solved at all only the share `easiest` counts, by
-    their pass rate.
+    their pass rate. Where no test tells whether it answers any of them, one program for several problems counts once.
     """
     groups = by_problem(candidates)
     set_aside = _solved_already(groups, settings, seed) | _too_hard_yet(groups, easiest, seed)
+    counts_for = _family_it_counts_for(groups, problems, seed)
     reasons: dict[int, Reason] = {}
     for task_id, group in groups.items():
-        own_merits = _select_for(problems[task_id], group, settings, seed)
+        family = problems[task_id].family
+        copies = {c.digest for c in group if counts_for.get(c.digest, family) != family}
+        own_merits = _select_for(problems[task_id], group, settings, seed, copies)
         aside = set_aside.get(task_id)
         reasons |= {i: aside if aside and reason == "kept" else reason for i, reason in own_merits.items()}
     return [Choice(c.id, reasons[c.id] == "kept", reasons[c.id]) for c in candidates]
@@ -75,12 +78,28 @@ def most_kept(samples: int, settings: RaftLoop) -> int:
     return min(_top(samples, settings), settings.max_per_prompt)
 
 
-def _select_for(problem: Problem, group: Group, settings: RaftLoop, seed: int) -> dict[int, Reason]:
+def _family_it_counts_for(groups: Mapping[str, Group], problems: Problems, seed: int) -> dict[bytes, str]:
+    """Of programs that answer problems without tests of several families: the one that each counts for, drawn."""
+    families: dict[bytes, set[str]] = defaultdict(set)
+    for task_id, group in groups.items():
+        if problems[task_id].tests.kind == "none":
+            for candidate in group:
+                families[candidate.digest].add(problems[task_id].family)
+    return {
+        digest: min(answered, key=lambda family: derived_seed(seed, "copy", digest.hex(), family))
+        for digest, answered in families.items()
+        if len(answered) > 1
+    }
+
+
+def _select_for(
+    problem: Problem, group: Group, settings: RaftLoop, seed: int, copies: Collection[bytes]
+) -> dict[int, Reason]:
     reasons: dict[int, Reason] = {}
     distinct: dict[bytes, Candidate] = {}
     for candidate in sorted(group, key=lambda c: (-_reward(c), *tie_key(c.sample, settings, seed))):
         flaw = _flaw(candidate.sample, problem, settings)
-        if flaw is None and candidate.digest in distinct:
+        if flaw is None and (candidate.digest in distinct or candidate.digest in copies):
             flaw = "duplicate"
         if flaw is None:
             distinct[candidate.digest] = candidate

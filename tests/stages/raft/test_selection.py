@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -157,3 +158,18 @@ def test_easy_problems_come_first() -> None:
     choices = select(samples, problems, RaftLoop(), 1, easiest=0.5)
     assert {c.sample_id // 2 for c in choices if c.kept} == set(range(5))
     assert Counter(c.reason for c in choices)["too_hard_yet"] == 5
+
+
+def test_one_program_for_several_problems_without_tests_counts_for_one_family_of_them() -> None:
+    problems = {name: Problem(name, "p", meta={"family": name[0]}) for name in ("a1", "a2", "b", "c")}
+    samples = [candidate(i, problem) for i, problem in enumerate(problems.values())]
+    copied = [replace(sample, digest=b"the same") for sample in samples]
+    kept = Counter[str]()
+    for seed in range(30):
+        chosen = select(copied, problems, RaftLoop(), seed)
+        names = {sample.sample.task_id for sample, choice in zip(copied, chosen, strict=True) if choice.kept}
+        assert {choice.reason for choice in chosen if not choice.kept} == {"duplicate"}
+        kept["".join(sorted(names))] += 1
+    assert kept.keys() == {"a1a2", "b", "c"}
+    tested = {name: replace(problem, tests=TESTED.tests) for name, problem in problems.items()}
+    assert all(choice.kept for choice in select(copied, tested, RaftLoop(), 0))

@@ -22,7 +22,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_PLACEHOLDERS = _words("todo unimplemented unreachable panic NotImplementedError SystemExit exit _exit Exit quit abort terminate")
+_PLACEHOLDERS = _words(
+    "todo unimplemented unreachable panic NotImplementedError SystemExit exit _exit Exit quit abort terminate"
+)
 """What stands where a program is yet to be written, or only ends it."""
 _WRAPPERS = _words("Ok Some Err vec assert assert_eq assert_ne debug_assert sync_with_stdio tie")
 """Calls that are nothing when they are given constants alone."""

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from haloforge.errors import DataError
 from haloforge.generate import prompts
@@ -62,6 +62,25 @@ class TrainSample:
             "weight": self.weight,
             "log_probs": [0.0] * unlearned + list(known),
         }
+
+
+class Rows(Sequence[Row]):
+    """The rows of examples or samples, each made when it is read: as lists of Python they take ten times the memory."""
+
+    def __init__(self, examples: Sequence[Example] | Sequence[TrainSample]) -> None:
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Rows": ...
+
+    def __getitem__(self, place: int | slice) -> "Row | Rows":
+        return Rows(self._examples[place]) if isinstance(place, slice) else self._examples[place].to_row()
 
 
 class Encoded(NamedTuple):

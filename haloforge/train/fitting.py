@@ -14,7 +14,7 @@ from haloforge.models import Metadata, letting_go, read_metadata, resolve
 from haloforge.records import Reporter
 from haloforge.train import checkpoints
 from haloforge.train.batch_size import train_sized
-from haloforge.train.examples import Example, Row, TrainSample
+from haloforge.train.examples import Example, Row, Rows, TrainSample
 from haloforge.train.launch import processes
 from haloforge.train.launched import optimize_launched
 from haloforge.train.optimizing import Data, optimize
@@ -36,7 +36,7 @@ def fit(training: Training, examples: _Trainable, held_out: Sequence[Example], r
     when examples or settings changed since the training began. However it ends, the model has left the memory.
     """
     _refuse_without_logprobs(training.settings, examples)
-    data = Data([e.to_row() for e in examples], [e.to_row() for e in held_out])
+    data = Data(Rows(examples), Rows(held_out))
     result = _finished(training, report)
     if result is None:
         began = time.monotonic()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from datasets import Dataset
+from datasets import Dataset, Features, List, Value, concatenate_datasets
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import SFTConfig
 
@@ -24,8 +24,8 @@ from haloforge.train.training import Training, TrainingSettings, optimizer_steps
 class Data(NamedTuple):
     """Rows as the Collator reads them."""
 
-    train: list[Row]
-    held_out: list[Row]
+    train: Sequence[Row]
+    held_out: Sequence[Row]
 
 
 def optimize(training: Training, settings: TrainingSettings, data: Data, report: Reporter) -> None:
@@ -51,8 +51,8 @@ def optimize(training: Training, settings: TrainingSettings, data: Data, report:
         ),
         loss=settings.loss,
         like_lengths=rows_of_like_length(training.settings) if settings.group_by_length else None,
-        train_dataset=_dataset(data.train),
-        eval_dataset=_dataset(data.held_out) if data.held_out else None,
+        train_dataset=dataset_of(data.train),
+        eval_dataset=dataset_of(data.held_out) if data.held_out else None,
         data_collator=Collator(pad_token_id=loaded.tokenizer.pad_token_id),
         processing_class=loaded.tokenizer,
         peft_config=None if loaded.checkpoint.is_adapter else new_adapter(training.lora, loaded.model),
@@ -84,8 +84,22 @@ class _OrderOfTheEpoch(TrainerCallback):
         loaded["train_dataloader"].set_epoch(int(state.epoch or 0))
 
 
-def _dataset(rows: Sequence[Row]) -> Dataset:
-    return Dataset.from_list([dict(row) for row in rows])
+def dataset_of(rows: Sequence[Row]) -> Dataset:
+    """The rows in 12 bytes a token, put there a few at a time: Python's own numbers take eight times as much."""
+    columns = [name for name in _COLUMNS if name in rows[0]]
+    features = Features({name: _COLUMNS[name] for name in columns})
+    starts = range(0, len(rows), _ROWS_AT_ONCE)
+    chunks = ([dict(row) for row in rows[start : start + _ROWS_AT_ONCE]] for start in starts)
+    return concatenate_datasets([Dataset.from_list(chunk, features) for chunk in chunks])
+
+
+_ROWS_AT_ONCE = 1000
+_COLUMNS = {
+    "input_ids": List(Value("int32")),
+    "labels": List(Value("int32")),
+    "weight": Value("float64"),
+    "log_probs": List(Value("float32")),
+}
 
 
 def trainer_arguments(

@@ -1,5 +1,6 @@
 """The trainer's loss on real (tiny) models: equal to TRL's own, and only where something is learned."""
 
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from trl import SFTConfig, SFTTrainer
 
 from haloforge.config import Loss
 from haloforge.train import IGNORED, TrainSample, advantages, micro_batches, scoring
+from haloforge.train.examples import Example, Rows
+from haloforge.train.optimizing import dataset_of
 from haloforge.train.scoring import score
 from haloforge.train.trainer import Collator, ForgeTrainer
 
@@ -187,3 +190,17 @@ def test_a_batch_in_parts_gives_the_loss_and_the_gradient_of_the_whole(
     assert parts == pytest.approx(whole, abs=1e-6)
     assert expected.keys() == found.keys()
     assert all(torch.allclose(found[name], expected[name], atol=1e-6) for name in expected)
+
+
+def test_rows_are_made_when_they_are_read_and_kept_in_twelve_bytes_a_token() -> None:
+    samples = [
+        TrainSample(f"t{i}", array("i", range(i % 50 + 1)), array("i", [i] * 300), array("f", [-i / 7] * 300), i / 3)
+        for i in range(2_500)
+    ]
+    rows = Rows(samples)
+    assert len(rows) == 2_500 and rows[7] == samples[7].to_row() and list(rows[1:3]) == [rows[1], rows[2]]
+    dataset = dataset_of(rows)
+    assert [dataset[i] for i in (0, 999, 1_000, 2_499)] == [rows[i] for i in (0, 999, 1_000, 2_499)]
+    tokens = sum(len(row["input_ids"]) for row in rows)
+    assert dataset.data.nbytes < 13 * tokens
+    assert dataset_of(Rows([Example((1, 2), (IGNORED, 2))]))[0] == {"input_ids": [1, 2], "labels": [IGNORED, 2]}

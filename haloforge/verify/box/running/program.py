@@ -2,6 +2,7 @@
 
 import atexit
 import builtins
+import contextlib
 import gc
 import io
 import os
@@ -122,11 +123,13 @@ def _run_main(program: types.CodeType) -> int:
 def _end_script() -> None:
     """As the interpreter ends one: wait for its threads, call what it registered, and write what it left unwritten.
 
-    Files that it did not close are written when nothing holds them any more, and its objects may print then.
+    Its objects may print when nothing holds them any more.
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     _flush()
+    with contextlib.suppress(OSError, ValueError, MemoryError):
+        _flush_other_files()
     sys.modules.pop("__main__", None)
     gc.collect()
     _flush()
@@ -136,6 +139,13 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr, sys.__stdout__):
         if stream is not None and not getattr(stream, "closed", False):  # which may be an object of the script's own
             stream.flush()
+
+
+def _flush_other_files() -> None:
+    """Files that the script left open: in a cycle of objects they may end in an order that loses what is unwritten."""
+    for found in gc.get_objects():
+        if issubclass(type(found), io.TextIOWrapper | io.BufferedWriter) and not found.closed:
+            found.flush()
 
 
 def offer_files(files: dict[str, str]) -> None:

@@ -270,8 +270,9 @@ def test_mbpp_is_asked_with_three_shots_and_the_result_says_so(taught: Path, tmp
     write_jsonl(config.prompts, [_mbpp_row(11, 2), _mbpp_row(12, 3)])
     result = run_benchmark(config, tmp_path / "runs")
     with Store(tmp_path / "runs") as store:
-        first = store.samples(result["run"], purpose="benchmark")[0].sample
-    asked = str(tiny_tokenizer().decode(first.prompt_ids))
+        first = store.samples(result["run"], purpose="benchmark")[0]
+        (held,) = store.tokens([first.id])
+    asked = str(tiny_tokenizer().decode(held.prompt_ids))
     assert result["protocol"] == "mbpp-3shot"
     assert asked.count("[DONE]") == 3 and "Multiply by 2. Your code should pass these tests:" in asked
 

@@ -12,7 +12,7 @@ from haloforge.languages import language_of
 from haloforge.records import Problem
 from haloforge.verify.cluster.dispatch import Node
 from haloforge.verify.cluster.facts import MEMORY_MONITOR, NodeFacts, Roll, roll_of
-from haloforge.verify.cluster.session import Engine, Place, Session
+from haloforge.verify.cluster.session import Engine, Place, Session, reason_of
 from haloforge.verify.toolchains import compiler_of
 
 STARTS_S = 120.0
@@ -114,7 +114,7 @@ class Members:
         for name, answer in answers.items():
             own = self.roll.languages[name]
             if isinstance(answer, BaseException):
-                found = dict.fromkeys(own, f"it did not check the problems ({_first_line(answer)})")
+                found = dict.fromkeys(own, f"it did not check the problems ({reason_of(answer)})")
             else:
                 found = {language: flaw for language, flaw in answer.items() if language in own}
             flaws[name] = found
@@ -159,12 +159,8 @@ def _answer(future: Future[Any], until: float) -> Any:
 
 def _facts(name: str, answer: Any) -> NodeFacts:
     if isinstance(answer, BaseException):
-        return NodeFacts(name, flaw=f"our engine does not start there ({_first_line(answer)})")
+        return NodeFacts(name, flaw=f"our engine does not start there ({reason_of(answer)})")
     try:
         return NodeFacts.from_json(answer)
     except TypeError:
         return NodeFacts(name, flaw="it has another version of halo-forge; install the same")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

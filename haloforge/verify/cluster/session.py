@@ -4,6 +4,7 @@ import importlib.util
 import ipaddress
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -72,6 +73,11 @@ class Session:
         if importlib.util.find_spec("ray") is None:
             raise VerifierError(f"verifier.cluster needs Ray: pip install '{EXTRA}'")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if os.environ.get("RAY_AUTH_MODE") != "token":
+            _log.warning(
+                "Ray listens on every network of this machine, whatever address it is given, and runs anybody's code: "
+                "where others reach this machine, start the nodes and this command with RAY_AUTH_MODE=token"
+            )
         with Session._lock:
             self._join(address)
 
@@ -88,7 +94,9 @@ class Session:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_S).close()
             own = {"_node_ip_address": host} if _is_loopback(host) else {}
             with _kept_signals():
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
+                ray.init(
+                    address=address, log_to_driver=False, logging_level="ERROR", job_config=_own_modules_only(), **own
+                )
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             if "AuthenticationError" in str(error.__cause__):
@@ -181,6 +189,26 @@ def is_lost(error: BaseException) -> bool:
     import ray
 
     return isinstance(error, ray.exceptions.RayActorError | ray.exceptions.RaySystemError)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a call failed, in one line. Ray puts the error of the node's code last, after where it was raised."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:200]
+
+
+def _own_modules_only() -> Any:
+    """A job whose processes import what is installed on their node.
+
+    Ray would put this process's folder first on their path, and they run outside a sandbox: a `haloforge.py` there
+    would run in place of ours.
+    """
+    from ray.job_config import JobConfig
+
+    class InstalledOnly(JobConfig):  # type: ignore[misc]
+        _py_driver_sys_path = property(lambda self: [], lambda self, paths: None)
+
+    return InstalledOnly()
 
 
 def _to_our_log(said: Mapping[str, Any], sink: object, ignore_prefix: bool) -> None:

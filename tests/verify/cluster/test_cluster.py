@@ -17,7 +17,6 @@ from ray_nodes import RayNodes, two_nodes
 from stored_samples import ids_of
 from worlds import raft_config, run_raft
 
-from haloforge.cli import main
 from haloforge.config import RaftConfig
 from haloforge.records import Problem, Tests, Verdict
 from haloforge.store import Store
@@ -81,12 +80,30 @@ def test_isolation_is_shown_per_node(nodes: RayNodes) -> None:
     assert len(roll.languages) == 2
 
 
-def test_doctor_prints_a_row_per_node(nodes: RayNodes, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "--cluster", nodes.address]) == 0
-    rows = capsys.readouterr().out.splitlines()
+def doctor(nodes: RayNodes, folder: Path) -> list[str]:
+    """What `halo-forge doctor` prints of the cluster when it is called in that folder."""
+    words = [sys.executable, "-P", "-m", "haloforge.cli", "doctor", "--cluster", nodes.address]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True).stdout.splitlines()
+
+
+def test_doctor_prints_a_row_per_node_and_runs_nothing_of_the_folder_it_is_called_in(
+    nodes: RayNodes, tmp_path: Path
+) -> None:
+    (tmp_path / "haloforge.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    rows = doctor(nodes, tmp_path)
     assert "ok  node 127.0.0.2" in rows[0]
     assert len(rows) == 2
     assert all(f"sandbox {isolation().name}, 1 cores" in row for row in rows)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_why_our_engine_does_not_start_on_a_node_is_said(nodes: RayNodes, tmp_path: Path) -> None:
+    (tmp_path / "haloforge.py").write_text("raise ImportError('an old copy')")
+    nodes.start("127.0.0.4", min(os.sched_getaffinity(0)), {"PYTHONPATH": str(tmp_path)})
+    rows = doctor(nodes, tmp_path)
+    nodes.kill("127.0.0.4")
+    assert any("127.0.0.4" in row and "does not start there (ImportError: an old copy)" in row for row in rows)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ to be without")

@@ -11,7 +11,6 @@ defaults (flash attention, keys and values in fp16) differences of that size com
 """
 
 import argparse
-import math
 import sys
 import tempfile
 import time
@@ -30,10 +29,7 @@ from haloforge.records import Problem
 from haloforge.verify import VerifySettings, open_verifier
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from llama_cpp import LlamaCpp, llama_cpp  # type: ignore[import-not-found]
-
-CANDIDATES = 2000
-"""llama.cpp tells the probabilities of so many of the likeliest tokens; where the true one is none, all are asked."""
+from llama_cpp import llama_cpp  # type: ignore[import-not-found]
 
 TEXT = '''import heapq
 from collections import defaultdict
@@ -139,19 +135,11 @@ def gguf_row(case: Case, kind: str, folder: Path) -> Row:
     with llama_cpp(file, 2048) as llama:
         pairs = zip(case.prompts, case.expected, strict=True)
         same = sum(llama.greedy(prompt, len(tokens)) == tokens for prompt, tokens in pairs)
-        loss = sum(token_loss(llama, ids[:place], ids[place]) for place in range(1, len(ids))) / (len(ids) - 1)
+        loss = llama.loss(ids)
         if not case.problems:
             return Row(kind, file.stat().st_size / 1e6, seconds, same, loss, None)
         with closing(open_engine("openai", "gguf", base_url=f"{llama.url}/v1", concurrency=1)) as engine:
             return Row(kind, file.stat().st_size / 1e6, seconds, same, loss, solved(engine, case.problems))
-
-
-def token_loss(llama: LlamaCpp, before: list[int], token: int) -> float:
-    """Minus the log-probability of a token after those before it."""
-    for count in (CANDIDATES, 1_000_000):
-        if token in (found := llama.log_probabilities(before, count)):
-            return -float(found[token])
-    return math.inf
 
 
 def solved(engine: Engine, problems: list[Problem]) -> int:

@@ -84,8 +84,11 @@ class OnDisk:
     @cached_property
     def _by_task(self) -> Mapping[str, Answers]:
         found: defaultdict[str, list[Answer]] = defaultdict(list)
-        for _, row in read_jsonl(self.samples):
-            found[str(row.get("task_id"))].append(_of_row(row))
+        for number, row in read_jsonl(self.samples):
+            try:
+                found[str(row.get("task_id"))].append(_of_row(row))
+            except (TypeError, ValueError, OverflowError) as error:
+                raise DataError(f"{self.samples} line {number} is damaged: {error}") from error
         return {task: answers for task, several in found.items() if (answers := _answers(several))}
 
     @cached_property
@@ -104,7 +107,8 @@ def evidence_of(store: Store, result: Result, path: Path | None = None) -> Evide
     purpose: Purpose = result.get("purpose", "benchmark")
     if isinstance(run, str) and store.count_samples(run, purpose=purpose, cycle=result.get("cycle")):
         return Stored(store, run, purpose, result.get("cycle"))
-    samples = path and path.with_name(str(result.get("samples_file", "")))
+    name = result.get("samples_file")
+    samples = path.with_name(name) if path and name else None
     return OnDisk(samples, result["dataset"]) if samples and samples.is_file() else None
 
 
@@ -128,7 +132,7 @@ def _of_row(row: Mapping[str, Any]) -> Answer:
     status = next((known for known in STATUSES if known == row.get("status")), None)
     return Answer(
         int(row.get("sample") or 0),
-        row.get("solution") or None,
+        str(row.get("solution") or "") or None,
         status,
         float(row.get("reward") or 0.0),
         int(row.get("tests_passed") or 0),

@@ -84,7 +84,7 @@ class Side:
     @property
     def _seed(self) -> int:
         """Of the result's own intervals, so that they are the same here."""
-        return int(self.result.get("decoding", {}).get("seed", 0))
+        return int((self.result.get("decoding") or {}).get("seed") or 0)
 
 
 class Row(NamedTuple):

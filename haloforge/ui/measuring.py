@@ -72,7 +72,7 @@ def benchmark(store: Store, model: str, on: Source) -> BenchmarkConfig:
     result, decoding = on.result, dict(on.result.get("decoding") or {})
     samples, seed = decoding.pop("samples", None), decoding.pop("seed", None)
     prompts = _problem_file(store, on)
-    most = samples or max(row["n"] for row in result["problems"])
+    most = samples or max((row["n"] for row in result["problems"]), default=1)
     settings = {
         "model": model,
         "prompts": prompts,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from result_files import on_disk, result
 
-from haloforge.errors import ConfigError, ForgeError
+from haloforge.errors import ConfigError, DataError, ForgeError
 from haloforge.reports.document import MOST_PROBLEMS, document, write_document
 from haloforge.reports.side_by_side import SideBySide, side_by_side
 from haloforge.reports.sources import compared, read_source
@@ -20,6 +20,19 @@ def report_of(store: Store, *paths: Path) -> str:
 
 def small() -> SideBySide:
     return side_by_side(["x", "y"], [result("x", [0, 1]), result("y", [4, 4])])
+
+
+def test_a_damaged_samples_file_is_named_with_its_line(store: Store, tmp_path: Path) -> None:
+    paths = on_disk(tmp_path, "x", [1]), on_disk(tmp_path, "y", [1])
+    with (tmp_path / "y.samples.jsonl").open("a") as file:
+        file.write('{"task_id": "t/0", "sample": ["x"]}\n')
+    with pytest.raises(DataError, match=r"y\.samples\.jsonl line 5 is damaged"):
+        report_of(store, *paths)
+
+
+def test_a_result_that_names_no_samples_has_no_answers(store: Store, tmp_path: Path) -> None:
+    paths = [on_disk(tmp_path, name, [1], samples_file=None) for name in ("x", "y")]
+    assert "The samples are not on this machine" in report_of(store, *paths)
 
 
 class Elements(HTMLParser):

@@ -9,6 +9,7 @@ from typing import Any
 from haloforge.errors import DataError
 from haloforge.files import read_text
 from haloforge.stages.benchmark.differing import confounders_text
+from haloforge.stages.benchmark.soundness import damage
 from haloforge.stages.shared.scores import Tally, paired, score_name, solved
 from haloforge.statistics import Comparison as Paired
 from haloforge.statistics import holm
@@ -120,17 +121,9 @@ def read_result(path: Path) -> Result:
             f"{path} is no benchmark result: {', '.join(missing)} missing; `halo-forge benchmark run` writes one"
         )
     assert isinstance(result, dict)
-    if not _is_sound(result):
-        raise DataError(f"{path} is damaged: its dataset, model or problems are not as `benchmark run` writes them")
+    if where := damage(result):
+        raise DataError(f"{path} is damaged: {where} is not as `benchmark run` writes it; run that benchmark again")
     return result
-
-
-def _is_sound(result: Result) -> bool:
-    try:
-        counts = all(0 <= tally.passed <= tally.scored for tally in tallies_of(result))
-        return counts and bool(result["dataset"]["sha256"]) and bool(result["model"]["name"])
-    except (KeyError, TypeError):
-        return False
 
 
 def tallies_of(result: Result) -> list[Tally]:

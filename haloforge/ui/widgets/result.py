@@ -5,7 +5,7 @@ from typing import Any
 from haloforge.config import output_of
 from haloforge.errors import ForgeError
 from haloforge.records import Run
-from haloforge.stages.benchmark.compare import read_result, untested_share_of
+from haloforge.stages.benchmark.compare import read_result, tallies_of, untested_share_of
 from haloforge.stages.shared.scores import score_name
 from haloforge.ui.formatting import interval, percent
 from haloforge.ui.markup import Html, facts, h, link, note
@@ -19,7 +19,7 @@ def figures(run: Run) -> Html | None:
         result = read_result(path) if path and path.is_file() else None
     except ForgeError:
         return None
-    if result is None or result["run"] != run.id:
+    if result is None or result.get("run") != run.id:
         return None
     untested = untested_share_of(result)
     shown = [
@@ -32,18 +32,17 @@ def figures(run: Run) -> Html | None:
         for k, estimate in result["pass_at_k"].items()
         if estimate["value"] is not None
     ]
+    tallies = tallies_of(result)
+    scored = f"{sum(tally.scored > 0 for tally in tallies)} of {len(tallies)} scored"
     lines: list[tuple[str, Any]] = [
-        (
-            "Problems",
-            f"{result['coverage']['scored']} of {result['coverage']['problems']} scored, {result['dataset']['name']}",
-        ),
-        ("No code", _share(result["extraction_failures"])),
-        ("Cut off", _share(result["truncations"])),
+        ("Problems", ", ".join(filter(None, (scored, result["dataset"].get("name"))))),
+        ("No code", _share(result.get("extraction_failures"))),
+        ("Cut off", _share(result.get("truncations"))),
         ("Result", link("Compare", query({"tab": "compare", "b": str(path)}))),
     ]
-    doubts = [note(f"Doubtful: {doubt}", "error") for doubt in result["doubts"]]
+    doubts = [note(f"Doubtful: {doubt}", "error") for doubt in result.get("doubts", ())]
     return h("div", h("div", shown, cls="figures"), doubts, facts(lines), cls="stack")
 
 
-def _share(answers: dict[str, float]) -> str:
-    return f"{answers['count']} answers ({percent(answers['share'])})"
+def _share(answers: dict[str, float] | None) -> str:
+    return "not known" if answers is None else f"{answers['count']} answers ({percent(answers['share'])})"

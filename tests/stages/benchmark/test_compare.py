@@ -177,8 +177,24 @@ def test_what_is_no_result_is_one_sentence(tmp_path: Path, text: str) -> None:
         {"model": {}},
         {"problems": [{"task_id": "t"}]},
         {"problems": [{"task_id": "t", "family": "f", "n": 1, "c": 2}]},
+        {"problems": [{"task_id": 1, "family": "f", "n": 1, "c": 1}]},
+        {"doubts": None},
+        {"doubts": [3]},
+        {"decoding": {"seed": "x"}},
+        {"decoding": ["temperature"]},
+        {"samples_file": "../samples.jsonl"},
+        {"samples_file": ""},
+        {"pass_at_k": {"one": {"value": None}}},
+        {"pass_at_k": {"1": {"value": float("nan"), "low": 0, "high": 1}}},
+        {"pass_at_k": {"1": {"value": 0.5}}},
+        {"truncations": {"count": "many", "share": 0.5}},
+        {"aliased": {"problems": [{"task_id": "t/0", "c": 5}]}},
+        {"untested_share": "all"},
+        {"purpose": "fun"},
+        {"run": "\ud800"},
     ],
 )
 def test_a_result_that_was_changed_by_hand_is_one_sentence(tmp_path: Path, change: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match=r"x\.json is damaged"):
+    where = "half of a character" if change.get("run") else next(iter(change))
+    with pytest.raises(DataError, match=rf"x\.json is damaged: {where}"):
         read_result(write(tmp_path / "x.json", [1], **change))

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from haloforge.markup.numbers import change, share
+
 DRAWS = 10_000
 """Random draws of a bootstrap or of a sign-flip test."""
 
@@ -42,7 +44,7 @@ class Estimate:
     method: str
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return share(self.value, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Comparison:
     def numbers(self) -> str:
         """The difference, its interval and the p-value, without a verdict."""
         d = self.difference
-        return f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p = {self.p_value:.2g}"
+        return f"{change(d.value, d.low, d.high)}, p = {self.p_value:.2g}"
 
     def reach(self) -> str:
         """What a comparison without a detectable change could have found; empty for any other."""
@@ -79,8 +81,9 @@ class Comparison:
         if self.detectable >= 1:
             return " (too few problems for any)"
         enough = self.problems_for(self.difference.value)
-        settled = f"; to show one of {abs(self.difference.value):.3f} use about {enough:,} problems" if enough else ""
-        return f" (smallest detectable gain {self.detectable:.3f}{settled})"
+        gain = f"{100 * abs(self.difference.value):.1f}"
+        settled = f"; to show one of {gain} use about {enough:,} problems" if enough else ""
+        return f" (smallest detectable gain {100 * self.detectable:.1f} points{settled})"
 
     def problems_for(self, gain: float) -> int | None:
         """About how many problems that vary as these do would show it; None where these do, or there is hardly any."""

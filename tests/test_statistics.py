@@ -103,20 +103,24 @@ def test_a_clear_gain_is_better_and_its_reverse_worse() -> None:
 
 def test_no_detectable_change_names_the_gain_that_would_have_been_seen() -> None:
     found = compare([0.5, 0.25] * 10, [0.25, 0.5] * 10)
-    assert found.sentence().endswith(f"no detectable change (smallest detectable gain {found.detectable:.3f})")
+    assert found.sentence().endswith(
+        f"no detectable change (smallest detectable gain {100 * found.detectable:.1f} points)"
+    )
 
 
 def test_a_gain_that_cannot_be_claimed_says_how_many_problems_would_show_it() -> None:
     found = compare([0.5, 0.25] * 10, [0.25, 0.5] * 9 + [0.5, 0.5])
     needed = found.problems_for(found.difference.value)
     assert needed and needed > 20
-    assert found.sentence().endswith(f"; to show one of {found.difference.value:.3f} use about {needed:,} problems)")
+    assert found.sentence().endswith(
+        f"; to show one of {100 * found.difference.value:.1f} use about {needed:,} problems)"
+    )
     assert needed == pytest.approx(20 * (found.detectable / found.difference.value) ** 2, rel=0.1)
     assert found.problems_for(found.detectable * 2) is None and found.problems_for(0.0) is None
 
 
 def test_where_nothing_changed_a_small_gain_could_still_hide() -> None:
-    assert compare([0.5] * 60, [0.5] * 60).sentence().endswith("(smallest detectable gain 0.050)")
+    assert compare([0.5] * 60, [0.5] * 60).sentence().endswith("(smallest detectable gain 5.0 points)")
 
 
 def test_a_verdict_needs_interval_and_test_to_agree() -> None:

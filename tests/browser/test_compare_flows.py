@@ -30,7 +30,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     save_tiny_model(running.folder / "models" / "tiny" / "final_model")
     with Store(running.runs) as store:
         benchmarked(store, "base", set(TASKS[:8]), folder=running.folder)
-        cut = ["87.9% of the answers were cut off: give --max-new-tokens a larger value"]
+        cut = ["87.9 % of the answers were cut off: give --max-new-tokens a larger value"]
         benchmarked(store, "tuned", set(TASKS[:32]), doubts=cut, folder=running.folder)
         running.raft = raft_run(store, {0: 2, 1: 8, 2: 19}, config=SMALL).id
     running.start()
@@ -71,7 +71,7 @@ def test_when_b_becomes_a_nothing_of_the_old_comparison_stays(window: Window) ->
 def test_doubt_stands_in_the_place_of_the_claim_and_in_its_own_colour(window: Window) -> None:
     results = window.app.folder / "results"
     page = window.open(f"?tab=compare&a={results}/base.json&b={results}/tuned.json")
-    claim(page).get_by_text("doubtful, because B: 87.9% of the answers were cut off").wait_for()
+    claim(page).get_by_text("doubtful, because B: 87.9 % of the answers were cut off").wait_for()
     headline = page.locator("#comparison .headline").first
     assert "doubt" in str(headline.get_attribute("class")) and page.get_by_text("better", exact=True).count() == 0
 

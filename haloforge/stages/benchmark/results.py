@@ -13,6 +13,7 @@ from haloforge import __version__
 from haloforge.config import BenchmarkConfig
 from haloforge.errors import ConfigError, DataError
 from haloforge.files import content_sha256_of, sha256_of, write_jsonl, write_text
+from haloforge.markup.numbers import percent, share
 from haloforge.problems import read_manifest
 from haloforge.records import Problem, Verdict
 from haloforge.stages.benchmark.aliasing import from_findings
@@ -134,7 +135,7 @@ def summary(result: Mapping[str, Any]) -> str:
 def _score_text(estimate: Mapping[str, Any]) -> str:
     if estimate["value"] is None:
         return f"unknown ({estimate['method']})"
-    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+    return share(estimate["value"], estimate["low"], estimate["high"])
 
 
 def _estimate(tallies: Sequence[Tally], k: int, seed: int) -> dict[str, Any]:
@@ -202,7 +203,7 @@ def doubts_about(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
         "unscored": "of the samples could not be judged on this machine and are left out: run the benchmark again",
     }
     return [
-        f"{shares[name]['share']:.1%} {words}"
+        f"{percent(shares[name]['share'])} {words}"
         for name, words in advice.items()
         if shares[name]["share"] > DOUBTFUL_SHARE
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 from haloforge.answers import Mutant, mutants
 from haloforge.config import ValidateConfig
 from haloforge.languages import language_of
+from haloforge.markup.numbers import percent
 from haloforge.python_source import defined_names
 from haloforge.records import Problem, TestOutcome, Verdict
 from haloforge.verify import Verifier, open_verifier
@@ -74,8 +75,9 @@ def strength_lines(strengths: Sequence[Strength]) -> list[str]:
     measured = [strength for strength in strengths if strength.mutants]
     if measured:
         made, survived = sum(s.mutants for s in measured), sum(s.survived for s in measured)
+        score = percent((made - survived) / made, 0)
         lines.append(
-            f"mutation score: {(made - survived) / made:.0%}, as tests stopped {made - survived:,} of {made:,} mutants "
+            f"mutation score: {score}, as tests stopped {made - survived:,} of {made:,} mutants "
             f"of the solutions of {len(measured):,} problems; a survivor may do what the solution does"
         )
         redundant, tests = sum(len(s.redundant) for s in measured), sum(s.tests for s in measured)

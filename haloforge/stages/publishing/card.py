@@ -1,15 +1,16 @@
 """A model card: every sentence and number of it comes from the records; what was not measured is said to be so."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from haloforge.config import RaftConfig
+from haloforge.markup.numbers import percent, share
 from haloforge.models import EMBEDDED, EMBEDDED_ON_HUB
 from haloforge.records import Checkpoint, Run
-from haloforge.stages.benchmark.compare import Pair, Result, untested_share_of
+from haloforge.stages.benchmark.compare import Pair, Result, tallies_of, untested_share_of
 from haloforge.stages.publishing.chart import Point, cycle_chart
 from haloforge.stages.publishing.history import DataSource, History, Judged, history_of
 from haloforge.stages.raft.evaluation import claim_text, evaluations
@@ -112,14 +113,19 @@ def _scores(store: Store, history: History, run: Run | None) -> Iterable[str]:
 
 def _score_rows(judged: Judged) -> Iterable[tuple[str, ...]]:
     result, untested = judged.result, untested_share_of(judged.result)
-    dataset, coverage = result["dataset"], result["coverage"]
-    about = f"{dataset['name']} {dataset['split']}".strip() + f" (`{dataset['sha256'][:12]}`)"
+    dataset, tallies = result["dataset"], tallies_of(result)
+    about = f"{_name_of(dataset)} {dataset.get('split') or ''}".strip() + f" (`{dataset['sha256'][:12]}`)"
+    scored = f"{sum(tally.scored > 0 for tally in tallies)} of {len(tallies)}"
+    samples = str((result.get("decoding") or {}).get("samples") or max((tally.scored for tally in tallies), default=0))
     for k, estimate in result["pass_at_k"].items():
         value = f"{score_name(untested, int(k))} {_interval(estimate)}"
-        scored = f"{coverage['scored']} of {coverage['problems']}"
         pair = judged.against_base
         change = (_against(pair) if pair else NOT_EVALUATED) if k == "1" else ""
-        yield about, result["protocol"], value, scored, str(result["decoding"]["samples"]), change
+        yield about, result["protocol"], value, scored, samples, change
+
+
+def _name_of(dataset: Mapping[str, Any]) -> str:
+    return str(dataset.get("name") or Path(dataset["file"]).name)
 
 
 def _against(pair: Pair) -> str:
@@ -129,8 +135,8 @@ def _against(pair: Pair) -> str:
 
 def _interval(estimate: dict[str, Any]) -> str:
     if estimate["value"] is None:
-        return f"unknown ({estimate['method']})"
-    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+        return f"unknown ({estimate.get('method') or 'not scored'})"
+    return share(estimate["value"], estimate["low"], estimate["high"])
 
 
 def _claim(store: Store, run: Run, cycle: int | None) -> str:
@@ -148,12 +154,12 @@ def _cautions(store: Store, history: History) -> Iterable[str]:
 
 def _cautions_of(store: Store, history: History) -> Iterable[str]:
     for judged in history.benchmarks:
-        yield from (f"{judged.result['dataset']['name']}: {doubt}" for doubt in judged.result.get("doubts", ()))
-        if share := untested_share_of(judged.result):
-            name = judged.result["dataset"]["name"]
-            yield f"{name}: {share:.1%} of the problems have no tests, so the score is a compile rate on these"
+        name = _name_of(judged.result["dataset"])
+        yield from (f"{name}: {doubt}" for doubt in judged.result.get("doubts", ()))
+        if untested := untested_share_of(judged.result):
+            yield f"{name}: {percent(untested)} of the problems have no tests, so the score is a compile rate on these"
         if judged.against_base is None:
-            yield f"{judged.result['dataset']['name']}: the base model was not evaluated by the same protocol"
+            yield f"{name}: the base model was not evaluated by the same protocol"
     for run in history.runs:
         if _seeds(store, run) == {run.config.get("seed")}:
             yield f"{run.stage} was run with one seed ({run.config.get('seed')}): how much chance is in it is not known"
@@ -179,7 +185,7 @@ def _cycles(points: Sequence[Point], run: Run | None) -> Iterable[str]:
         yield f"{NOT_EVALUATED}: nothing was held out."
         return
     yield f"![Held-out score of every cycle]({CHART})"
-    rows = [(str(p.cycle), f"{p.value:.3f} [{p.low:.3f}, {p.high:.3f}]") for p in points]
+    rows = [(str(p.cycle), share(p.value, p.low, p.high)) for p in points]
     yield _table(("cycle", "held-out score"), rows)
 
 
@@ -272,10 +278,10 @@ def _eval_results(result: Result) -> Iterable[Any]:
         if estimate["value"] is not None:
             yield EvalResult(
                 task_type="text-generation",
-                dataset_type=dataset["name"],
-                dataset_name=dataset["name"],
-                dataset_split=dataset["split"] or None,
-                dataset_revision=dataset["version"] or None,
+                dataset_type=_name_of(dataset),
+                dataset_name=_name_of(dataset),
+                dataset_split=dataset.get("split") or None,
+                dataset_revision=dataset.get("version") or None,
                 metric_type=score_name(untested, int(k)),
                 metric_name=f"{score_name(untested, int(k))}, protocol {result['protocol']}",
                 metric_value=round(estimate["value"], 4),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from haloforge.config import RaftConfig
+from haloforge.markup.numbers import percent
 from haloforge.records import Problem
 from haloforge.stages.shared.scores import Tally, paired, pass_at, score_name, solved, tally, untested_share
 from haloforge.statistics import Comparison, Estimate, holm
@@ -49,7 +50,7 @@ def claim_text(evaluation: Evaluation, base: Evaluation) -> str:
         return f"held-out {evaluation.score_name} of the starting model: {evaluation.score} on {problems}"
     return (
         f"held-out {evaluation.score_name} of cycle {evaluation.cycle}: {evaluation.score} on {problems}, against "
-        f"{base.score.value:.3f} of the starting model: {evaluation.gain.sentence()}"
+        f"{percent(base.score.value)} of the starting model: {evaluation.gain.sentence()}"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from haloforge.config import RaftConfig
 from haloforge.errors import Stopped
 from haloforge.files import read_text, write_text
+from haloforge.markup.numbers import points
 from haloforge.records import Run
 from haloforge.stages.raft.cycles import BEST_FILE
 from haloforge.store import Report
@@ -70,8 +71,8 @@ def summary(outcomes: list[dict[str, Any]]) -> str:
     if not gains:
         return f"{len(outcomes)} seeds: {counted}"
     return (
-        f"{len(outcomes)} seeds: best cycle against the starting model {', '.join(f'{gain:+.3f}' for gain in gains)} "
-        f"(mean {sum(gains) / len(gains):+.3f}); {counted}"
+        f"{len(outcomes)} seeds: best cycle against the starting model {', '.join(points(gain) for gain in gains)} "
+        f"(mean {points(sum(gains) / len(gains))}); {counted}"
     )
 
 

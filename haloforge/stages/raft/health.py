@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from haloforge.config import RaftConfig
+from haloforge.markup.numbers import percent, points
 from haloforge.records import Problem, Verdict
 from haloforge.stages.raft.advice import advice
 from haloforge.stages.shared.scores import Tally, tally
@@ -42,7 +43,8 @@ def headroom(problems: Sequence[Problem], samples: Iterable[SampleSummary]) -> t
     tallies = [t for t in tally(problems, samples) if t.scored]
     shares = solve_shares(tallies)
     wrong, mixed, right = shares["all_wrong"], shares["mixed"], shares["all_right"]
-    counts = f"of {len(tallies)} problems {wrong:.0%} are never solved, {mixed:.0%} sometimes, {right:.0%} always"
+    never, sometimes, always = (percent(share, 0) for share in (wrong, mixed, right))
+    counts = f"of {len(tallies)} problems {never} are never solved, {sometimes} sometimes, {always} always"
     if mixed + right < MIN_LEARNABLE_SHARE:
         advice = "RAFT has almost nothing to learn from: fine-tune on solutions first (sft), or give easier problems"
     elif mixed < MIN_LEARNABLE_SHARE and right > wrong:
@@ -144,19 +146,21 @@ def _near_empty(now: Values, first: Values) -> str:
     new, old = now.get("near_empty_share"), first.get("near_empty_share")
     if new is None or old is None or new < MIN_EMPTY_SHARE or new - old < MIN_RISE:
         return ""
-    return f"{new:.0%} of the answers are next to empty, {old:.0%} at first"
+    return f"{percent(new, 0)} of the answers are next to empty, {percent(old, 0)} at first"
 
 
 def _one_answer(share: float | None) -> str:
     if share is None or share <= MAX_ONE_ANSWER_SHARE:
         return ""
-    return f"one and the same program passes on {share:.0%} of the solved problems: see what the verifier accepts"
+    return (
+        f"one and the same program passes on {percent(share, 0)} of the solved problems: see what the verifier accepts"
+    )
 
 
 def _brevity(ratio: float | None) -> str:
     if ratio is None or ratio >= MIN_KEPT_LENGTH_RATIO:
         return ""
-    return f"kept answers have {ratio:.0%} of the length of passing ones, so the model learns to be brief"
+    return f"kept answers have {percent(ratio, 0)} of the length of passing ones, so the model learns to be brief"
 
 
 def _reward_without_gain(history: Mapping[int, Values], cycle: int, since: int) -> str:
@@ -165,14 +169,14 @@ def _reward_without_gain(history: Mapping[int, Values], cycle: int, since: int) 
     gain = _change(history, "eval_pass@1", 0, cycle)
     if reward is None or gain is None or reward < MIN_RISE or gain > 0:
         return ""
-    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out score by {gain:+.3f} in all"
+    return f"the training reward rose by {reward:.2f} since cycle {since}, held-out score by {points(gain)} in all"
 
 
 def _no_signal(now: Values) -> str:
     mixed = now.get("mixed_share")
     if mixed is None or mixed >= MIN_MIXED_SHARE:
         return ""
-    return f"only {mixed:.0%} of the problems were solved by some samples and not by others"
+    return f"only {percent(mixed, 0)} of the problems were solved by some samples and not by others"
 
 
 def _risen(name: str, min_share: float, words: str, now: Values, before: Values) -> str:
@@ -180,7 +184,7 @@ def _risen(name: str, min_share: float, words: str, now: Values, before: Values)
     new, old = now.get(name), before.get(name)
     if new is None or old is None or new < min_share or new - old < MIN_RISE:
         return ""
-    return f"{new:.0%} {words}, {old:.0%} in the cycle before"
+    return f"{percent(new, 0)} {words}, {percent(old, 0)} in the cycle before"
 
 
 def _collapsed(name: str, min_ratio: float, words: str, now: Values, first: Values) -> str:

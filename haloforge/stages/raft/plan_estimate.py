@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from haloforge.config import RaftConfig
 from haloforge.estimates import Adapting, Need, PhaseTime
+from haloforge.markup.numbers import percent
 from haloforge.stages.raft.selection import most_kept
 from haloforge.stages.raft.splits import Split
 from haloforge.stages.shared.forecast import Plan
@@ -82,5 +83,5 @@ def _kept(config: RaftConfig, split: Split, pace: Pace, cycle: int) -> float:
     if earlier is None or earlier.kept_share is None:
         pace.assumed["half of what a cycle may keep is kept"] = None
         return most / 2
-    pace.assumed[f"{earlier.kept_share:.0%} of the samples kept, as in run {earlier.run}"] = None
+    pace.assumed[f"{percent(earlier.kept_share, 0)} of the samples kept, as in run {earlier.run}"] = None
     return min(most, earlier.kept_share * len(split.train) * config.of_cycle(cycle).raft.samples_per_prompt)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from haloforge.answers import normal_form
 from haloforge.config import VerifySettings
+from haloforge.markup.numbers import percent
 from haloforge.records import Problem
 from haloforge.statistics import Comparison, Estimate, compare, mean_estimate, pass_at_k
 from haloforge.store import SampleSummary, StoredProgram
@@ -75,7 +76,7 @@ def score_name(untested: float, k: int = 1) -> str:
     """What a share of passing samples is called: pass@k needs tests, and without them it is a compile rate."""
     if untested == 1:
         return COMPILE_RATE if k == 1 else f"compile rate of the best of {k}"
-    return f"pass@{k} (for {untested:.0%} of the problems only a compile rate)" if untested else f"pass@{k}"
+    return f"pass@{k} (for {percent(untested, 0)} of the problems only a compile rate)" if untested else f"pass@{k}"
 
 
 def untested_warning(problems: Sequence[Problem], verifier: VerifySettings) -> str:
@@ -83,7 +84,7 @@ def untested_warning(problems: Sequence[Problem], verifier: VerifySettings) -> s
     share = untested_share(problems, verifier)
     if not share:
         return ""
-    which = "the problems to train on have" if share == 1 else f"{share:.0%} of the problems to train on have"
+    which = "the problems to train on have" if share == 1 else f"{percent(share, 0)} of the problems to train on have"
     return f"{which} no tests: a reward for compiling teaches the form of a program, not to solve the problem"
 
 

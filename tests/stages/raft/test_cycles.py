@@ -88,7 +88,7 @@ def test_a_cycle_says_what_it_gained_and_lost(store: Store) -> None:
 def test_a_cycle_is_compared_with_the_best_before_it_too(store: Store) -> None:
     report = run_of(store, 0.25, 0.75, 0.5)
     goes_on(report, 2)
-    assert any(text.startswith("cycle 2 against cycle 1: -0.250") for text in said(report))
+    assert any(text.startswith("cycle 2 against cycle 1: -25.0 points") for text in said(report))
 
 
 def concluded(report: Report, output: Path, split: Any = SPLIT, **loop: Any) -> dict[str, Any]:
@@ -107,14 +107,14 @@ def test_where_no_cycle_is_better_the_starting_model_is_named(store: Store, tmp_
     report = run_of(store, 0.75, 0.5)
     best = concluded(report, tmp_path)
     assert (best["cycle"], best["path"], best["verdict"]) == (0, "smollm2-135m", "no detectable change")
-    assert said(report)[-1].startswith("no cycle is better; held-out pass@1 of the starting model: 0.750")
+    assert said(report)[-1].startswith("no cycle is better; held-out pass@1 of the starting model: 75.0 %")
 
 
 def test_without_tests_no_cycle_is_called_better_and_no_score_pass_at_1(store: Store, tmp_path: Path) -> None:
     untested = SPLIT._replace(held_out=[replace(problem, tests=Tests()) for problem in SPLIT.held_out])
     report = run_of(store, 0.25, 0.75)
     best = concluded(report, tmp_path, untested)
-    assert said(report)[-1].startswith("cycle 1 has the highest compile rate; held-out compile rate of cycle 1: 0.750")
+    assert said(report)[-1].startswith("cycle 1 has the highest compile rate; held-out compile rate of cycle 1: 75.0 %")
     assert (best["compile_rate"]["value"], best["base_compile_rate"]["value"]) == (0.75, 0.25)
     assert "pass@1" not in json.dumps(best)
     out = io.StringIO()

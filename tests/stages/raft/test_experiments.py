@@ -31,7 +31,9 @@ def test_the_summary_counts_every_verdict() -> None:
     better = {"pass@1": {"value": 0.4}, "base_pass@1": {"value": 0.3}, "verdict": "better"}
     same = {"pass@1": {"value": 0.3}, "base_pass@1": {"value": 0.3}, "verdict": "no detectable change"}
     text = summary([better, same, {"verdict": None}])
-    assert text.startswith("3 seeds: best cycle against the starting model +0.100, +0.000 (mean +0.050); ")
+    assert text.startswith(
+        "3 seeds: best cycle against the starting model +10.0 points, +0.0 points (mean +5.0 points); "
+    )
     assert "better 1" in text and "not judged 1" in text
 
 

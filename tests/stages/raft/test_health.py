@@ -77,7 +77,7 @@ def test_answers_that_say_ever_less_are_an_alarm() -> None:
 
 
 def test_answers_that_grow_empty_are_an_alarm_however_slowly() -> None:
-    assert hollow(near_empty_share=0.4) == {"near_empty": "40% of the answers are next to empty, 10% at first"}
+    assert hollow(near_empty_share=0.4) == {"near_empty": "40 % of the answers are next to empty, 10 % at first"}
 
 
 def test_one_program_for_many_problems_is_an_alarm() -> None:

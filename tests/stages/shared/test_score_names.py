@@ -13,7 +13,7 @@ def test_without_tests_a_score_is_a_compile_rate_and_never_pass_at_k():
 
 def test_a_mixture_says_for_how_many_problems_the_score_is_a_compile_rate():
     untested = untested_share([TESTED, UNTESTED, TESTED, TESTED], VerifySettings())
-    assert score_name(untested) == "pass@1 (for 25% of the problems only a compile rate)"
+    assert score_name(untested) == "pass@1 (for 25 % of the problems only a compile rate)"
 
 
 def test_with_tests_or_a_command_of_the_users_a_score_is_pass_at_k():
@@ -25,4 +25,4 @@ def test_with_tests_or_a_command_of_the_users_a_score_is_pass_at_k():
 def test_training_without_tests_is_cautioned():
     assert untested_warning([TESTED], VerifySettings()) == ""
     assert untested_warning([UNTESTED], VerifySettings()).startswith("the problems to train on have no tests: ")
-    assert untested_warning([TESTED, UNTESTED], VerifySettings()).startswith("50% of the problems to train on have no")
+    assert untested_warning([TESTED, UNTESTED], VerifySettings()).startswith("50 % of the problems to train on have no")

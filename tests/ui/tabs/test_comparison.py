@@ -15,7 +15,7 @@ from haloforge.ui.view import cycle_key
 from haloforge.ui.widgets import result, run_overview
 
 VIEW = {"tab": "compare"}
-CUT_OFF = "10.0% of the answers were cut off"
+CUT_OFF = "10.0 % of the answers were cut off"
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_more_than_two_results_are_each_compared_with_the_first(store: Store) ->
 
 def test_doubts_of_a_result_are_never_hidden(store: Store) -> None:
     run = benchmarked(store, "base", set(), doubts=[CUT_OFF])
-    assert "Doubtful: 10.0% of the answers were cut off" in str(result.figures(run))
+    assert "Doubtful: 10.0 % of the answers were cut off" in str(result.figures(run))
 
 
 def test_a_doubtful_gain_is_not_called_better(store: Store) -> None:

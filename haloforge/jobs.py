@@ -227,6 +227,8 @@ class Trainer(threading.Thread):
         super().__init__(name="halo-forge trainer", daemon=True)
         self.root, self.poll_s = root, poll_s
         self._leaving = threading.Event()
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._said = ""
 
     def stop(self) -> None:
         """Start no more runs. Workers that run already go on."""
@@ -234,22 +236,31 @@ class Trainer(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Poll the store until told to stop."""
-        with Store(self.root) as store, (self.root / "trainer.lock").open("ab") as lock:
-            while not self._leaving.is_set():
-                if _try_lock(lock.fileno()):
-                    break
+        """Poll the store until told to stop; where somebody deletes or replaces it, the one that lies there then."""
+        while not self._leaving.is_set():
+            try:
+                with Store(self.root) as store, (self.root / "trainer.lock").open("ab") as lock:
+                    self._serve(store, lock.fileno())
+            except (MachineError, OSError) as error:
+                self._say(str(error))
                 self._leaving.wait(self.poll_s)
-            worker: subprocess.Popen[bytes] | None = None
-            last_error = ""
-            while not self._leaving.is_set():
+
+    def _serve(self, store: Store, lock: int) -> None:
+        has_lock = False
+        while store.is_current and not self._leaving.is_set():
+            has_lock = has_lock or _try_lock(lock)
+            if has_lock:
                 try:
-                    worker, last_error = step(store, worker), ""
+                    self._worker = step(store, self._worker)
+                    self._said = ""
                 except MachineError as error:  # a full disk, say: what is queued waits until there is room again
-                    if str(error) != last_error:
-                        last_error = str(error)
-                        print(f"halo-forge: {last_error}", file=sys.stderr, flush=True)
-                self._leaving.wait(self.poll_s)
+                    self._say(str(error))
+            self._leaving.wait(self.poll_s)
+
+    def _say(self, error: str) -> None:
+        if error != self._said:
+            self._said = error
+            print(f"halo-forge: {error}", file=sys.stderr, flush=True)
 
 
 def step(store: Store, worker: subprocess.Popen[bytes] | None = None) -> subprocess.Popen[bytes] | None:

@@ -369,6 +369,18 @@ def test_the_trainer_survives_a_time_without_its_records(
     assert (said + capfd.readouterr().err).count("could not be read") == 1
 
 
+def test_the_trainer_goes_on_with_the_store_that_lies_in_the_place_of_a_deleted_one(tmp_path: Path) -> None:
+    Store(tmp_path / "runs").close()
+    trainer = jobs.Trainer(tmp_path / "runs", poll_s=0.02)
+    trainer.start()
+    until((tmp_path / "runs/trainer.lock").exists)
+    shutil.rmtree(tmp_path / "runs")
+    with Store(tmp_path / "runs") as store:
+        run = jobs.submit(store, quick_config(tmp_path))
+        until(lambda: store.run(run.id).status == "done")
+    trainer.stop()
+
+
 def test_the_log_tail_is_bounded(store: Store) -> None:
     run = store.create_run("sft", {})
     jobs.log_path(store, run.id).write_bytes(b"x" * 200_000 + b"end")

@@ -31,13 +31,14 @@ class Connection:
         self.root = (root or home()).absolute()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.root / "haloforge.db", timeout=30, isolation_level=None)
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
             connection.execute("pragma foreign_keys = on")
             self.db = Database(connection)
             if migrations.pending(self.db):
                 migrations.apply(self.db)
+            self.file = _file_at(self._path)
         except (OSError, sqlite3.DatabaseError) as e:  # a full disk, or a file that is no database
             raise MachineError(
                 f"{self.root}: the run records cannot be opened or written ({e}); free space there if the disk is "
@@ -85,10 +86,19 @@ class Connection:
             ) from e
         return changed
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the file at its place still is the one that was opened: a folder may be deleted, or put back."""
+        return _file_at(self._path) == self.file
+
     def data_version(self) -> tuple[int, int]:
         """A value that changes when anything in the database did: this connection's writes, and everybody else's."""
         version = self.rows("pragma data_version")[0]["data_version"]
         return int(version), self.db.conn.total_changes
+
+    @property
+    def _path(self) -> Path:
+        return self.root / "haloforge.db"
 
     def folder(self, run_id: str) -> Path:
         """The run's own folder (log, config.yaml), made when asked for."""
@@ -105,3 +115,12 @@ class Connection:
         folder = self.root / "outputs"
         folder.mkdir(exist_ok=True)
         return folder / hashlib.sha256(bytes(place)).hexdigest()[:16]
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """What tells a file from every other one, under whatever name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -20,8 +20,9 @@ def losses(store: Store, run_id: str) -> dict[str, Points]:
     Of two values for a step, as a resumed run reports them, the later one counts.
     """
     with _lock:
-        curves = _cache.pop((str(store.root), run_id), None) or _Curves()
-        _cache[str(store.root), run_id] = curves
+        key = (str(store.root), store.file, run_id)
+        curves = _cache.pop(key, None) or _Curves()
+        _cache[key] = curves
         while len(_cache) > _KEPT_RUNS:
             _cache.popitem(last=False)
         curves.read(store, run_id)
@@ -84,5 +85,5 @@ class _Curves:
         self.last = newest
 
 
-_cache: OrderedDict[tuple[str, str], _Curves] = OrderedDict()
+_cache: OrderedDict[tuple[str, tuple[int, int] | None, str], _Curves] = OrderedDict()
 _lock = Lock()

@@ -51,15 +51,21 @@ class Watch:
     def __init__(self, open_store: Callable[[], Store]) -> None:
         self._open = open_store
         self._store: Store | None = None
+        self._stores = 0
         self._server = token_hex(4)
         self.also: list[Callable[[], str]] = []
         """What else a pane shows that the store does not hold: texts that change when it does."""
 
     def version(self) -> str:
-        """Another value after every write to the store, and another one in every server process."""
+        """Another value after every write to the store, in another store at its place, and in every server process."""
+        if self._store is not None and not self._store.is_current:
+            self._store.close()
+            self._store = None
         if self._store is None:
             self._store = self._open()
-        return ":".join([self._server, str(self._store.data_version()), *(look() for look in self.also)])
+            self._stores += 1
+        version = str(self._store.data_version())
+        return ":".join([self._server, str(self._stores), version, *(look() for look in self.also)])
 
 
 def new_pane(elem_id: str | None = None, value: str = "") -> gr.HTML:

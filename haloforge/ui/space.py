@@ -122,7 +122,7 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """Tidy every few seconds, for as long as the process lives."""
-        with Store(self.root) as store:
-            while True:
+        while True:
+            with Store(self.root) as store:
                 tidy(store)
-                time.sleep(self.poll_s)
+            time.sleep(self.poll_s)

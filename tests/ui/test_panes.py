@@ -1,5 +1,6 @@
 """A tick that finds nothing new changes nothing."""
 
+import shutil
 from pathlib import Path
 
 from seeded import make_run
@@ -45,6 +46,18 @@ def test_the_watch_notices_what_another_process_would_write(tmp_path: Path) -> N
     with Store(tmp_path) as other:
         make_run(other)
     assert watch.version() != before
+
+
+def test_the_watch_notices_that_the_store_was_deleted(tmp_path: Path) -> None:
+    with Store(tmp_path / "runs") as store:
+        make_run(store)
+    watch = Watch(lambda: Store(tmp_path / "runs"))
+    before = watch.version()
+    shutil.rmtree(tmp_path / "runs")
+    emptied = watch.version()
+    with Store(tmp_path / "runs") as store:
+        make_run(store)
+    assert len({before, emptied, watch.version()}) == 3
 
 
 def test_no_version_of_one_server_is_a_version_of_the_next(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Events and phases of a run: what it reported, and which steps of its work are begun and done."""
 
 import json
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from haloforge.records import Event, EventKind, dumps
@@ -43,7 +45,7 @@ def metrics(db: Connection, run_id: str, *names: str) -> list[Event]:
     marks = ", ".join("?" * len(names))
     sql = f"""select * from events indexed by events_metric
               where run = ? and kind = 'metric' and json_extract(data, '$.name') in ({marks}) order by id"""
-    return [_event(row) for row in db.rows(sql, [run_id, *names])]
+    return _measured(db.rows(sql, [run_id, *names]))
 
 
 def points(db: Connection, run_id: str, name: str, value: str, after: int = 0) -> list[Point]:
@@ -52,14 +54,14 @@ def points(db: Connection, run_id: str, name: str, value: str, after: int = 0) -
              from events indexed by events_metric
              where run = ? and kind = 'metric' and json_extract(data, '$.name') = ? and id > ? order by id"""
     found = db.db.conn.execute(sql, [f'$.values."{value}"', run_id, name, after])  # 100,000 rows: no dict for each
-    return [Point(*row) for row in found if row[3] is not None]
+    return [Point(*row) for row in found if _is_number(row[1]) and _is_number(row[3])]
 
 
 def metrics_named(db: Connection, run_ids: Sequence[str], name: str, after: int = 0) -> list[Event]:
     """The metrics of one name that these runs reported in events with an id above `after`, oldest first."""
     sql = f"""select * from events where run in ({", ".join("?" * len(run_ids))}) and id > ? and kind = 'metric'
               and json_extract(data, '$.name') = ? order by id"""
-    return [_event(row) for row in db.rows(sql, [*run_ids, after, name])]
+    return _measured(db.rows(sql, [*run_ids, after, name]))
 
 
 def newest_event_id(db: Connection) -> int:
@@ -93,6 +95,20 @@ def phase(db: Connection, run_id: str, cycle: int, phase: str) -> Row | None:
 def phases(db: Connection, run_id: str) -> list[Row]:
     """All phases of a run in the order they began."""
     return [_phase(row) for row in db.rows("select * from phases where run = ? order by started, rowid", [run_id])]
+
+
+def _measured(rows: Iterable[Row]) -> list[Event]:
+    """Metrics that charts and tables can take: what is no number in them, as another version wrote it, is a gap."""
+    events = (_event(row) for row in rows)
+    return [
+        replace(event, data={**event.data, "values": {n: v if _is_number(v) else None for n, v in values.items()}})
+        for event in events
+        if _is_number(event.data.get("step")) and isinstance(values := event.data.get("values"), dict)
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _event(row: Row) -> Event:

@@ -1,7 +1,9 @@
 """What a stage reports through: events for people and charts, and whether somebody asked it to stop."""
 
+import math
 import time
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,15 @@ class Report:
         self.store.emit(self.run_id, "progress", _given(phase=phase, done=done, total=total, cycle=cycle, unit=unit))
 
     def metric(self, name: str, step: float, values: Mapping[str, float | None]) -> None:
-        """Numbers at a step of one series (name: "train", "eval", "cycle", ...), for charts and tables."""
-        self.store.emit(self.run_id, "metric", {"name": name, "step": step, "values": dict(values)})
+        """Numbers at a step of one series (name: "train", "eval", "cycle", ...), for charts and tables.
+
+        A value that is not finite, as a loss that diverged, is a gap. Raises TypeError for what is no number.
+        """
+        at = _number(name, "step", step)
+        if at is None:
+            raise TypeError(f"metric {name!r}: step is {step!r}, which is no place in a chart")
+        numbers = {key: _number(name, key, value) for key, value in values.items()}
+        self.store.emit(self.run_id, "metric", {"name": name, "step": at, "values": numbers})
 
     def log(self, text: str) -> None:
         """A line for people to read."""
@@ -61,3 +70,15 @@ class Report:
 
 def _given(**values: Any) -> dict[str, Any]:
     return {k: v for k, v in values.items() if v not in (None, "")}
+
+
+def _number(metric: str, name: str, value: float | None) -> int | float | None:
+    """A number as JSON has it: NaN and the infinities are none, which SQLite could not look into either."""
+    if value is None:
+        return None
+    if not isinstance(value, Real):
+        raise TypeError(f"metric {metric!r}: {name} is {value!r}, which is no number")
+    if isinstance(value, int):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -1,8 +1,11 @@
 """The store keeps what it is given, and only that, whoever writes."""
 
+import math
 import threading
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from haloforge.errors import RunError
@@ -81,6 +84,29 @@ def test_deleting_a_run_deletes_its_samples_and_events(store: Store) -> None:
     store.delete_run(run.id)
     assert store.count_samples(run.id) == 0
     assert store.events(run.id) == []
+
+
+def test_a_metric_that_is_not_finite_is_a_gap(store: Store) -> None:
+    run = store.create_run("sft", {})
+    for step, loss in enumerate((0.5, math.nan, math.inf, None, np.float32(0.25))):
+        Report(store, run.id).metric("train", step, {"loss": loss})
+    assert [(point.step, point.value) for point in store.points(run.id, "train", "loss")] == [(0, 0.5), (4, 0.25)]
+
+
+@pytest.mark.parametrize(("step", "value"), [(1, "0.5"), (1, [0.5]), ("1", 0.5), (math.nan, 0.5)])
+def test_a_metric_that_is_no_number_is_refused(store: Store, step: Any, value: Any) -> None:
+    run = store.create_run("sft", {})
+    with pytest.raises(TypeError, match="metric 'train': (step|loss) is"):
+        Report(store, run.id).metric("train", step, {"loss": value})
+    assert store.events(run.id) == []
+
+
+def test_what_another_version_wrote_and_is_no_number_is_a_gap(store: Store) -> None:
+    run = store.create_run("raft", {})
+    for step, value in ((0, "high"), (1, 0.5), ("two", 0.5), (3, True)):
+        store.emit(run.id, "metric", {"name": "other", "step": step, "values": {"score": value}})
+    assert [e.data["values"]["score"] for e in store.metrics(run.id, "other")] == [None, 0.5, True]
+    assert [point.value for point in store.points(run.id, "other", "score")] == [0.5, 1]
 
 
 def test_a_phase_that_has_begun_is_not_begun_again(store: Store) -> None:

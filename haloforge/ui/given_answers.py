@@ -35,6 +35,11 @@ class Given:
             raise ConfigError("That answer is not there any more: generate again.")
         return code
 
+    def stopped(self) -> "Given":
+        """As they were when they were stopped."""
+        ended = [each if each.is_over else replace(each, state="stopped") for each in self.answers]
+        return replace(self, answers=ended)
+
     def revealed(self, said: str = "") -> "Given":
         """With the names of the models."""
         return replace(self, hidden=False, said=said)

@@ -48,6 +48,14 @@ def arrival(store: Store, view: View) -> Arrival | None:
     return _of_sample(store, judged)
 
 
+def missing(store: Store, view: View) -> str:
+    """What the address names and is not there, in a sentence; empty where nothing is missing."""
+    if view.get("from") not in ("problem", "sample") or arrival(store, view) is not None:
+        return ""
+    what = f"problem {view.get('task', '')}" if view["from"] == "problem" else f"sample {view.get('sample', '')}"
+    return f"The {what} is not there any more, so nothing was filled in."
+
+
 def _of_sample(store: Store, judged: StoredSample) -> Arrival | None:
     problem = store.problem(judged.run, judged.sample.task_id)
     if problem is None:

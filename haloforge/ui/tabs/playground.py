@@ -17,7 +17,7 @@ from haloforge.ui.given_answers import Given, cast
 from haloforge.ui.markup import Html, join, link, note
 from haloforge.ui.page import Page
 from haloforge.ui.panes import new_pane
-from haloforge.ui.playground_arrivals import arrival
+from haloforge.ui.playground_arrivals import arrival, missing
 from haloforge.ui.playground_request import (
     ASSERTS,
     CASES,
@@ -53,7 +53,7 @@ def build(page: Page) -> None:
             parts = fields.controls(page)
             with gr.Row(elem_classes=["actions", "floor"]):
                 parts["go"] = gr.Button("Generate and verify", variant="primary", size="md", elem_id="play-go")
-                parts["stop"] = gr.Button("Stop", size="md", elem_id="play-stop")
+                parts["stop"] = gr.Button("Stop", size="md", elem_id="play-stop", interactive=False)
         with gr.Column(scale=7, min_width=320):
             parts["out"] = new_pane("play-out", note("The answers appear here, word by word, then their verdicts."))
             parts |= fields.own_code()
@@ -80,8 +80,11 @@ def _wire_answers(page: Page, parts: dict[str, Any]) -> None:
     shown = [parts["out"], parts["given"]]
     at_once = 1 if page.read_only else 2
     asked = [parts["go"].click, parts["prompt"].submit]  # Shift+Enter in the prompt
-    event = gr.on(asked, stream, inputs, shown, concurrency_id="model", concurrency_limit=at_once, **_QUIET)
-    parts["stop"].click(None, cancels=[event])
+    stop, quick = parts["stop"], {"queue": False, **_QUIET}
+    begun = gr.on(asked, partial(gr.Button, interactive=True), None, stop, **quick)
+    work = begun.then(stream, inputs, shown, concurrency_id="model", concurrency_limit=at_once, **_QUIET)
+    work.then(partial(gr.Button, interactive=False), None, stop, **quick)
+    stop.click(stopped, parts["given"], [*shown, stop], cancels=[work], **quick)
     picked_outputs = [*shown, parts["own_code"], parts["own_panel"], parts["own_out"]]
 
     def pick(given: Given | None, message: gr.EventData) -> list[Any]:
@@ -127,10 +130,12 @@ def _wire_servers(parts: dict[str, Any]) -> None:
 
 
 def memory_line(store: Store, view: View, *, can_unload: bool = True) -> Html:
-    """Which models and which run hold the machine's memory."""
+    """Which models and which run hold the machine's memory; before it, what the address names and is not there."""
     running = store.runs(status="running", limit=1)
     run = running[0] if running else None
-    return playground_lines.memory_line(loaded_models.held(), run, can_unload=can_unload)
+    gone = missing(store, view)
+    line = playground_lines.memory_line(loaded_models.held(), run, can_unload=can_unload)
+    return join([note(gone, "error") if gone else None, line])
 
 
 def unload(store: Store, view: View, value: str) -> str | None:
@@ -148,6 +153,15 @@ async def generate(root: Path | None, *typed: Any) -> AsyncIterator[tuple[Html, 
             yield given.markup(), given
     except ForgeError as error:
         yield note(str(error), "error"), None
+
+
+def stopped(given: Given | None) -> list[Any]:
+    """After Stop: the answers as far as they are, and nothing left to stop."""
+    off = gr.Button(interactive=False)
+    if given is None:
+        return [note("Stopped before there was an answer."), None, off]
+    given = given.stopped()
+    return [given.markup(), given, off]
 
 
 def picked(page: Page, given: Given | None, message: gr.EventData) -> list[Any]:

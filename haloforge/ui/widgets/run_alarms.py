@@ -16,14 +16,18 @@ _MOST_LINES = 400
 
 
 def render(store: Store, run: Run) -> list[Html]:
-    """The alarms of the newest cycle that has any."""
+    """The alarms of the newest cycle that has any; once a later cycle ended without one, they are said as past."""
     raised = store.metrics(run.id, "alarm")
     if not raised:
         return []
     cycle, names = int(raised[-1].data["step"]), list(raised[-1].data["values"])
+    newest = max((int(e.data["step"]) for e in store.metrics(run.id, "cycle")), default=cycle)
     start = f"alarm in cycle {cycle}: "
     texts = [str(event.data["text"]) for event in store.last_events(run.id, "log", _MOST_LINES)]
     texts = [text.removeprefix(start) for text in texts if text.startswith(start)][-len(names) :]
+    if newest > cycle:
+        past = f"Cycle {cycle}, no longer in cycle {newest}"
+        return [note(in_labels(f"{past}: {text}", settings(RaftConfig))) for text in texts]
     helps = _advice(store, run, cycle)
     return [
         note(in_labels(f"Cycle {cycle}: {text}{_more(text, helps.get(name, ''))}", settings(RaftConfig)), "error")

@@ -55,6 +55,19 @@ def test_pasted_code_is_judged_by_the_pasted_tests() -> None:
     assert "Verifying" in shown[0] and "chip" not in shown[0], "the verdict of earlier code is gone at once"
 
 
+def test_a_sample_or_problem_that_is_gone_is_said(store: Store) -> None:
+    for view, what in (
+        ({"from": "sample", "sample": "7"}, "sample 7"),
+        ({"from": "problem", "file": "gone.jsonl", "task": "add"}, "problem add"),
+    ):
+        assert f"The {what} is not there any more" in playground.memory_line(store, view)
+
+
+def test_after_stop_no_answer_is_shown_as_growing() -> None:
+    markup, given, button = playground.stopped(Given(Request(("m",), ADD), [Answer("m", "writing", "def")]))
+    assert given.answers[0].state == "stopped" and "stopped" in markup and not button.interactive
+
+
 def test_a_sample_arrives_with_its_prompt_its_tests_and_its_code(store: Store) -> None:
     run = make_run(store)
     add_samples(store, run, ["passed"])

@@ -230,6 +230,16 @@ def test_an_alarm_says_what_to_do(store: Store) -> None:
     assert "Cycle 2: samples vary less" in text and text.count('raise "Temperature" from 0.7 to 0.9') == 1
 
 
+def test_an_alarm_of_an_earlier_cycle_is_said_as_past(store: Store) -> None:
+    run = make_run(store)
+    report = Report(store, run.id)
+    report.log("alarm in cycle 1: samples vary less")
+    report.metric("alarm", 1, {"entropy": 1.0})
+    add_cycles(store, run, [0.3, 0.4, 0.5])
+    [shown] = run_alarms.render(store, run)
+    assert "Cycle 1, no longer in cycle 2: samples vary less" in shown and "error" not in shown
+
+
 def test_cycles_are_columns_with_intervals(store: Store) -> None:
     run = make_run(store)
     add_cycles(store, run, [0.3, 0.4])

@@ -81,9 +81,9 @@ def _wire_answers(page: Page, parts: dict[str, Any]) -> None:
     at_once = 1 if page.read_only else 2
     asked = [parts["go"].click, parts["prompt"].submit]  # Shift+Enter in the prompt
     stop, quick = parts["stop"], {"queue": False, **_QUIET}
-    begun = gr.on(asked, partial(gr.Button, interactive=True), None, stop, **quick)
+    begun = gr.on(asked, partial(gr.update, interactive=True), None, stop, **quick)
     work = begun.then(stream, inputs, shown, concurrency_id="model", concurrency_limit=at_once, **_QUIET)
-    work.then(partial(gr.Button, interactive=False), None, stop, **quick)
+    work.then(partial(gr.update, interactive=False), None, stop, **quick)
     stop.click(stopped, parts["given"], [*shown, stop], cancels=[work], **quick)
     picked_outputs = [*shown, parts["own_code"], parts["own_panel"], parts["own_out"]]
 
@@ -157,7 +157,7 @@ async def generate(root: Path | None, *typed: Any) -> AsyncIterator[tuple[Html, 
 
 def stopped(given: Given | None) -> list[Any]:
     """After Stop: the answers as far as they are, and nothing left to stop."""
-    off = gr.Button(interactive=False)
+    off = gr.update(interactive=False)
     if given is None:
         return [note("Stopped before there was an answer."), None, off]
     given = given.stopped()

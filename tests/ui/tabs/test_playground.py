@@ -65,7 +65,8 @@ def test_a_sample_or_problem_that_is_gone_is_said(store: Store) -> None:
 
 def test_after_stop_no_answer_is_shown_as_growing() -> None:
     markup, given, button = playground.stopped(Given(Request(("m",), ADD), [Answer("m", "writing", "def")]))
-    assert given.answers[0].state == "stopped" and "stopped" in markup and not button.interactive
+    assert given.answers[0].state == "stopped" and "stopped" in markup
+    assert button == gr.update(interactive=False), "it keeps its name"
 
 
 def test_a_sample_arrives_with_its_prompt_its_tests_and_its_code(store: Store) -> None:

@@ -12,6 +12,7 @@ The front (cache, samples in flight, rewards) stays in the process of the run.
 
 from haloforge.config import VerifySettings
 from haloforge.errors import VerifierError
+from haloforge.languages import LANGUAGES
 from haloforge.verify.cluster.facts import NodeFacts, Roll
 from haloforge.verify.cluster.judging import Cluster
 from haloforge.verify.cluster.members import Members
@@ -30,10 +31,14 @@ def open_cluster(settings: VerifySettings) -> Cluster:
 
 
 def cluster_nodes(cluster: str) -> tuple[list[NodeFacts], Roll]:
-    """What every node of a cluster is, and which of them would judge. Raises VerifierError as `open_cluster`."""
+    """What every node of a cluster is, with all its compilers, and which of them would judge what.
+
+    Raises VerifierError as `open_cluster`.
+    """
     members = _members(VerifySettings(cluster=cluster))
+    members.learn(LANGUAGES)
     members.close()
-    return members.facts, members.roll
+    return list(members.facts.values()), members.roll
 
 
 def _members(settings: VerifySettings) -> Members:

@@ -117,6 +117,11 @@ class Dispatcher(Generic[W]):
         self._ready.append(node)
         self._slots += node.slots
 
+    def judges(self, name: str, languages: frozenset[str]) -> None:
+        """The node takes samples of these languages from now on, and of no other."""
+        if name in self._nodes:
+            self._nodes[name].languages = languages
+
     def leave(self, name: str) -> list[W]:
         """The node is gone. Its pieces are given again; samples that are given up are returned."""
         node = self._nodes.pop(name, None)

@@ -1,20 +1,22 @@
-"""What a node says of itself once, and which nodes may judge for one run."""
+"""What a node says of itself, and which nodes may judge for one run."""
 
 import dataclasses
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import haloforge
 from haloforge.config import VerifySettings
 from haloforge.cores import usable_cores
-from haloforge.languages import COMPILERS
+from haloforge.errors import VerifierError
+from haloforge.languages import COMPILERS, LANGUAGES, Compiler
 from haloforge.verify.cache import ENGINE
 from haloforge.verify.machine import ThisMachine
 from haloforge.verify.sandbox.levels import LEVELS, UNSAFE
 from haloforge.verify.sandbox.probe import isolation
-from haloforge.verify.toolchains import compiler_version
+from haloforge.verify.toolchains import compiler_path, compiler_version
 
 MEMORY_MONITOR = "RAY_memory_monitor_refresh_ms"
 """Ray's setting of the watch that may end our process when a machine's memory runs out; 0 switches it off."""
@@ -22,8 +24,9 @@ MEMORY_MONITOR = "RAY_memory_monitor_refresh_ms"
 
 @dataclasses.dataclass(frozen=True)
 class NodeFacts:
-    """One node. `compilers` are versions by name; `made_by` is, per language, what its programs are run by.
+    """One node. `languages` are those that it has a compiler or an interpreter for.
 
+    Of the languages that it was asked for, `compilers` are versions by name, and `made_by` is what each is run by.
     `flaw` says why nothing can be judged there; the other fields are then empty.
     """
 
@@ -33,6 +36,7 @@ class NodeFacts:
     python: str = ""
     isolation: str = ""
     cores: int = 0
+    languages: tuple[str, ...] = ()
     compilers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     made_by: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     memory_monitor: bool = False
@@ -48,15 +52,12 @@ class NodeFacts:
         return NodeFacts(**row)
 
 
-def own_facts(node: str, settings: VerifySettings, machine: ThisMachine) -> NodeFacts:
-    """Of the machine that this runs on. Asks every compiler for its version: seconds."""
-    versions = {name: compiler_version(compiler) for name, compiler in COMPILERS.items()}
-    there = {name: version for name, version in versions.items() if version}
+def own_facts(node: str, settings: VerifySettings, machine: ThisMachine, asked: Collection[str]) -> NodeFacts:
+    """Of the machine that this runs on. Compilers of the asked languages say their versions, in up to 0.3 s of CPU."""
+    there = {name: compiler for name, compiler in COMPILERS.items() if compiler_path(compiler)}
     languages = ["python"] if settings.type in ("auto", "python") else []
     languages += [
-        compiler.language
-        for name, compiler in COMPILERS.items()
-        if name in there and settings.type in ("auto", compiler.verifier)
+        compiler.language for compiler in there.values() if compiler.verifier == _verifier(settings, compiler)
     ]
     return NodeFacts(
         node=node,
@@ -65,10 +66,25 @@ def own_facts(node: str, settings: VerifySettings, machine: ThisMachine) -> Node
         python=platform.python_version(),
         isolation=machine.isolation,
         cores=settings.workers or usable_cores(),
-        compilers=there,
-        made_by={language: machine.made_by(language) for language in dict.fromkeys(languages)},
+        languages=tuple(languages),
+        compilers={name: compiler_version(compiler) for name, compiler in there.items() if compiler.language in asked},
+        made_by=_made_by(machine, [language for language in languages if language in asked]),
         memory_monitor=os.environ.get(MEMORY_MONITOR) != "0",
     )
+
+
+def _verifier(settings: VerifySettings, compiler: Compiler) -> str:
+    """The verifier that these settings take for the compiler's language."""
+    return LANGUAGES[compiler.language].verifier if settings.type == "auto" else settings.type
+
+
+def _made_by(machine: ThisMachine, languages: Sequence[str]) -> dict[str, Any]:
+    """Without those whose libraries are not here, as `ThisMachine.check` says."""
+    found: dict[str, Any] = {}
+    for language in languages:
+        with suppress(VerifierError):
+            found[language] = machine.made_by(language)
+    return found
 
 
 def level_here(settings: VerifySettings) -> tuple[str, str]:
@@ -82,8 +98,8 @@ def level_here(settings: VerifySettings) -> tuple[str, str]:
 class Roll:
     """Which nodes judge, by the facts of all that answered.
 
-    `made_by` is the standard of each language: that of the first node that has it. `refused` and `partly` say in one
-    sentence, by node, why it gets no sample, and what it is not used for.
+    `made_by` is the standard of each language that nodes were asked for: that of the first node that has it. `refused`
+    and `partly` say in one sentence, by node, why it gets no sample, and which of these languages it is not used for.
     """
 
     isolation: str
@@ -98,23 +114,22 @@ def roll_of(found: Sequence[NodeFacts], standard: Roll | None = None) -> Roll:
     """Who judges. The wanted isolation is the strongest that a node holds; `standard` keeps what was decided before."""
     sound = [facts for facts in found if not facts.flaw]
     order = (*LEVELS, UNSAFE)
-    level = standard.isolation if standard else min((facts.isolation for facts in sound), key=order.index, default="")
+    strongest = min((facts.isolation for facts in sound), key=order.index, default="")
+    level = (standard.isolation if standard else "") or strongest
     refused = {facts.node: facts.flaw for facts in found if facts.flaw}
+    refused |= {facts.node: why for facts in sound if (why := _differs(facts, level))}
+    taken = [facts for facts in sound if facts.node not in refused]
     made_by: dict[str, Any] = dict(standard.made_by) if standard else {}
-    languages: dict[str, frozenset[str]] = {}
-    partly: dict[str, str] = {}
-    for facts in sound:
-        if why := _differs(facts, level):
-            refused[facts.node] = why
-            continue
-        for language, made in facts.made_by.items():
-            made_by.setdefault(language, made)
-        languages[facts.node] = frozenset(name for name, made in facts.made_by.items() if made == made_by[name])
-    for facts in sound:
-        lacks = [name for name in made_by if facts.node in languages and name not in languages[facts.node]]
-        if lacks:
-            partly[facts.node] = "; ".join(_lack(facts, name, made_by[name]) for name in lacks)
-    return Roll(level, made_by, languages, refused, partly)
+    for facts in taken:
+        made_by = {**facts.made_by, **made_by}
+    lacks = {facts.node: _lacks(facts, made_by) for facts in taken}
+    return Roll(
+        level,
+        made_by,
+        {facts.node: frozenset(facts.languages).difference(lacks[facts.node]) for facts in taken},
+        refused,
+        {node: "; ".join(why.values()) for node, why in lacks.items() if why},
+    )
 
 
 def _differs(facts: NodeFacts, level: str) -> str:
@@ -129,9 +144,20 @@ def _differs(facts: NodeFacts, level: str) -> str:
     return ""
 
 
-def _lack(facts: NodeFacts, language: str, wanted: Any) -> str:
+def _lacks(facts: NodeFacts, standard: Mapping[str, Any]) -> dict[str, str]:
+    """Why, by language."""
+    return {
+        language: f"no {language}: {_difference(facts, language, made)}"
+        for language, made in standard.items()
+        if facts.made_by.get(language) != made
+    }
+
+
+def _difference(facts: NodeFacts, language: str, wanted: Any) -> str:
     has = facts.made_by.get(language)
-    return f"no {language}: " + (f"it has {_short(has)}, the others {_short(wanted)}" if has else "not installed")
+    if has:
+        return f"it has {_short(has)}, the others {_short(wanted)}"
+    return "it did not say its version" if language in facts.languages else "not installed"
 
 
 def _short(made: Any) -> str:

@@ -73,10 +73,20 @@ class Cluster:
         """Raises VerifierError when no node can judge these problems."""
         with self._membership:
             self._members.check(problems)
+            self._tell_dispatcher()
 
     def made_by(self, language: str) -> Any:
-        """What the nodes run that language by."""
-        return self._members.roll.made_by.get(language_of(language).name, "")
+        """What the nodes run that language by; they are asked the first time."""
+        name = language_of(language).name
+        if name not in self._members.roll.made_by:
+            with self._membership:
+                self._members.learn([name])
+                self._tell_dispatcher()
+        return self._members.made_by(name)
+
+    def _tell_dispatcher(self) -> None:
+        for node in self._members.nodes():
+            self._events.put(partial(self._dispatcher.judges, node.name, node.languages))
 
     def put(self, job: Job) -> None:
         """Judge that sample in the background."""
@@ -98,8 +108,8 @@ class Cluster:
         with self._lock:
             if self._threads:
                 return
-            for name in self._members.engines:
-                self._dispatcher.join(self._members.node(name))
+            for node in self._members.nodes():
+                self._dispatcher.join(node)
             for work in (self._run, self._look):
                 thread = threading.Thread(target=work, name="verify-cluster", daemon=True)
                 self._threads.append(thread)
@@ -226,14 +236,13 @@ class Cluster:
                 if not places:
                     continue
                 with self._membership:
-                    entered = self._members.enter(places)
+                    for node in self._members.enter(places):
+                        self._events.put(partial(self._welcome, node))
             except Exception:  # noqa: BLE001 - the run goes on with the nodes it has
                 _log.exception("the cluster could not be asked for its nodes")
                 continue
             if self._closing.is_set():
                 self._members.close()
-            for node in entered:
-                self._events.put(partial(self._welcome, node))
 
     def _welcome(self, node: Node) -> None:
         _log.info("node %s has joined with %d cores", node.name, node.cores)

@@ -1,4 +1,7 @@
-"""The nodes of one run: each says once what it is, and is taken, taken for some languages, or refused by name."""
+"""The nodes of one run: each says what it is, and is taken, taken for some languages, or refused by name.
+
+What runs a language is asked when a problem of it comes: compilers are slow to say their versions, and a run uses few.
+"""
 
 import logging
 import time
@@ -32,10 +35,11 @@ class Members:
         self._session = session
         self._settings = settings.model_copy(update={"cluster": None})
         self._refused: set[str] = set()
+        self._in_use: set[str] = set()
         self._struck: dict[str, set[str]] = {}
         self._problems: dict[str, Problem] = {}
         self.engines: dict[str, Engine] = {}
-        self.facts: list[NodeFacts] = []
+        self.facts: dict[str, NodeFacts] = {}
         self.roll = roll_of([])
         self.enter(session.places())
         if not self.roll.languages:
@@ -52,35 +56,47 @@ class Members:
     def enter(self, places: Iterable[Place]) -> list[Node]:
         """Start an engine on each; those that may judge. Waits until each has said what it is."""
         started = {place.name: self._session.start(place, self._settings) for place in places}
-        answers = _answers({name: engine.facts() for name, engine in started.items()}, STARTS_S)
-        found = [_facts(name, answers[name]) for name in started]
-        standard = self.roll if self.roll.languages else None
-        names = set(started)
-        self.facts = [*(facts for facts in self.facts if facts.node not in names), *found]
-        roll = roll_of(found, standard)
-        self._tell(roll)
-        self.roll = Roll(
-            roll.isolation,
-            roll.made_by,
-            {**{k: v for k, v in self.roll.languages.items() if k not in names}, **roll.languages},
-            {**self.roll.refused, **roll.refused},
-            {**self.roll.partly, **roll.partly},
-        )
-        for name, engine in started.items():
-            if name in roll.languages:
-                self.engines[name] = engine
-            else:
-                self._refused.add(engine.place.id)
-                engine.kill()
-        taken = [name for name in started if name in roll.languages]
+        in_use = sorted(self._in_use)
+        answers = _answers({name: engine.facts(in_use) for name, engine in started.items()}, STARTS_S)
+        self._decide({name: _facts(name, answers[name]) for name in started})
+        taken = [name for name in started if name in self.roll.languages]
+        self.engines.update((name, started.pop(name)) for name in taken)
+        for engine in started.values():
+            self._refused.add(engine.place.id)
+            engine.kill()
         if self._problems:
             self._ask(taken)
-        return [self.node(name) for name in taken]
+        return [node for node in self.nodes() if node.name in taken]
 
-    def node(self, name: str) -> Node:
-        """The node as the dispatcher knows it."""
-        languages = self.roll.languages[name] - self._struck.get(name, set())
-        return Node(name, self.engines[name].place.cores, languages)
+    def learn(self, languages: Iterable[str]) -> None:
+        """Have every node say what it runs these languages by, if not done yet; one that differs loses the language."""
+        new = set(languages) - self._in_use
+        if not new:
+            return
+        self._in_use |= new
+        in_use = sorted(self._in_use)
+        answers = _answers({name: engine.facts(in_use) for name, engine in list(self.engines.items())}, STARTS_S)
+        said = {name: _facts(name, answer) for name, answer in answers.items()}
+        self._decide({name: facts for name, facts in said.items() if not facts.flaw})
+
+    def made_by(self, language: str) -> Any:
+        """What the nodes run that language by. Raises VerifierError where none has said it."""
+        if language not in self.roll.made_by:
+            raise VerifierError(f"no node of the cluster at {self._session.address} has what runs {language} programs")
+        return self.roll.made_by[language]
+
+    def nodes(self) -> list[Node]:
+        """Those with an engine, as the dispatcher knows them."""
+        return [self._node(name, engine) for name, engine in list(self.engines.items())]
+
+    def _node(self, name: str, engine: Engine) -> Node:
+        return Node(name, engine.place.cores, self.roll.languages[name] - self._struck.get(name, set()))
+
+    def _decide(self, found: Mapping[str, NodeFacts]) -> None:
+        """With what these nodes said, who judges what."""
+        self.facts |= found
+        before, self.roll = self.roll, roll_of(list(self.facts.values()), self.roll)
+        self._tell(before)
 
     def leave(self, name: str) -> None:
         """The node is lost. It may enter again."""
@@ -95,16 +111,14 @@ class Members:
         for problem in given:
             compiler_of(self._settings, problem.language)  # refuses what the verifier does not take anywhere
         wanted = dict.fromkeys(language_of(problem.language).name for problem in given)
-        for name in wanted:
-            if not any(name in languages for languages in self.roll.languages.values()):
-                raise VerifierError(f"no node of the cluster at {self._session.address} has what runs {name} programs")
+        self.learn(wanted)
         self._problems.update({problem.task_id: problem for problem in given})
         flaws = self._ask(list(self.engines))
         for name in wanted:
-            able = [node for node in self.engines if name in self.node(node).languages]
-            if not able:
-                node, flaw = next((node, found[name]) for node, found in flaws.items() if name in found)
-                raise VerifierError(f"node {node}: {flaw}")
+            if not any(name in node.languages for node in self.nodes()):
+                said = [f"node {node}: {found[name]}" for node, found in flaws.items() if name in found]
+                nobody = f"no node of the cluster at {self._session.address} has what runs {name} programs"
+                raise VerifierError(said[0] if said else nobody)
 
     def _ask(self, names: list[str]) -> dict[str, Mapping[str, str]]:
         """Have each of these nodes check the problems of its languages; what is wrong there, by language."""
@@ -112,7 +126,7 @@ class Members:
         shared = self._session.share(list(self._problems.values()))
         answers = _answers({name: self.engines[name].check(shared) for name in names}, STARTS_S)
         for name, answer in answers.items():
-            own = self.roll.languages[name]
+            own = self.facts[name].languages
             if isinstance(answer, BaseException):
                 found = dict.fromkeys(own, f"it did not check the problems ({reason_of(answer)})")
             else:
@@ -130,17 +144,18 @@ class Members:
         for engine in engines:
             engine.kill()
 
-    def _tell(self, roll: Roll) -> None:
-        for name, why in roll.refused.items():
-            _log.warning("node %s judges nothing: %s", name, why)
-        for name, why in roll.partly.items():
-            _log.warning("node %s judges in part: %s", name, why)
-        for facts in self.facts:
-            if facts.node in roll.languages and facts.memory_monitor:
+    def _tell(self, before: Roll) -> None:
+        """What is not as it was before."""
+        for name, why in self.roll.refused.items():
+            if before.refused.get(name) != why:
+                _log.warning("node %s judges nothing: %s", name, why)
+        for name, why in self.roll.partly.items():
+            if before.partly.get(name) != why:
+                _log.warning("node %s judges in part: %s", name, why)
+        for name in self.roll.languages:
+            if name not in before.languages and self.facts[name].memory_monitor:
                 _log.warning(
-                    "node %s: Ray's memory monitor may end our engine; start the node with %s=0",
-                    facts.node,
-                    MEMORY_MONITOR,
+                    "node %s: Ray's memory monitor may end our engine; start the node with %s=0", name, MEMORY_MONITOR
                 )
 
 

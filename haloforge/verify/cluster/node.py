@@ -30,14 +30,15 @@ class NodeEngine:
         self._kept: dict[str, Problem] = {}
         self._lock = threading.Lock()
 
-    def facts(self) -> dict[str, Any]:
-        """What this node is: `NodeFacts` as plain values."""
+    def facts(self, languages: Sequence[str]) -> dict[str, Any]:
+        """What this node is, with what it runs these languages by: `NodeFacts` as plain values."""
         try:
             level, flaw = level_here(self._settings)
             if flaw:
                 return NodeFacts(self._node, isolation=level, flaw=flaw).to_json()
-            self._machine = ThisMachine(self._settings, level, interpreter_of(self._settings.python))
-            return own_facts(self._node, self._settings, self._machine).to_json()
+            if self._machine is None:
+                self._machine = ThisMachine(self._settings, level, interpreter_of(self._settings.python))
+            return own_facts(self._node, self._settings, self._machine, languages).to_json()
         except VerifierError as error:
             return NodeFacts(self._node, flaw=str(error)).to_json()
 

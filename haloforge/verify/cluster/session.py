@@ -1,5 +1,6 @@
 """The one place that speaks to Ray: joining a cluster, and the process of ours on each of its nodes."""
 
+import functools
 import importlib.util
 import ipaddress
 import logging
@@ -136,25 +137,31 @@ def _name_of(row: Mapping[str, Any], *, alone: bool) -> str:
     return str(row["NodeManagerAddress"]) + ("" if alone else f" ({row['NodeID'][:8]})")
 
 
+@functools.cache
+def _remote_engine() -> Any:
+    """One for all nodes: Ray reads and sends the class each time that one is made."""
+    import ray
+
+    return ray.remote(concurrency_groups={"alive": 1})(NodeEngine)
+
+
 class Engine:
     """The engine of one node, from afar. Every call is a future; one that fails means that the node is lost."""
 
     def __init__(self, place: Place, settings: VerifySettings) -> None:
-        import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self.place = place
-        actor = ray.remote(
+        actor = _remote_engine().options(
             num_cpus=0,  # who shares a node's processors is the business of the user, who may start two runs
             max_concurrency=slots_of(place.cores),
-            concurrency_groups={"alive": 1},
             scheduling_strategy=NodeAffinitySchedulingStrategy(place.id, soft=False),
-        )(NodeEngine)
+        )
         self._actor = actor.remote(place.name, settings, place.cores)
 
-    def facts(self) -> "Future[dict[str, Any]]":
+    def facts(self, languages: Sequence[str]) -> "Future[dict[str, Any]]":
         """`NodeEngine.facts`."""
-        return self._future(self._actor.facts.remote())
+        return self._future(self._actor.facts.remote(languages))
 
     def check(self, shared: Any) -> "Future[dict[str, str]]":
         """`NodeEngine.check` of problems that `Session.share` shared."""

@@ -1,5 +1,7 @@
 """Who judges: nodes that differ are named, and get only what they judge like the others."""
 
+import dataclasses
+
 import haloforge
 from haloforge.verify.cache import ENGINE
 from haloforge.verify.cluster.facts import NodeFacts, roll_of
@@ -8,7 +10,9 @@ PYTHON, GCC_12, GCC_14 = ["3.11.9", ["numpy 2.3"]], ["g++ 12.2 -O1", ""], ["g++ 
 
 
 def facts(node: str, isolation: str = "ns", version: str = haloforge.__version__, **made_by: object) -> NodeFacts:
-    return NodeFacts(node, version, ENGINE, "3.11.9", isolation, 4, made_by={"python": PYTHON} | made_by)
+    """Of a node that was asked for all its languages."""
+    languages = ("python", *made_by)
+    return NodeFacts(node, version, ENGINE, "3.11.9", isolation, 4, languages, made_by={"python": PYTHON} | made_by)
 
 
 def test_equal_nodes_judge_everything() -> None:
@@ -27,6 +31,19 @@ def test_another_version_of_a_compiler_is_named() -> None:
     roll = roll_of([facts("a", cpp=GCC_12), facts("b", cpp=GCC_14)])
     assert roll.languages["b"] == {"python"}
     assert roll.partly["b"] == "no cpp: it has g++ 14.1 -O1, the others g++ 12.2 -O1"
+
+
+def test_languages_that_no_node_was_asked_for_are_judged_where_they_are() -> None:
+    unasked = [dataclasses.replace(node, made_by={}) for node in (facts("a", cpp=GCC_12), facts("b", cpp=GCC_14))]
+    roll = roll_of(unasked)
+    assert roll.languages == {"a": {"python", "cpp"}, "b": {"python", "cpp"}}
+    assert (roll.made_by, roll.partly) == ({}, {})
+
+
+def test_a_node_that_did_not_say_its_version_judges_none_of_that_language() -> None:
+    roll = roll_of([dataclasses.replace(facts("a", cpp=GCC_12), made_by={"python": PYTHON}), facts("b", cpp=GCC_12)])
+    assert roll.languages["a"] == {"python"}
+    assert roll.partly == {"a": "no cpp: it did not say its version"}
 
 
 def test_a_node_with_a_weaker_sandbox_gets_no_sample() -> None:

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticKnownError, core_schema
 
+from haloforge import yaml_text
 from haloforge.errors import ConfigError
 from haloforge.nesting import put
 
@@ -54,7 +55,7 @@ def _split_commas(value: Any) -> Any:
 
 def _read_groups(value: Any) -> Any:
     try:
-        groups = yaml.safe_load(value) if isinstance(value, str) else value
+        groups = yaml_text.load(value) if isinstance(value, str) else value
     except yaml.YAMLError:
         groups = value
     if not isinstance(groups, list | tuple) or not all(isinstance(group, Mapping | None) for group in groups):
@@ -62,6 +63,8 @@ def _read_groups(value: Any) -> Any:
     return [group or {} for group in groups]
 
 
+_MOST_COMPLAINTS, _MOST_SHOWN = 10, 200
+"""Of one error: what is wrong, and characters of a value."""
 _MOST_PATH_BYTES, _MOST_NAME_BYTES = 4095, 255
 """Of a path and of each of its parts on Linux."""
 
@@ -164,7 +167,9 @@ class StageConfig(Section):
         try:
             config = cls.model_validate(cls.written_out(data))
         except ValidationError as e:
-            problems = "; ".join(_explain(cls, error) for error in e.errors())
+            shown = [_explain(cls, error) for error in e.errors()[:_MOST_COMPLAINTS]]
+            more = e.error_count() - len(shown)
+            problems = "; ".join(shown) + (f"; and {more:,} more" if more else "")
             raise ConfigError(f"{where}: {problems}" if where else problems) from e
         _refuse_impossible_names(config)
         return config
@@ -264,15 +269,11 @@ def as_text(value: Any) -> str:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; an empty file is {}. Raises ConfigError with file and line."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml_text.load_config(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError as e:
         raise ConfigError(f"{path}: there is no such file; give the path of a YAML file") from e
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read as a YAML file ({e})") from e
-    except yaml.YAMLError as e:
-        mark = getattr(e, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: this is not valid YAML; check indentation and colons there") from e
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -357,8 +358,8 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
         return f"{path} cannot be read: {reason}" if path else reason
     if error["type"] == "model_type":
         first = next(p for p in known if p.startswith(path + "."))
-        return f"{path} should be a group of settings such as {first}, not {error['input']!r}"
-    given = f" (not {error['input']!r})" if not isinstance(error["input"], dict) else ""
+        return f"{path} should be a group of settings such as {first}, not {_short(error['input'])}"
+    given = f" (not {_short(error['input'])})" if not isinstance(error["input"], dict) else ""
     message = error["msg"].replace("Input should be", "should be", 1)
     if known.get(path) and known[path].takes_auto:
         message += ", or auto"
@@ -366,6 +367,11 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
         near = _nearest(error["input"], error["input"], list(known[path].choices))
         message += f"; did you mean {near!r}?" if near else ""
     return f"{path} {message}{given}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def _nearest(word: str, path: str, known: list[str]) -> str | None:

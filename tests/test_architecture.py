@@ -17,7 +17,7 @@ LAYERS = [
     ["markup"],
     ["python_source"],
     ["files"],
-    ["nesting"],
+    ["nesting", "yaml_text"],
     ["settings"],
     ["config"],
     ["cores", "children"],

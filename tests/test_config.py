@@ -213,6 +213,14 @@ def test_a_missing_setting_says_which_flag_gives_it() -> None:
         config.SftConfig.load(None, {"model.name": "m"})
 
 
+def test_a_wrong_file_is_a_short_sentence_however_much_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "raft.yaml"
+    path.write_text("raft: [" + "x, " * 5000 + "]\n" + "".join(f"key{i}: 1\n" for i in range(500)))
+    with pytest.raises(ConfigError, match=r"and 49\d more$") as refused:
+        config.RaftConfig.load(path, {})
+    assert len(str(refused.value)) < 2000
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("a: [1", "not valid YAML"), ("- 1\n- 2\n", "mapping"), ("a: 1\n  b: 2\n", "line 2")],

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import yaml
 from pydantic import BeforeValidator
 
+from haloforge import yaml_text
 from haloforge.config.sections import DEFAULT_ROWS, LoraSection, ModelSection, RowsAtOnce, TrainingSection
 from haloforge.settings import Section, StageConfig, Trackers, setting
 
@@ -26,7 +27,7 @@ def _read_files(value: Any) -> Any:
     if isinstance(value, str) and not value.lstrip().startswith("["):
         return value
     try:
-        listed = yaml.safe_load(value) if isinstance(value, str) else value
+        listed = yaml_text.load(value) if isinstance(value, str) else value
     except yaml.YAMLError:
         listed = None
     if not isinstance(listed, list | tuple) or not listed or not all(isinstance(entry, Mapping) for entry in listed):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from haloforge import yaml_text
 from haloforge.files import file_errors, read_text
 from haloforge.models.lineage import EMBEDDED, lineage_of
 
@@ -33,7 +34,7 @@ def _front_matter(readme: Path) -> dict[str, Any]:
     with file_errors(readme):
         _, fence, rest = read_text(readme).partition("---\n")
     try:
-        front = yaml.safe_load(rest.partition("\n---")[0]) if fence else {}
+        front = yaml_text.load(rest.partition("\n---")[0]) if fence else {}
     except yaml.YAMLError:  # somebody else's file: what cannot be read says nothing
         return {}
     return front if isinstance(front, dict) else {}

@@ -8,6 +8,7 @@ from shutil import which
 
 import yaml
 
+from haloforge import yaml_text
 from haloforge.cores import gpus
 from haloforge.errors import ConfigError
 
@@ -109,7 +110,7 @@ def _number_of_gpus(launch: str) -> int:
 
 def _config_file(file: str) -> dict[str, object]:
     try:
-        content = yaml.safe_load(Path(file).read_text())
+        content = yaml_text.load(Path(file).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"training.launch: the accelerate config {file} cannot be read: {reason}") from error

@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import yaml
-
 from haloforge import jobs, stages
 from haloforge.config import STAGES, StageConfig
 from haloforge.errors import ConfigError, RunError
@@ -14,6 +12,7 @@ from haloforge.settings import command, settings
 from haloforge.store import Store
 from haloforge.ui.api.runs import run_line
 from haloforge.ui.api.shapes import Plan, RunLine, SettingLine
+from haloforge.yaml_text import load_config
 
 StageName = Literal["data-prepare", "data-generate", "sft", "raft", "benchmark", "release"]
 
@@ -119,10 +118,7 @@ def _class(stage: str) -> type[StageConfig]:
 def _config(stage: str, settings: Mapping[str, Any] | None, config_yaml: str) -> StageConfig:
     """YAML first, then the settings over it. Raises ConfigError."""
     cls = _class(stage)
-    try:
-        written = yaml.safe_load(config_yaml) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError("config_yaml is not valid YAML; check indentation and colons") from error
+    written = load_config(config_yaml, "config_yaml") or {}
     if not isinstance(written, dict):
         raise ConfigError(f"config_yaml should be a mapping of keys to values, it is a {type(written).__name__}")
     return cls.parse(merged(cls.written_out(written), cls.written_out(nested(settings or {}))))

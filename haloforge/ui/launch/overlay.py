@@ -9,22 +9,13 @@ from haloforge.errors import ConfigError
 from haloforge.nesting import nested
 from haloforge.settings import StageConfig, settings
 from haloforge.ui.launch.complaints import complaints
-
-MOST_CHARACTERS = 200_000
+from haloforge.yaml_text import load_config
 
 
 def read(cls: type[StageConfig], text: str, where: str) -> dict[str, Any]:
     """The settings that a YAML text names, dotted path -> value. Raises ConfigError, one sentence, for any that is not
     a setting of the stage or that it cannot have."""
-    if len(text) > MOST_CHARACTERS:
-        raise ConfigError(f"{where} is too long for a config: {len(text)} characters")
-    try:
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{where}{line}: this is not valid YAML; check indentation and colons there") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} holds characters that YAML cannot have") from error
+    data = load_config(text, where)
     if not isinstance(data, dict) or not data:
         raise ConfigError(f"{where} names no setting: give lines such as {_example(cls)}")
     whole = cls.written_out({str(key): value for key, value in data.items()})

@@ -1,14 +1,19 @@
 """The connection to the one SQLite file (WAL), its transactions, and the folders beside it."""
 
+import fcntl
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from haloforge.errors import MachineError
+from haloforge.errors import MachineError, RunError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
 
 Row = dict[str, Any]
 """Column name -> value."""
@@ -23,27 +28,52 @@ class Connection:
     """The database `root`/haloforge.db, brought up to the newest schema. Not shared between threads."""
 
     def __init__(self, root: Path | None = None) -> None:
-        from sqlite_utils import Database  # here, because it imports pandas where that is installed
-
-        import haloforge.store.vote_schema  # noqa: F401 - it adds its migration
-        from haloforge.store.schema import migrations
-
         self.root = (root or home()).absolute()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = normal")
-            connection.execute("pragma foreign_keys = on")
-            self.db = Database(connection)
-            if migrations.pending(self.db):
-                migrations.apply(self.db)
+            with self._alone() if _is_empty(self._path) else nullcontext():
+                self.db = self._connected()
+                is_behind = self._is_behind()
+            if is_behind:
+                with self._alone():
+                    self._bring_up_to_date()
             self.file = _file_at(self._path)
         except (OSError, sqlite3.DatabaseError) as e:  # a full disk, or a file that is no database
             raise MachineError(
                 f"{self.root}: the run records cannot be opened or written ({e}); free space there if the disk is "
                 "full, or set HALOFORGE_RUNS to another folder"
             ) from e
+
+    def _connected(self) -> "Database":
+        from sqlite_utils import Database  # here, because it imports pandas where that is installed
+
+        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        connection.execute("pragma foreign_keys = on")
+        return Database(connection)
+
+    def _is_behind(self) -> bool:
+        """Whether the schema is of an older version. Raises RunError for that of a newer one."""
+        applied = {migration.name for migration in _migrations().applied(self.db)}
+        if applied - _known():
+            self.close()
+            raise RunError(
+                f"{self._path} was written by a newer version of halo-forge: upgrade this one, or set "
+                "HALOFORGE_RUNS to another folder"
+            )
+        return applied < _known()
+
+    def _bring_up_to_date(self) -> None:
+        if self._is_behind():  # or another process was faster
+            _migrations().apply(self.db)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time: two that make or change the tables of one file would fail each other."""
+        with (self.root / "opening.lock").open("ab") as lock:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+            yield
 
     def close(self) -> None:
         """Close the connection; nothing can be read or written afterwards."""
@@ -115,6 +145,26 @@ class Connection:
         folder = self.root / "outputs"
         folder.mkdir(exist_ok=True)
         return folder / hashlib.sha256(bytes(place)).hexdigest()[:16]
+
+
+@cache
+def _migrations() -> "Migrations":
+    import haloforge.store.vote_schema  # noqa: F401 - it adds its migration
+    from haloforge.store.schema import migrations
+
+    return migrations
+
+
+@cache
+def _known() -> frozenset[str]:
+    """The migrations of this version."""
+    from sqlite_utils import Database
+
+    return frozenset(migration.name for migration in _migrations().pending(Database(memory=True)))
+
+
+def _is_empty(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:

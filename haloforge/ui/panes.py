@@ -3,6 +3,7 @@
 A pane is sent again only when its markup changed, so a tick that finds nothing new changes nothing.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -11,8 +12,12 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from haloforge.errors import ForgeError, MachineError
 from haloforge.store import Store
+from haloforge.ui.markup import note
 from haloforge.ui.view import View
+
+_log = logging.getLogger(__name__)
 
 Render = Callable[[Store, View], str]
 
@@ -84,9 +89,27 @@ def refresh(panes: Sequence[Pane], store: Store, view: View, seen: Seen, version
     """Markup for each pane that changed, None for the others; panes of other tabs are not rendered."""
     digests, markup = dict(seen.digests), []
     for index, pane in enumerate(panes):
-        html = pane.render(store, view) if pane.tab in ("", view["tab"]) else None
+        html = _shown(pane, store, view) if pane.tab in ("", view["tab"]) else None
         digest = digests.get(index) if html is None else blake2b(html.encode(), digest_size=12).hexdigest()
         markup.append(None if digest == digests.get(index) else html)
         if digest is not None:
             digests[index] = digest
     return Seen(version, view, digests), markup
+
+
+def _shown(pane: Pane, store: Store, view: View) -> str:
+    """The markup of a pane; where it cannot be made, why, so that the others are shown all the same.
+
+    Raises MachineError: a store that cannot be read is no matter of one pane.
+    """
+    try:
+        return pane.render(store, view)
+    except MachineError:
+        raise
+    except ForgeError as error:
+        return note(str(error), "error")
+    except Exception:  # noqa: BLE001 - whatever a row of another version, or damaged, makes go wrong
+        _log.exception("a part of the page could not be shown")
+        return note(
+            "This part cannot be shown: its records may be damaged. The log of the app has the reason.", "error"
+        )

@@ -180,3 +180,10 @@ def test_two_runs_never_share_an_id_even_when_chance_would_have_it(
     monkeypatch.setattr("os.urandom", lambda size: next(drawn))
     monkeypatch.setattr("time.strftime", lambda form: "20260101-000000")
     assert store.create_run("raft", {}).id != store.create_run("raft", {}).id
+
+
+def test_records_of_a_newer_version_are_refused_in_a_sentence_and_stay_as_they_are(store: Store) -> None:
+    sql = "insert into _sqlite_migrations (migration_set, name, applied_at) values ('haloforge', 'm999_future', '2030')"
+    store.write([(sql, ())])
+    with pytest.raises(RunError, match=r"haloforge\.db was written by a newer version of halo-forge: upgrade"):
+        Store(store.root)

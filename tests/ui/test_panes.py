@@ -3,10 +3,13 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from seeded import make_run
 
+from haloforge.errors import DataError
 from haloforge.store import Store
 from haloforge.ui.panes import Pane, Seen, Watch, refresh
+from haloforge.ui.view import View
 
 PANES = [
     Pane("header", "", lambda store, view: f"{len(store.runs())} runs"),
@@ -37,6 +40,21 @@ def test_a_tab_that_is_left_keeps_what_it_showed(store: Store) -> None:
     seen, sent = refresh(PANES, store, {"tab": "data"}, seen, "1")
     assert sent == [None, None, "data"]
     assert refresh(PANES, store, RUNS, seen, "1")[1] == [None, None, None]
+
+
+def test_a_pane_that_cannot_be_made_says_so_and_the_others_are_shown(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(store: Store, view: View) -> str:
+        raise KeyError("a status of another version")
+
+    def refused(store: Store, view: View) -> str:
+        raise DataError("x.json is damaged")
+
+    panes = [Pane("a", "", broken), Pane("b", "", refused), *PANES]
+    _, sent = refresh(panes, store, RUNS, Seen(), "1")
+    assert "This part cannot be shown" in str(sent[0]) and "x.json is damaged" in str(sent[1]) and sent[2] == "0 runs"
+    assert "a status of another version" in caplog.text
 
 
 def test_the_watch_notices_what_another_process_would_write(tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ class ServerEngine:
             if should_stop():
                 return
             piece = self._parsed(self.dialect.read_event, event)
+            if not isinstance(piece, str):
+                raise BackendError(f"{self.transport.url} answered with something that is no chat completion")
             if piece:
                 yield piece
 
@@ -118,5 +120,5 @@ class ServerEngine:
     def _parsed(self, read: Callable[[dict[str, Any]], T], row: dict[str, Any]) -> T:
         try:
             return read(row)
-        except (KeyError, IndexError, TypeError) as error:
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise BackendError(f"{self.transport.url} answered with something that is no chat completion") from error

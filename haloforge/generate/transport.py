@@ -59,10 +59,14 @@ class Transport:
                 response.read()
                 self._refuse(response)
                 raise BackendError(f"{self.url} is busy or failing ({reason_of(response)}); try again in a minute")
+            is_stream = False
             for line in response.iter_lines():
                 data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+                is_stream |= bool(data)
                 if data and data != "[DONE]":
                     yield self._object(data)
+            if not is_stream:  # the page of some other server, say
+                raise BackendError(f"{self.url} did not answer with a stream of text; is it the right address?")
 
     def abandon(self) -> None:
         """End the requests in flight: nobody waits for them any more."""

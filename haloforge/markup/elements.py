@@ -29,7 +29,7 @@ def join(children: Child, between: str = "") -> Html:
     if isinstance(children, Html):
         return children
     if isinstance(children, str | int | float):
-        return Html(escape(str(children)))
+        return Html(_escaped(children))
     return Html(between.join(part for child in children if (part := join(child))))
 
 
@@ -52,6 +52,11 @@ def note(text: Child, kind: str = "") -> Html:
     return h("p", text, cls=f"note {kind}".strip(), role="alert" if kind == "error" else None)
 
 
+def _escaped(value: object) -> str:
+    """Without half characters, which models write and no browser can be sent."""
+    return escape(str(value)).encode(errors="replace").decode()
+
+
 def _attribute(name: str, value: Attribute) -> str:
     key = {"cls": "class"}.get(name, name.replace("_", "-"))
-    return key if value is True else f'{key}="{escape(str(value))}"'
+    return key if value is True else f'{key}="{_escaped(value)}"'

@@ -43,6 +43,10 @@ def data_files(here: Path) -> list[str]:
     return [_relative(str(p), here) for p in files]
 
 
+_MOST_NAME_BYTES = 200
+"""Of a file's name; Linux takes 255, and names of manifests and temporary files are longer."""
+
+
 def own_files() -> list[str]:
     """Data files that can be added to."""
     return [name for name in data_files(Path()) if name.endswith(".jsonl")]
@@ -53,9 +57,10 @@ def own_file(name: str) -> Path:
 
     Only there, so that what a browser asks for cannot replace any other file of this machine.
     """
-    path = Path(name.strip())
+    path = Path(name.strip() if name.isprintable() else "")
+    is_short = len(path.name.encode(errors="replace")) <= _MOST_NAME_BYTES
     is_inside = path.resolve().is_relative_to(Path("data").resolve())
-    if not name.strip() or not is_inside or path.suffix != ".jsonl":
+    if not is_inside or not is_short or path.suffix != ".jsonl":
         raise ConfigError(f"{name.strip() or 'the file'} should be a name such as data/mine.jsonl")
     return path
 

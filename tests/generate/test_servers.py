@@ -243,6 +243,22 @@ def test_a_stream_that_is_refused_is_one_sentence() -> None:
         engine.close()
 
 
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(200, "<html>hello</html>"), "did not answer with a stream of text"),
+        (Reply(200, events=sse({"choices": [{"delta": {"content": 7}}]})), "no chat completion"),
+        (Reply(200, events=sse({"choices": [{"delta": None}]})), "no chat completion"),
+    ],
+)
+def test_a_stream_that_is_none_is_one_sentence(reply: Reply, said: str) -> None:
+    with serving(lambda number, row: reply) as server:
+        engine = at(server.url)
+        with pytest.raises(BackendError, match=said):
+            list(engine.stream([{"role": "user", "content": "hi"}], PARAMS, 0))
+        engine.close()
+
+
 def test_openai_without_a_key_says_which_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(BackendError, match="set OPENAI_API_KEY"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from seeded import make_run, problem
 
+from haloforge.errors import ConfigError
 from haloforge.files import write_jsonl
 from haloforge.problems import Manifest, write_manifest
 from haloforge.records import Problem
@@ -40,3 +41,11 @@ def test_prepared_files_come_before_others() -> None:
     write_manifest("data/prepared.jsonl", Manifest(dataset="mine", source="me"))
     write("newer.jsonl", problem())
     assert inventory.data_files(Path()) == ["data/prepared.jsonl", "data/newer.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../x.jsonl", "data/../x.jsonl", "data/a\nb.jsonl", "data/a\0.jsonl", f"data/{'x' * 300}.jsonl"]
+)
+def test_a_file_to_write_has_a_plain_name_under_data(name: str) -> None:
+    with pytest.raises(ConfigError, match="should be a name such as data/mine.jsonl"):
+        inventory.own_file(name)

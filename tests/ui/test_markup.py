@@ -23,6 +23,10 @@ def test_nothing_writes_nothing() -> None:
     assert h("p", None, False, [], "") == "<p></p>" and join(["a", None, "b"], between=", ") == "a, b"
 
 
+def test_half_characters_which_no_browser_can_be_sent_are_replaced() -> None:
+    assert h("p", "a\ud83d", title="\udfff") == '<p title="?">a?</p>'
+
+
 def test_attributes_are_quoted_and_absent_ones_left_out() -> None:
     assert h("a", "x", cls='"', data_row=True, disabled=False, title=None) == '<a class="&quot;" data-row>x</a>'
 

@@ -26,7 +26,7 @@ from haloforge.models.merging import export, merge, merge_for_good, merge_in_pla
 from haloforge.models.metadata import Metadata, building, read_metadata, write_metadata
 from haloforge.models.outline import Outline, outline_of, refuse_stacked
 from haloforge.models.release import give_back_memory, letting_go
-from haloforge.models.skeleton import config_folder, linear_layers, with_layers, without_weights
+from haloforge.models.skeleton import config_folder, linear_layers, never_adapted, with_layers, without_weights
 
 __all__ = [
     "EMBEDDED",
@@ -59,6 +59,7 @@ __all__ = [
     "merge_for_good",
     "merge_in_place",
     "name_base_commit",
+    "never_adapted",
     "outline_of",
     "read_metadata",
     "refuse_no_plain_adapter",

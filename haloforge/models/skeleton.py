@@ -42,11 +42,18 @@ def with_layers(config: "PretrainedConfig", count: int) -> "PretrainedConfig":
 def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Module]":
     """The linear layers by full name: 4-bit ones among them, and GPT-2's, which are of a class of their own.
 
-    The output head is left out, as PEFT's all-linear does.
+    The output head is left out, as PEFT's all-linear does, and what PEFT adapts in no model of the Mamba family.
     """
     import torch
     from transformers.pytorch_utils import Conv1D
 
     head = model.get_output_embeddings()
     parts = model.named_modules()
-    return {name: part for name, part in parts if isinstance(part, torch.nn.Linear | Conv1D) and part is not head}
+    linear = {name: part for name, part in parts if isinstance(part, torch.nn.Linear | Conv1D) and part is not head}
+    return {name: part for name, part in linear.items() if name.rpartition(".")[2] not in never_adapted(model)}
+
+
+def never_adapted(model: "PreTrainedModel") -> list[str]:
+    """Names of linear layers whose weights the model's fused kernels read directly, so that PEFT refuses them."""
+    is_mamba = model.config.model_type in {"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"}  # PEFT's list
+    return ["out_proj"] if is_mamba else []

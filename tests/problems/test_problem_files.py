@@ -104,6 +104,10 @@ MALFORMED = {
     "no time": ('{"prompt": "p", "tests": {"time_limit_s": 0}}', 'line 1: "time_limit_s" is not above 0'),
     "endless memory": ('{"prompt": "p", "tests": {"memory_mb": Infinity}}', 'line 1: "memory_mb" is not a number'),
     "meta is text": ('{"prompt": "p", "meta": "x"}', 'line 1: "meta" is not an object'),
+    "a method as entry point": (
+        '{"prompt": "p", "entry_point": "Solution().f"}',
+        "line 1: \"entry_point\" 'Solution\\(\\).f' is no name of a Python function or class",
+    ),
     "solution is a number": ('{"prompt": "p", "solution": 3}', 'line 1: "solution" is not text'),
 }
 

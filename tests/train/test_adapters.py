@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import training_samples
-from peft import PeftConfig
+from peft import PeftConfig, get_peft_model
 from tiny import save_tiny_adapter, tiny_model, tiny_tokenizer
-from transformers import GPT2Config
+from transformers import GPT2Config, MambaConfig, MambaForCausalLM
 
 from haloforge.config import LoraSection, SftConfig, SftTraining
 from haloforge.errors import ConfigError, ModelError
@@ -30,6 +30,16 @@ def test_a_layer_that_is_not_there_is_refused_and_those_that_are_there_are_named
 def test_the_layers_of_gpt_2_which_are_of_another_class_can_be_named(tmp_path: Path) -> None:
     GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2).save_pretrained(tmp_path)
     refuse_unsupported(str(tmp_path), SftTraining(), LoraSection(target_modules=("c_attn", "c_proj")))
+
+
+def test_mamba_is_adapted_where_its_kernels_take_an_adapter() -> None:
+    model = MambaForCausalLM(MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, state_size=4))
+    adapted = get_peft_model(model, new_adapter(LoraSection(), model))
+    names = [name.split(".lora_A")[0] for name, _ in adapted.named_parameters() if ".lora_A" in name]
+    changed = {name.rpartition(".")[2] for name in names}
+    assert changed == {"in_proj", "x_proj", "dt_proj"}
+    with pytest.raises(ConfigError, match="no linear layer 'out_proj' that an adapter could change"):
+        new_adapter(LoraSection(target_modules=("out_proj",)), model)
 
 
 def test_a_model_that_cannot_be_asked_about_its_layers_is_refused_in_a_sentence(tmp_path: Path) -> None:

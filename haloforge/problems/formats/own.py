@@ -16,6 +16,7 @@ def adapt(row: Row) -> Problem:
     """
     for key in _TEXT_COLUMNS:
         optional_text(row, key)
+    _check_entry_point(row)
     if not isinstance(row.get("task_id", ""), str | int):
         raise DataError('"task_id" is not text')
     if not isinstance(row.get("meta") or {}, Mapping):
@@ -25,6 +26,12 @@ def adapt(row: Row) -> Problem:
     if isinstance(row.get("tests"), Mapping):
         _check_tests(row["tests"])
     return Problem.from_json({"task_id": "", **row})
+
+
+def _check_entry_point(row: Row) -> None:
+    name = row.get("entry_point")
+    if name and row.get("language") in (None, "", "python") and not name.isidentifier():
+        raise DataError(f'"entry_point" {name!r} is no name of a Python function or class, such as "solve"')
 
 
 def _check_messages(messages: list[object]) -> None:

@@ -1,5 +1,6 @@
 """Killed with SIGKILL anywhere, a run ends as if nothing had happened: the same samples, choices and weights."""
 
+import importlib.util
 import multiprocessing
 import os
 import random
@@ -17,7 +18,18 @@ from haloforge.config import RaftConfig
 from haloforge.store import Store
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["haloforge.stages.raft.run", "haloforge.train.raft", "haloforge.generate.local"])
+PRELOADED = [
+    "haloforge.stages.raft.run",
+    "haloforge.train.trainer",
+    "haloforge.generate.local",
+    "peft.tuners.lora",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",
+]
+"""What every process imports, so that the sixteen of a test import it once. A forkserver skips a name that is gone."""
+assert all(map(importlib.util.find_spec, PRELOADED))
+SERVER.set_forkserver_preload(PRELOADED)
 
 Facts = dict[str, Any]
 

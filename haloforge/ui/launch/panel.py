@@ -8,12 +8,14 @@ from urllib.parse import quote
 
 from haloforge.doctor import Check
 from haloforge.settings import Setting, StageConfig, command
+from haloforge.ui import inventory
 from haloforge.ui.fields import clean, heading, in_labels, shown
 from haloforge.ui.form import Checked, Form, field_id
 from haloforge.ui.launch.complaints import about
 from haloforge.ui.launch.planner import Plan
 from haloforge.ui.launch.presets import is_what
-from haloforge.ui.markup import Html, command_line, h, join
+from haloforge.ui.markup import Child, Html, command_line, h, join, link
+from haloforge.ui.view import query
 
 UNTOLD = "not asked for"
 """What a plan says of the time before it was measured."""
@@ -31,7 +33,7 @@ def status(form: Form, checked: Checked, plan: Plan | None, *, read_only: bool =
     if read_only:
         return h("p", _OFF, "This demo is read-only.", cls="muted")
     if checked.config is None:
-        return h("p", _OFF, checked.why_not(), cls="bad" if checked.wrong else "muted")
+        return h("p", _OFF, checked.why_not(), _no_data(form), cls="bad" if checked.wrong else "muted")
     if plan is None:
         return h("p", "Working out what this will do\u2026", cls="muted")
     if plan.error:
@@ -40,6 +42,15 @@ def status(form: Form, checked: Checked, plan: Plan | None, *, read_only: bool =
     time = re.split(r"; | \(", told.get("time", UNTOLD))[0]
     known = "" if time == UNTOLD or time.startswith("not ") else f": {time}"
     return h("p", f"Ready{known}", cls="good")
+
+
+def _no_data(form: Form) -> list[Child]:
+    """Where to get what every choice of a file is empty without."""
+    if form.cls.stage not in ("sft", "raft", "benchmark") or inventory.data_files_here():
+        return []
+    prepare = link("prepare one", query({"tab": "data"}))
+    pipeline = link("train by the whole pipeline", query({"tab": "pipeline"}))
+    return [" No data file is here yet: ", prepare, ", or ", pipeline, "."]
 
 
 def told(form: Form, plan: Plan, typed: Sequence[Any]) -> Html:

@@ -30,7 +30,8 @@ def render(store: Store, view: View, *, read_only: bool = False) -> Html:
     """A newcomer also reads what this is, and is offered a first run; whoever has runs sees the pipeline alone."""
     runs = store.runs(limit=_NEWEST)
     is_new = all(map(is_recorded, runs))
-    steps = h("ol", [_step(store, *step) for step in _STEPS], cls="pipeline", aria_label="The pipeline")
+    aside = " aside" if view.get("run") else ""  # a phone then shows the run instead
+    steps = h("ol", [_step(store, *step) for step in _STEPS], cls=f"pipeline{aside}", aria_label="The pipeline")
     if not is_new:
         return steps
     first = button("Try it: a real run, about two minutes", "try", cls="act primary")
@@ -40,7 +41,7 @@ def render(store: Store, view: View, *, read_only: bool = False) -> Html:
         h("h2", _WHAT),
         steps,
         h("div", [] if read_only else [first, whole], h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
-        cls="card stack welcome",
+        cls=f"card stack welcome{aside}",
         aria_label="What this is",
     )
 

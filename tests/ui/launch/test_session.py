@@ -49,6 +49,18 @@ def facts(preview: str) -> dict[str, Any]:
     return read
 
 
+def test_where_there_is_no_data_file_the_form_says_where_to_get_one(
+    store: Store, planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    launch, typed = launch_of(RAFT, store.root, planner)
+    empty = launch.form.check(with_value(launch, typed, "prompts", None))
+    assert "No data file is here yet: " in panel.status(launch.form, empty, None)
+    Path("data").mkdir()
+    Path("data/train.jsonl").write_text("{}\n")
+    assert "No data file" not in panel.status(launch.form, empty, None)
+
+
 def test_start_queues_a_run_with_what_the_form_says(store: Store, planner: Planner) -> None:
     launch, typed = launch_of(PREPARE, store.root, planner)
     message = launch.start(typed)

@@ -1,35 +1,41 @@
-"""How near a GGUF file is to the model it was written from: exported here, run by llama.cpp, judged by our verifier.
+"""How near a GGUF file is to the model it was written from: exported here, run by llama.cpp.
 
-    python benchmarks/export_gguf.py                                   # the embedded model, every number format
-    python benchmarks/export_gguf.py --types f16,q8_0 --tokens 24 --solve 0   # minutes less
+    python benchmarks/export_gguf.py                              # the embedded model, every number format
+    python benchmarks/export_gguf.py --types f16,q8_0 --tokens 24   # minutes less
 
-Needs the package xllamacpp (llama.cpp itself); no network and no GPU. For each number format: size, CPU seconds to
-write, of how many prompts the first greedy tokens are ours, loss over a fixed Python text, and how many problems of
-`starter-easy` the model solves greedily through llama.cpp's own OpenAI server with the chat template in the file.
-The first row is transformers in fp32. llama.cpp runs with plain attention and keys and values in fp32; with its
-defaults (flash attention, keys and values in fp16) differences of that size come on top.
+Needs the packages xllamacpp (llama.cpp itself) and cyllama (its quantiser); no network and no GPU. For each number
+format: size, CPU seconds to write, of how many prompts the first greedy tokens are ours, and the loss over a fixed
+Python text. The first row is transformers in fp32. In the column "rounded" ours are those of transformers in fp32 with
+the weights rounded as the file has them, for formats that are nothing but rounded numbers. For these, stderr tells
+every answer that is not ours: where it differs, and by how little each side prefers its own token.
+llama.cpp runs with plain attention and keys and values in fp32; with its defaults (flash attention, keys and values in
+fp16) differences of that size come on top. `served_gguf.py` tells what the files solve.
 """
 
 import argparse
+import os
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from haloforge.generate import Engine, SampleRequest, SamplingParams, messages, open_engine, open_local
+from haloforge.generate import messages
 from haloforge.models import EMBEDDED, LoadedModel, end_token_ids, load
 from haloforge.models.gguf import GGUF_TYPES, export_gguf
 from haloforge.problems import load_starter
 from haloforge.records import Problem
-from haloforge.verify import VerifySettings, open_verifier
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from llama_cpp import llama_cpp  # type: ignore[import-not-found]
+from llama_cpp import LlamaCpp, llama_cpp  # type: ignore[import-not-found]
+
+ROUNDED = {"f16": torch.float16, "bf16": torch.bfloat16}
+"""The formats that hold each number by itself, with fewer bits; the others hold blocks, or all bits."""
 
 TEXT = '''import heapq
 from collections import defaultdict
@@ -53,24 +59,24 @@ def shortest_path(graph, start, goal):
 
 
 class Row(NamedTuple):
-    """One line of the table; `same` is None for transformers itself, `passed` where nothing was to be solved."""
+    """One line of the table; `same` counts prompts, `rounded` is None for formats that are not in ROUNDED."""
 
     name: str
     megabytes: float
     seconds: float
-    same: int | None
+    same: int
+    rounded: int | None
     loss: float
-    passed: int | None
 
 
 class Case(NamedTuple):
-    """What every file is compared with: the model, the problems, and its own greedy tokens after each prompt."""
+    """What every file is compared with: the model, the prompts, and its own greedy tokens after each."""
 
     model: str
     loaded: LoadedModel
-    problems: list[Problem]
     prompts: list[list[int]]
     expected: list[list[int]]
+    tokens: int
 
 
 def main() -> None:
@@ -80,23 +86,24 @@ def main() -> None:
     options.add_argument("--types", default=",".join(kind for kind in GGUF_TYPES if not kind.startswith("tq")))
     options.add_argument("--prompts", type=int, default=20, help="how many prompts are continued")
     options.add_argument("--tokens", type=int, default=48, help="how many greedy tokens of each are compared")
-    options.add_argument("--solve", type=int, default=20, help="how many problems are solved; 0 for none")
+    options.add_argument("--threads", type=int, default=1, help="of PyTorch: more wait for each other where others run")
     args = options.parse_args()
-    every = load_starter("starter-easy", split="test", language="python")
-    problems = every[: args.solve]
+    torch.set_num_threads(args.threads)
     loaded = load(args.model, device="cpu", dtype="float32")
-    prompts = prompts_of(loaded, every[: args.prompts])
-    expected = [greedy(loaded, prompt, args.tokens) for prompt in prompts]
-    first = transformers_row(loaded, args.model, problems)
+    prompts = prompts_of(loaded, load_starter("starter-easy", split="test", language="python")[: args.prompts])
+    case = Case(args.model, loaded, prompts, greedy(loaded, prompts, args.tokens), args.tokens)
+    ids = torch.tensor([loaded.tokenizer(TEXT).input_ids])
+    with torch.inference_mode():
+        loss = loaded.model(input_ids=ids, labels=ids).loss.item()
+    size = sum(parameter.numel() * 4 for parameter in loaded.model.parameters()) / 1e6
     print(
-        f"{len(prompts)} prompts, {args.tokens} greedy tokens each; {len(problems)} problems; loss in nats per token\n"
+        f"{len(prompts)} prompts, {args.tokens} greedy tokens each; loss in nats per token of {ids.shape[1]} tokens\n"
     )
-    print("| file | MB | CPU s to write | same greedy tokens | loss | against fp32 | solved |\n" + "|---" * 7 + "|")
-    print(line(first, first), flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        for kind in args.types.split(","):
-            found = gguf_row(Case(args.model, loaded, problems, prompts, expected), kind, Path(folder) / kind)
-            print(line(found, first), flush=True)
+    print("| file | MB | CPU s to write | same greedy tokens | rounded | loss | against fp32 |\n" + "|---" * 7 + "|")
+    print(f"| transformers, fp32 | {size:.0f} | | | | {loss:.4f} | |", flush=True)
+    for kind in args.types.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            print(line(gguf_row(case, kind, Path(folder) / kind), loss), flush=True)
 
 
 def prompts_of(loaded: LoadedModel, problems: Sequence[Problem]) -> list[list[int]]:
@@ -105,57 +112,89 @@ def prompts_of(loaded: LoadedModel, problems: Sequence[Problem]) -> list[list[in
     return [list(template(messages(problem), add_generation_prompt=True, return_dict=False)) for problem in problems]
 
 
-def greedy(loaded: LoadedModel, prompt: list[int], count: int) -> list[int]:
+def greedy(loaded: LoadedModel, prompts: list[list[int]], count: int) -> list[list[int]]:
     """The likeliest tokens one after another, by transformers, without the end token."""
-    ends = end_token_ids(loaded.model, loaded.tokenizer)
+    longest, pad = max(map(len, prompts)), min(ends_of(loaded))
+    ids = torch.tensor([[pad] * (longest - len(prompt)) + prompt for prompt in prompts])
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    ending = {"eos_token_id": sorted(ends_of(loaded)), "pad_token_id": pad}
     with torch.inference_mode():
-        found = loaded.model.generate(
-            torch.tensor([prompt]), max_new_tokens=count, do_sample=False, eos_token_id=sorted(ends)
-        )[0, len(prompt) :].tolist()
-    return [token for token in found if token not in ends]
-
-
-def transformers_row(loaded: LoadedModel, model: str, problems: list[Problem]) -> Row:
-    """What the files are compared with."""
-    ids = torch.tensor([loaded.tokenizer(TEXT).input_ids])
-    with torch.inference_mode():
-        loss = loaded.model(input_ids=ids, labels=ids).loss.item()
-    size = sum(parameter.numel() * 4 for parameter in loaded.model.parameters()) / 1e6
-    if not problems:
-        return Row("transformers, fp32", size, 0, None, loss, None)
-    with closing(open_local(model, progress=lambda line: None)) as engine:
-        return Row("transformers, fp32", size, 0, None, loss, solved(engine, problems))
+        rows = loaded.model.generate(ids, attention_mask=mask, max_new_tokens=count, do_sample=False, **ending)
+    return [list(takewhile(lambda token: token not in ends_of(loaded), row)) for row in rows[:, longest:].tolist()]
 
 
 def gguf_row(case: Case, kind: str, folder: Path) -> Row:
     """Write one file and measure it."""
-    started = time.process_time()
+    started = cpu_seconds()
     file = export_gguf(case.model, folder, kind=kind)
-    seconds, ids = time.process_time() - started, case.loaded.tokenizer(TEXT).input_ids
+    seconds, rounded = cpu_seconds() - started, None
     with llama_cpp(file, 2048) as llama:
-        pairs = zip(case.prompts, case.expected, strict=True)
-        same = sum(llama.greedy(prompt, len(tokens)) == tokens for prompt, tokens in pairs)
-        loss = llama.loss(ids)
-        if not case.problems:
-            return Row(kind, file.stat().st_size / 1e6, seconds, same, loss, None)
-        with closing(open_engine("openai", "gguf", base_url=f"{llama.url}/v1", concurrency=1)) as engine:
-            return Row(kind, file.stat().st_size / 1e6, seconds, same, loss, solved(engine, case.problems))
+        answers = [llama.greedy(prompt, case.tokens) for prompt in case.prompts]
+        loss = llama.loss(case.loaded.tokenizer(TEXT).input_ids)
+        if kind in ROUNDED:
+            model = rounded_model(case.loaded, ROUNDED[kind])
+            rounded = sum(is_greedy(model, case, *pair) for pair in zip(case.prompts, answers, strict=True))
+            for text in differences(case, model, answers, llama):
+                print(f"{kind}, {text}", file=sys.stderr, flush=True)
+    same = sum(ours == theirs for ours, theirs in zip(case.expected, answers, strict=True))
+    return Row(kind, file.stat().st_size / 1e6, seconds, same, rounded, loss)
 
 
-def solved(engine: Engine, problems: list[Problem]) -> int:
-    """How many problems the greedy answer solves, by the tests of the problems."""
-    request = SampleRequest(problems, 1, SamplingParams(max_new_tokens=192, temperature=0, top_p=1), seed=0)
-    by_id = {problem.task_id: problem for problem in problems}
-    with open_verifier(VerifySettings(workers=1)) as verifier:
-        found = [verifier.verify(by_id[sample.task_id], sample.code) for sample in engine.generate(request)]
-    return sum(verdict.status == "passed" for verdict in found)
+def cpu_seconds() -> float:
+    """Of this process and of those it has waited for: K-quants are made in another one."""
+    return sum(os.times()[:4])
 
 
-def line(row: Row, first: Row) -> str:
+def rounded_model(loaded: LoadedModel, dtype: torch.dtype) -> LoadedModel:
+    """The model in fp32 with the numbers that a file of `dtype` holds: all but norms and biases are rounded."""
+    model = deepcopy(loaded.model)
+    for parameter in (each for each in model.parameters() if each.dim() > 1):
+        parameter.data = parameter.data.to(dtype).float()
+    return replace(loaded, model=model)
+
+
+def is_greedy(loaded: LoadedModel, case: Case, prompt: list[int], answer: list[int]) -> bool:
+    """Whether an answer is this model's own greedy one: then it holds the likeliest token at every place."""
+    best = logits_after(loaded, prompt, answer).argmax(-1).tolist()
+    return bool(best[: len(answer)] == answer) and (len(answer) == case.tokens or best[-1] in ends_of(loaded))
+
+
+def ends_of(loaded: LoadedModel) -> set[int]:
+    """The tokens that end an answer."""
+    return set(end_token_ids(loaded.model, loaded.tokenizer))
+
+
+def logits_after(loaded: LoadedModel, prompt: list[int], answer: list[int]) -> torch.Tensor:
+    """Shape (tokens of the answer + 1, vocabulary): after the prompt, and after each token of the answer."""
+    with torch.inference_mode():
+        found = loaded.model(torch.tensor([prompt + answer]), logits_to_keep=len(answer) + 1)
+    return torch.as_tensor(found.logits[0])
+
+
+def differences(case: Case, rounded: LoadedModel, answers: list[list[int]], llama: LlamaCpp) -> Iterator[str]:
+    """One line for each answer that is not ours: the place, both tokens, and how far apart each side sees them."""
+    end = min(ends_of(case.loaded))
+    for number, (prompt, expected, answer) in enumerate(zip(case.prompts, case.expected, answers, strict=True), 1):
+        ours, theirs = [*expected, end], [*answer, end]
+        if ours == theirs:
+            continue
+        place = next(index for index, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b)
+        before, (a, b) = prompt + ours[:place], (ours[place], theirs[place])
+        logits = [logits_after(loaded, before, [])[0] for loaded in (case.loaded, rounded)]
+        gaps = [float(each[a] - each[b]) for each in logits]
+        found = llama.log_probabilities(before, 1_000_000)
+        words = [repr(case.loaded.tokenizer.decode([token])) for token in (a, b)]
+        yield (
+            f"prompt {number}, token {place + 1}: {words[0]} less {words[1]} is {gaps[0]:+.4f} nats in transformers, "
+            f"{gaps[1]:+.4f} with rounded weights, {found[a] - found[b]:+.4f} in llama.cpp"
+        )
+
+
+def line(row: Row, loss: float) -> str:
     """The row in Markdown."""
-    same, passed = ("" if count is None else str(count) for count in (row.same, row.passed))
-    change = f"{row.loss / first.loss - 1:+.2%}"
-    return f"| {row.name} | {row.megabytes:.0f} | {row.seconds:.0f} | {same} | {row.loss:.4f} | {change} | {passed} |"
+    rounded = "" if row.rounded is None else str(row.rounded)
+    figures = f"{row.megabytes:.0f} | {row.seconds:.0f} | {row.same} | {rounded} | {row.loss:.4f}"
+    return f"| {row.name} | {figures} | {row.loss / loss - 1:+.2%} |"
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ _WHAT = (
     "tests, and trains on those that pass."
 )
 _RECORDED = (
-    "The runs below were recorded on a CPU and came with the package, with every sample and verdict. Open them, "
-    "compare them, delete them."
+    "The runs below were recorded on a CPU and came with the package, with every sample and verdict: open and "
+    "compare them"
 )
 _STEPS = (
     ("data", "Data", "problems with tests", ("data-prepare", "data-generate")),
@@ -34,13 +34,14 @@ def render(store: Store, view: View, *, read_only: bool = False) -> Html:
     steps = h("ol", [_step(store, *step) for step in _STEPS], cls=f"pipeline{aside}", aria_label="The pipeline")
     if not is_new:
         return steps
+    recorded = f"{_RECORDED}." if read_only else f"{_RECORDED}, and delete them when they are in the way."
     first = button("Try it: a real run, about two minutes", "try", cls="act primary")
     whole = link("Train a model: the whole pipeline", query({"tab": "pipeline"}), cls="act")
     return h(
         "section",
         h("h2", _WHAT),
         steps,
-        h("div", [] if read_only else [first, whole], h("p", _RECORDED, cls="muted") if runs else None, cls="row"),
+        h("div", [] if read_only else [first, whole], h("p", recorded, cls="muted") if runs else None, cls="row"),
         cls=f"card stack welcome{aside}",
         aria_label="What this is",
     )

@@ -2,6 +2,8 @@
 
 import ast
 import builtins
+import inspect
+import itertools
 import re
 import threading
 import warnings
@@ -33,6 +35,17 @@ def defined_names(code: str) -> list[str]:
     tree = parse(code)
     body = tree.body if tree else []
     return [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+
+
+def texts_under_names(code: str) -> dict[str, str]:
+    """Of the class that the text is: the string that stands under an annotated name, by that name."""
+    (made,) = tree_of(code).body
+    return {
+        named.target.id: inspect.cleandoc(said.value.value)
+        for named, said in itertools.pairwise(made.body if isinstance(made, ast.ClassDef) else ())
+        if isinstance(named, ast.AnnAssign) and isinstance(named.target, ast.Name)
+        if isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant) and isinstance(said.value.value, str)
+    }
 
 
 def bound_at_top(nodes: Iterable[ast.stmt]) -> set[str]:

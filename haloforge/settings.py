@@ -1,7 +1,10 @@
 """The machinery of settings: from one pydantic class come YAML, flags, forms and the stored config."""
 
 import difflib
+import functools
+import inspect
 import shlex
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ from pydantic_core import PydanticKnownError, core_schema
 from haloforge import yaml_text
 from haloforge.errors import ConfigError
 from haloforge.nesting import put
+from haloforge.python_source import texts_under_names
 
 AUTO: Literal["auto"] = "auto"
 """In the place of a number: the stage finds it itself."""
@@ -117,7 +121,7 @@ Groups = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_read_groups)]
 class Section(BaseModel):
     """A group of settings: frozen, strict about unknown keys, documented by attribute docstrings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -286,10 +290,18 @@ def _leaves(cls: type[BaseModel], prefix: str) -> Iterator[Setting]:
         if _is_group(cls, name):
             yield from _leaves(field.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]
         else:
-            yield _leaf(prefix + name, field)
+            yield _leaf(prefix + name, field, _docstrings(cls).get(name, ""))
 
 
-def _leaf(path: str, field: FieldInfo) -> Setting:
+@functools.cache
+def _docstrings(cls: type[BaseModel]) -> dict[str, str]:
+    """What stands under each setting of a section. pydantic would read it for every class at each start."""
+    sections = [base for base in reversed(cls.__mro__) if issubclass(base, Section)]
+    sources = (textwrap.dedent(inspect.getsource(section)) for section in sections)
+    return {name: text for source in sources for name, text in texts_under_names(source).items()}
+
+
+def _leaf(path: str, field: FieldInfo, text: str) -> Setting:
     extra: Any = field.json_schema_extra or {}
     annotation, optional = field.annotation, False
     if get_origin(annotation) in (Union, UnionType):
@@ -305,7 +317,7 @@ def _leaf(path: str, field: FieldInfo) -> Setting:
         default=None if field.is_required() else field.default,
         required=field.is_required(),
         optional=optional,
-        help=field.description or "",
+        help=text,
         choices=tuple(choices),
         takes_auto=any(isinstance(marker, OrAuto) for marker in field.metadata),
         minimum=low,

@@ -84,12 +84,14 @@ class Session:
 
     def _join(self, address: str) -> None:
         import ray
+        import ray._private.arrow_serialization
 
         if ray.is_initialized():
             if Session._joined == address:
                 return
             ray.shutdown()
         ray._private.worker.print_worker_logs = _to_our_log
+        ray._private.arrow_serialization._register_custom_datasets_serializers = _not_needed
         host, _, port = address.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_S).close()
@@ -222,6 +224,10 @@ def _to_our_log(said: Mapping[str, Any], sink: object, ignore_prefix: bool) -> N
     """Ray has no setting for it, and prints what its daemons say to stdout, where the JSON of a command goes."""
     for line in said["lines"]:
         _log.info("Ray: %s", line)
+
+
+def _not_needed(context: object) -> None:
+    """Ray would import pyarrow here, 0.1 s of CPU, to send tables. We send none."""
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from haloforge.generate import SampleRequest, SamplingParams, open_local, open_v
 from haloforge.generate.own_servers import ON_CPU, free_ports
 from haloforge.models import load
 from haloforge.records import Sample
-from haloforge.store import Store, StoredSample
+from haloforge.store import Store, StoredTokens
 
 VLLM = os.environ.get("HALO_FORGE_VLLM", "")
 pytestmark = [
@@ -127,7 +127,7 @@ def sampled(engine: Any, request: SampleRequest) -> dict[tuple[str, int], Sample
         engine.close()
 
 
-def furthest(model: Path, samples: Sequence[Sample]) -> float:
+def furthest(model: Path, samples: Sequence[Sample | StoredTokens]) -> float:
     """How far the log-probs of samples lie from those that the model gives their tokens here."""
     loaded, most = load(str(model), device="cpu"), 0.0
     for sample in samples:
@@ -160,20 +160,25 @@ def test_greedy_ids_and_log_probs_of_two_cycles_adapters_are_those_of_the_local_
 @pytest.fixture(scope="module")
 def two_cycles(
     base: Path, urls: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[RaftConfig, list[StoredSample]]:
-    """RAFT over both servers; the samples of all its cycles."""
+) -> tuple[RaftConfig, dict[int, list[StoredTokens]]]:
+    """RAFT over both servers; what its cycles sampled to train on, by cycle."""
     folder = tmp_path_factory.mktemp("raft")
     served = {"generation.backend": "vllm", "generation.endpoints": urls}
     config = raft_config(base, folder, **served, **{"raft.samples_per_prompt": 12})
     run_id = run_raft(config, folder / "runs")
     with Store(folder / "runs") as store:
         assert store.count_samples(run_id, cycle=1, purpose="train", kept=True)
-        return config, list(store.samples(run_id))
+        return config, {cycle: tokens_of(store, run_id, cycle, "train") for cycle in (1, 2)}
 
 
-def test_the_adapter_of_cycle_1_serves_cycle_2(base: Path, two_cycles: tuple[RaftConfig, list[StoredSample]]) -> None:
-    config, stored = two_cycles
-    of_cycle = {n: [s.sample for s in stored if (s.cycle, s.purpose) == (n, "train")] for n in (1, 2)}
+def tokens_of(store: Store, run_id: str, cycle: int, purpose: str) -> list[StoredTokens]:
+    return list(store.tokens(sample.id for sample in store.samples(run_id, cycle=cycle, purpose=purpose)))
+
+
+def test_the_adapter_of_cycle_1_serves_cycle_2(
+    base: Path, two_cycles: tuple[RaftConfig, dict[int, list[StoredTokens]]]
+) -> None:
+    config, of_cycle = two_cycles
     first = Path(config.output_dir, "cycle_1", "final_model")
     assert of_cycle[1] and furthest(base, of_cycle[1]) < 1e-3
     assert of_cycle[2] and furthest(first, of_cycle[2]) < 1e-3
@@ -181,7 +186,7 @@ def test_the_adapter_of_cycle_1_serves_cycle_2(base: Path, two_cycles: tuple[Raf
 
 
 def test_the_adapters_of_a_run_are_unloaded_after_it(
-    servers: list[Server], two_cycles: tuple[RaftConfig, list[StoredSample]]
+    servers: list[Server], two_cycles: tuple[RaftConfig, dict[int, list[StoredTokens]]]
 ) -> None:
     assert [len(server.models()) for server in servers] == [1, 1]
 
@@ -228,7 +233,7 @@ def test_a_run_starts_vllm_itself_and_ends_it_where_it_trains(base: Path, tmp_pa
     run_id = run_raft(config, tmp_path / "runs")
     with Store(tmp_path / "runs") as store:
         said = [event.data["text"] for event in store.events(run_id, kind="log")]
-        before, after = ([s.sample for s in store.samples(run_id, cycle=n, purpose="eval")] for n in (0, 1))
+        before, after = (tokens_of(store, run_id, cycle, "eval") for cycle in (0, 1))
         assert (store.folder(run_id) / "vllm-0.log").stat().st_size
     assert len([line for line in said if line.startswith("vLLM is ready after")]) == 2
     assert before and furthest(base, before) < 1e-3

@@ -17,7 +17,8 @@ from haloforge.problems import SOURCES
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.search(r"<!-- readme-commands.*?-->\s*```bash\n(.*?)```", README, re.S)
-PREPARE = "halo-forge data prepare"
+SHORT = "--max-new-tokens 40"
+SMALLER = {"data prepare": "--limit 4", "raft train": SHORT, "benchmark run": SHORT, "generate": SHORT}
 
 
 def commands() -> list[str]:
@@ -30,8 +31,9 @@ def commands() -> list[str]:
 def test_the_commands_of_the_readme_run_one_after_the_other(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     for line in commands():
-        # Four problems instead of all are the only difference to what a reader types: the pipeline stays whole.
-        words = shlex.split(line + (" --limit 4" if line.startswith(PREPARE) else ""))
+        # Four problems and short answers are the only differences to what a reader types: the pipeline stays whole.
+        smaller = [words for start, words in SMALLER.items() if line.startswith(f"halo-forge {start}")]
+        words = shlex.split(" ".join([line, *smaller]))
         done = subprocess.run(
             [sys.executable, "-m", "haloforge.cli", *words[1:]],
             capture_output=True,

@@ -1,7 +1,7 @@
 """Two Ray nodes on this machine against this machine alone: verdicts, time and CPU; a killed node; a cut link.
 
     python benchmarks/cluster.py              # 2,000 samples of HumanEval, and again with a node killed half-way
-    python benchmarks/cluster.py --command    # the same by `halo-forge verify`: whole processes, from start to end
+    python benchmarks/cluster.py --command    # the same by `halo-forge verify`: whole processes, seven times by turns
     python benchmarks/cluster.py --cut        # as root: two nodes in network namespaces, whose link is cut half-way
     python benchmarks/cluster.py --hostile    # every cheat and hostile program of the tests, here and over the nodes
 
@@ -13,6 +13,7 @@ import atexit
 import itertools
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "verify")]
 from ray_nodes import RayNodes, two_nodes  # noqa: E402 - of the tests
 
 SAMPLES = 2000
+TURNS = 7
 _BROKEN = "HumanEval/75"
 Item = tuple[Problem, str]
 
@@ -114,27 +116,34 @@ def compare(count: int) -> None:
 
 
 def command(count: int) -> None:
-    """`halo-forge verify` here, on two nodes, and on two nodes of which one is killed half-way; each file compared."""
+    """`halo-forge verify` here and on two nodes by turns, then with a node killed half-way; each file compared."""
     clock = CpuClock()
     with tempfile.TemporaryDirectory() as folder, two_nodes() as nodes:
         place, items = Path(folder), samples(count, "command")
         write_jsonl(place / "problems.jsonl", (p.to_json() for p in {p.task_id: p for p, _ in items}.values()))
         write_jsonl(place / "samples.jsonl", ({"task_id": p.task_id, "solution": code} for p, code in items))
-        print("this machine")
-        near = _verify(place, clock)
+        ratios, are_equal = [], True
+        for _ in range(TURNS):
+            print("this machine, then two nodes")
+            (near, cpu_near), (far, cpu_far) = _verify(place, clock), _verify(place, clock, nodes.address)
+            ratios.append(cpu_far / cpu_near)
+            are_equal = are_equal and near == far
         half = (place / "verdicts.jsonl").stat().st_size // 2
-        print("two nodes")
-        far = _verify(place, clock, nodes.address)
         print("two nodes, one killed half-way")
-        killed = _verify(place, clock, nodes.address, half, lambda: nodes.kill("127.0.0.2"))
-    print(f"{len(near):,} rows; equal: {near == far}, and with the killed node: {near == killed}; sandboxes without an "
-          f"owner: {orphans()}; load {os.getloadavg()[0]:.1f}")  # fmt: skip
+        killed, _ = _verify(place, clock, nodes.address, half, lambda: nodes.kill("127.0.0.2"))
+    print(f"CPU, nodes over this machine: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to "
+          f"{max(ratios):.2f}; load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print(f"{len(near):,} rows; equal: {are_equal}, and with the killed node: {near == killed}; sandboxes without an "
+          f"owner: {orphans()}")  # fmt: skip
 
 
 def _verify(
     place: Path, clock: CpuClock, cluster: str = "", at: int = 0, then: Callable[[], None] = lambda: None
-) -> list[Row]:
-    """The rows that the command writes, without what is measured; `then` is called when it has written `at` bytes."""
+) -> tuple[list[Row], float]:
+    """The rows that the command writes, without what is measured, and its seconds of CPU.
+
+    `then` is called when it has written `at` bytes.
+    """
     words = ["verify", "--problems", "problems.jsonl", "--samples", "samples.jsonl", "--output", "verdicts.jsonl"]
     words += ["--verifier-cluster", cluster] if cluster else []
     began, cpu = time.perf_counter(), clock.seconds()
@@ -148,9 +157,10 @@ def _verify(
             time.sleep(0.02)
         if running.wait() or at:
             raise SystemExit("the command failed, or was over before it could be disturbed")
-    print(f"  {time.perf_counter() - began:.1f} s; {clock.seconds() - cpu:.2f} s of CPU", flush=True)
+    spent = clock.seconds() - cpu
+    print(f"  {time.perf_counter() - began:.1f} s; {spent:.2f} s of CPU", flush=True)
     rows = [row for _, row in read_jsonl(place / "verdicts.jsonl")]
-    return [{name: value for name, value in row.items() if name != "cpu_s"} for row in rows]
+    return [{name: value for name, value in row.items() if name != "cpu_s"} for row in rows], spent
 
 
 def orphans() -> list[int]:

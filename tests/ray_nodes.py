@@ -41,7 +41,20 @@ class RayNodes:
     def start(
         self, host: str, core: int, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
     ) -> None:
-        """A node with one processor; the first is the head. Returns when it has joined. `before` runs it."""
+        """A node with one processor; the first is the head. Returns when it has joined. `before` runs it.
+
+        On a machine that others use, Ray now and then gives up a start: it is tried three times.
+        """
+        for attempts_left in (2, 1, 0):
+            try:
+                return self._start(host, core, environment, before)
+            except RuntimeError:
+                self.kill(host)
+                if not attempts_left:
+                    raise
+                self.port = self.port if self.nodes else free_port()
+
+    def _start(self, host: str, core: int, environment: Mapping[str, str] | None, before: Sequence[str]) -> None:
         ray = Path(sys.executable).with_name("ray")
         head = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
         how = [f"--node-ip-address={host}", *([f"--address={self.address}"] if self.nodes else head)]
@@ -61,9 +74,10 @@ class RayNodes:
     def kill(self, host: str) -> None:
         """The whole node at once, as when its machine loses power."""
         node = self.nodes.pop(host)
-        for process in [*_descendants(node.pid), psutil.Process(node.pid)]:
+        for process in _descendants(node.pid):
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        node.kill()
         node.wait()
 
     def stop(self) -> None:
@@ -73,7 +87,10 @@ class RayNodes:
 
 
 def _descendants(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:  # a node that ended by itself
+        return []
 
 
 @contextlib.contextmanager

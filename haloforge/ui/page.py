@@ -112,7 +112,10 @@ class Page:
         return values
 
     async def dispatch(self, view: View, seen: Seen, message: gr.EventData) -> list[Any]:
-        """What a link ("go"), the strip of tabs ("tab") or a button ("act" and "value") asks for."""
+        """What a link ("go"), the strip of tabs ("tab") or a button ("act" and "value") asks for.
+
+        The browser numbers its messages ("number"), to tell the address in the answer to its last one from older ones.
+        """
         sent: Mapping[str, Any] = message._data
         address = await asyncio.to_thread(self._address_after, sent, view)
         if address is None:
@@ -120,7 +123,13 @@ class Page:
         values = await self._show(parse(address), seen, fill=True)
         if "tab" in sent:  # the browser has opened that tab itself, and may have opened another one since
             values[_TABS_OUTPUT] = gr.skip()
+        values[self._bus_output] += f"#{sent.get('number', 0)}"
         return values
+
+    @property
+    def _bus_output(self) -> int:
+        """Index of the bus among the outputs of load and dispatch: it comes after the panes."""
+        return _TABS_OUTPUT + 1 + len(self.panes)
 
     def _address_after(self, sent: Mapping[str, Any], view: View) -> str | None:
         """The address that a message leads to; None stays where it is. A button does its action first."""

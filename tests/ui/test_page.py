@@ -29,7 +29,7 @@ def page(store: Store) -> Page:
     return page
 
 
-def send(page: Page, view: dict[str, str] = RUNS, seen: Seen | None = None, **data: str) -> Any:
+def send(page: Page, view: dict[str, str] = RUNS, seen: Seen | None = None, **data: str | int) -> Any:
     """What the page answers to a message of the browser."""
     return asyncio.run(page.dispatch(view, seen or Seen(), message(**data)))
 
@@ -85,7 +85,11 @@ def test_a_tick_never_sets_the_address(page: Page) -> None:
     """It may have begun before a click and be answered after it: the page would go back to where it was."""
     address = "?tab=runs"
     ticked = asyncio.run(page.tick(RUNS, Seen(), address))
-    assert address in send(page, go=address) and address not in ticked
+    assert f"{address}#0" in send(page, go=address) and address not in ticked
+
+
+def test_an_answer_names_the_address_and_the_message_that_asked_for_it(page: Page) -> None:
+    assert "?tab=data#7" in send(page, go="?tab=data", number=7)
 
 
 def test_a_tick_never_opens_a_tab(page: Page) -> None:

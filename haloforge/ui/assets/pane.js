@@ -176,13 +176,20 @@
     draw();
   };
 
-  // The bus: the only way to the server. Its value is the address of what is shown.
+  // The bus: the only way to the server. Its value is the address of what is shown, and behind a # the number of the
+  // message that it answers. An answer to an older click than the last must not change the address: a reload or a tick
+  // at that moment would lead back to what was left.
   window.haloBus = (element, props, watch, trigger) => {
-    send = (message) => trigger("select", message);
+    let sent = 0, lastClick = 0;
+    send = (message) => {
+      sent += 1;
+      if (message.go || message.tab) lastClick = sent;
+      trigger("select", {...message, number: sent});
+    };
     const showAddress = () => {
-      const address = props.value || "";
+      const [address, number] = (props.value || "").split("#");
       if (waiting.length) waiting.splice(0).forEach(send);  // what was clicked leads elsewhere
-      else if (address && address !== location.search) history.replaceState(null, "", address);
+      else if (address && Number(number || 0) >= lastClick && address !== location.search) history.replaceState(null, "", address);
     };
     watch("value", showAddress);
     window.addEventListener("popstate", () => go(location.search, false));

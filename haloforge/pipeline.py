@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from haloforge import jobs
+from haloforge import jobs, yaml_text
 from haloforge.config import BenchmarkConfig, PrepareConfig, RaftConfig, ReleaseConfig, SftConfig, StageConfig, settings
 from haloforge.errors import ConfigError, RunError
 from haloforge.files import read_text, write_text
@@ -223,6 +223,6 @@ def _change(data: dict[str, Any], name: str, value: Any) -> None:
 
 def _value(name: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml_text.load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {name}: {text!r} cannot be read as YAML") from error

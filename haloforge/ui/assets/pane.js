@@ -183,7 +183,7 @@
     let sent = 0, lastClick = 0;
     send = (message) => {
       sent += 1;
-      if (message.go || message.tab) lastClick = sent;
+      if (!message.act) lastClick = sent;
       trigger("select", {...message, number: sent});
     };
     const showAddress = () => {

@@ -53,3 +53,8 @@ class Stopped(Exception):
     """The user asked this run to stop; raised by a stage after it has saved its state."""
 
     exit_code = 130
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, short enough for a sentence of ours; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -27,6 +27,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread: equal weights need an equal order of additions, and two are slow where others compute."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """An empty store in a temporary folder."""
     with Store(tmp_path / "runs") as opened:

@@ -32,7 +32,7 @@ def test_the_commands_of_the_readme_run_one_after_the_other(tmp_path: Path) -> N
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     for line in commands():
         # Four problems and short answers are the only differences to what a reader types: the pipeline stays whole.
-        smaller = [words for start, words in SMALLER.items() if line.startswith(f"halo-forge {start}")]
+        smaller = [flags for start, flags in SMALLER.items() if line.startswith(f"halo-forge {start}")]
         words = shlex.split(" ".join([line, *smaller]))
         done = subprocess.run(
             [sys.executable, "-m", "haloforge.cli", *words[1:]],

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from haloforge.errors import ModelError
+from haloforge.errors import ModelError, first_line
 
 _SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "README.md")
 """The README says the licence."""
@@ -118,7 +118,7 @@ def _hub_errors(name: HubName) -> Iterator[None]:
             f"{repo} has no revision {name.revision!r} on the Hub; name a branch, tag or commit"
         ) from error
     except errors.HFValidationError as error:
-        raise ModelError(f"{repo!r} cannot be a Hub id: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{repo!r} cannot be a Hub id: {first_line(error)}") from error
     except errors.HfHubHTTPError as error:
         raise ModelError(f"The Hub refused {name}: HTTP {error.response.status_code}; try again later") from error
     except (errors.LocalEntryNotFoundError, errors.HTTPError, ConnectionError) as error:

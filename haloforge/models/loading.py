@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from haloforge.cores import usable_cores
-from haloforge.errors import ConfigError, MachineError, ModelError
+from haloforge.errors import ConfigError, MachineError, ModelError, first_line
 from haloforge.models.checkpoints import resolve
 from haloforge.models.embedded import embedded_folder
 from haloforge.models.hub import HubName, cached_snapshot, fetch_configs, fetch_weights, quiet_transformers
@@ -92,7 +92,7 @@ def load_tokenizer(name: str, progress: Progress = lambda line: None) -> "PreTra
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"The tokenizer of {name} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"The tokenizer of {name} cannot be loaded: {first_line(error)}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.chat_template is None:
@@ -213,7 +213,7 @@ def _full_model(link: Link, dtype: "torch.dtype | None", in_4bit: bool, progress
                 raise
             model, report = read(attn_implementation="eager")  # CodeGen, Bloom, Gemma 2
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"The model {link.name} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"The model {link.name} cannot be loaded: {first_line(error)}") from error
     if report["missing_keys"]:  # transformers would go on with random numbers in their place
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelError(f"The model {link.name} is incomplete: its weights lack {missing}")
@@ -232,7 +232,7 @@ def _with_adapter(
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"The adapter {adapter.name} does not fit its base {below.name}: {_first_line(error)}"
+            f"The adapter {adapter.name} does not fit its base {below.name}: {first_line(error)}"
         ) from error
     name_base_commit(adapted, below.revision)
     return adapted
@@ -281,7 +281,3 @@ def _dtype_for(device: "torch.device", asked: str | None) -> "torch.dtype | None
     if device.type == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -47,10 +47,9 @@ def linear_layers(model: "PreTrainedModel") -> "dict[str, torch.nn.Module]":
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    head = model.get_output_embeddings()
-    parts = model.named_modules()
-    linear = {name: part for name, part in parts if isinstance(part, torch.nn.Linear | Conv1D) and part is not head}
-    return {name: part for name, part in linear.items() if name.rpartition(".")[2] not in never_adapted(model)}
+    head, never = model.get_output_embeddings(), never_adapted(model)
+    linear = (pair for pair in model.named_modules() if isinstance(pair[1], torch.nn.Linear | Conv1D))
+    return {name: part for name, part in linear if part is not head and name.rpartition(".")[2] not in never}
 
 
 def never_adapted(model: "PreTrainedModel") -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from haloforge.errors import DataError
+from haloforge.errors import DataError, first_line
 from haloforge.problems.sources import Source
 
 TIMEOUT_S = 20
@@ -57,8 +57,7 @@ def _hub_errors(hub: str) -> Iterator[None]:
     try:
         yield
     except (DatasetsError, HTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"{hub} cannot be read from the Hub ({reason}); "
+            f"{hub} cannot be read from the Hub ({first_line(error)}); "
             "check the connection, or give the dataset's original file with --from FILE"
         ) from error

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from haloforge.errors import DataError, MachineError
+from haloforge.errors import DataError, MachineError, first_line
 from haloforge.files import file_errors, sync_folder
 from haloforge.records import Purpose, Sample
 from haloforge.store.connection import Connection, Row
@@ -116,8 +116,7 @@ def _read(path: Path, places: Mapping[int, _Key], names: Sequence[str]) -> dict[
                 raise IndexError("it holds other samples than the database says")
             return {p: {name: columns[name][at[p]].values.to_numpy().tobytes() for name in names} for p in places}
     except (pyarrow.ArrowException, DataError, IndexError, KeyError) as error:
-        reason = str(error).splitlines()[0]
         raise MachineError(
-            f"token ids and log-probs of a run cannot be read from {path} ({reason}); put the file back from a copy of "
-            "the run's folder, or delete the run"
+            f"token ids and log-probs of a run cannot be read from {path} ({first_line(error)}); put the file back "
+            "from a copy of the run's folder, or delete the run"
         ) from error

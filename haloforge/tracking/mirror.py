@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from haloforge.errors import first_line
 from haloforge.files import read_text, write_text
 from haloforge.records import Event, Run
 from haloforge.store import Report, Store
@@ -40,8 +41,8 @@ def mirror(root: Path, run_id: str, name: str, worker: int) -> int:
         try:
             _tell(store, run_id, name, worker)
         except (Exception, _NoAnswer) as error:  # noqa: BLE001 - a tracker may raise anything, and no run ends for it
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            said = f"{name} is told no more of this run ({_without_secrets(reason)}); the records here are whole"
+            reason = _without_secrets(first_line(error))
+            said = f"{name} is told no more of this run ({reason}); the records here are whole"
             Report(store, run_id).log(said)
             return 1
     return 0

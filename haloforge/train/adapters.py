@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haloforge.config import ALL_LINEAR, LoraSection
-from haloforge.errors import ConfigError, ModelError
+from haloforge.errors import ConfigError, ModelError, first_line
 from haloforge.models import (
     EMBEDDED,
     config_folder,
@@ -59,8 +59,7 @@ def _skeleton(folder: Path) -> "PreTrainedModel":
     try:
         return without_weights(AutoConfig.from_pretrained(folder))
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"The config of the model in {folder} cannot be read: {reason}") from error
+        raise ModelError(f"The config of the model in {folder} cannot be read: {first_line(error)}") from error
 
 
 def refuse_unknown_targets(lora: LoraSection, model: "PreTrainedModel") -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from haloforge import yaml_text
 from haloforge.cores import gpus
-from haloforge.errors import ConfigError
+from haloforge.errors import ConfigError, first_line
 
 _TORCHRUN_COUNTS = ("--nproc-per-node", "--nproc_per_node", "--nproc")
 _ACCELERATE_COUNTS = ("--num-processes", "--num_processes")
@@ -112,6 +112,6 @@ def _config_file(file: str) -> dict[str, object]:
     try:
         content = yaml_text.load(Path(file).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"training.launch: the accelerate config {file} cannot be read: {reason}") from error
+        why = first_line(error)
+        raise ConfigError(f"training.launch: the accelerate config {file} cannot be read: {why}") from error
     return content if isinstance(content, dict) else {}

@@ -10,7 +10,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
 from haloforge.config import Loss
-from haloforge.errors import MachineError
+from haloforge.errors import MachineError, first_line
 from haloforge.files import file_errors
 from haloforge.train.losses import objective
 from haloforge.train.micro_batches import micro_batches
@@ -132,7 +132,7 @@ class ForgeTrainer(SFTTrainer):
             with file_errors(folder):
                 super()._save_checkpoint(model, trial)
         except (SafetensorError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise MachineError(f"no checkpoint can be written to {folder} ({reason}); free space and resume") from error
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:

@@ -1,6 +1,5 @@
 """The embedded model as GGUF, run by llama.cpp: the same greedy tokens in f16, nearly the same loss in q8_0."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,9 @@ from haloforge.problems import load_starter
 from haloforge.store import Store
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("one_thread")]
 
 TOKENS = 12
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two threads are many times slower than one where others compute beside us."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

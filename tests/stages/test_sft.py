@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from known_rates import know_rates
 from tiny import save_tiny_adapter, save_tiny_model
 
@@ -20,6 +19,8 @@ from haloforge.stages import plan, sft
 from haloforge.stages.shared.phases import recorded
 from haloforge.store import Report, Store
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ROWS: list[Mapping[str, Any]] = [
     {"task_id": f"t{i}", "prompt": f"Return {i}.", "solution": f"def f():\n    return {i}", "meta": {"family": f"{i}"}}
     for i in range(10)
@@ -31,11 +32,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
     know_rates(folder, Adapting(SftTraining(), LoraSection()))
     return str(folder)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """A tiny model made once, a run to report to, and one thread: the tests' processes share the cores."""
 
-from collections.abc import Iterator
-
 import pytest
 from tiny import save_tiny_model
 
@@ -21,11 +19,5 @@ def report(store: Store) -> Report:
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Equal weights need an equal order of additions."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def always_one_thread(one_thread: None) -> None:
+    """For every test of training."""

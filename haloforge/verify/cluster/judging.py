@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any
 
 from haloforge.config import VerifySettings
-from haloforge.errors import VerifierError
+from haloforge.errors import VerifierError, first_line
 from haloforge.languages import language_of
 from haloforge.records import Problem
 from haloforge.verify.box.confinement.limits import WALL_PER_CPU
 from haloforge.verify.cluster.dispatch import PIECE, Dispatcher, Node, Sent, slots_of
 from haloforge.verify.cluster.members import Members
 from haloforge.verify.cluster.node import Asked
-from haloforge.verify.cluster.session import is_lost
+from haloforge.verify.cluster.session import is_lost, reason_of
 from haloforge.verify.judge import Job
 from haloforge.verify.outcome import Outcome
 from haloforge.verify.trials import MAX_TRIES, REFERENCE_CPU_S
@@ -176,9 +176,9 @@ class Cluster:
         if not self._dispatcher.is_out(number):
             return
         if is_lost(error):
-            self._gone(sent.node, str(error).strip().splitlines()[0][:200])
+            self._gone(sent.node, first_line(error)[:200])
         else:
-            _log.warning("node %s: %s", sent.node, str(error).strip().splitlines()[-1][:200])
+            _log.warning("node %s: %s", sent.node, reason_of(error))
         self._give_up(self._dispatcher.failed(number))
 
     def _gone(self, name: str, why: str) -> None:
@@ -222,7 +222,7 @@ class Cluster:
             return  # of a process before this one
         error = future.exception()
         if error is not None:
-            self._gone(name, str(error).strip().splitlines()[0][:200])
+            self._gone(name, first_line(error)[:200])
             return
         del self._asked[name]
         self._heard_at[name] = time.monotonic()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from haloforge.config import VerifySettings
-from haloforge.errors import VerifierError
+from haloforge.errors import VerifierError, first_line
 from haloforge.records import Problem
 from haloforge.verify.cluster.dispatch import slots_of
 from haloforge.verify.cluster.node import Asked, NodeEngine
@@ -101,7 +101,7 @@ class Session:
                     address=address, log_to_driver=False, logging_level="ERROR", job_config=_own_modules_only(), **own
                 )
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            why = first_line(error)
             if "AuthenticationError" in str(error.__cause__):
                 why = "the token of RAY_AUTH_TOKEN, or of the file that RAY_AUTH_TOKEN_PATH names, is not the cluster's"
             raise VerifierError(

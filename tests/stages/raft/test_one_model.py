@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from live_models import LiveModels, counted
 from worlds import raft_config
 
 from haloforge.errors import Stopped
 from haloforge.stages import raft
 from haloforge.store import Report, Store
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Census(Report):
@@ -35,11 +36,6 @@ class Census(Report):
     def artifact(self, name: str, path: Path | str, **about: Any) -> None:
         self.counts[f"{name} artifact"].append(self.live.count)
         super().artifact(name, path, **about)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # two are many times slower than one where others compute beside us
 
 
 def test_never_two_models_are_alive_in_two_cycles(taught: Path, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from tiny import save_tiny_model
 from haloforge.files import read_jsonl
 from haloforge.store import Store
 
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+
 STAGE_MS = 240_000
 """A stage loads torch anew, on a machine that may be busy."""
-IS_ON_OR_WRONG = """(stage) => !document.querySelector(`#${stage}-start`).disabled
-    || document.querySelector(`#${stage}-status .bad`)"""
+IS_ON = "(stage) => !document.querySelector(`#${stage}-start`).disabled"
 
 
 @pytest.fixture
@@ -37,8 +38,10 @@ def fill(page: Any, stage: str, **fields: str) -> None:
 def start(page: Any, stage: str) -> None:
     """Wait until the form says a whole command and no reason holds Start off any more, then press it."""
     page.locator(f"#{stage}-preview code").wait_for()
-    page.wait_for_function(IS_ON_OR_WRONG, arg=stage, timeout=STAGE_MS)
-    assert page.locator(f"#{stage}-start").is_enabled(), page.locator(f"#{stage}-status").inner_text()
+    try:  # between two fields that belong together the form rightly says that they disagree: only the end counts
+        page.wait_for_function(IS_ON, arg=stage)
+    except playwright.TimeoutError as off:
+        raise AssertionError(page.locator(f"#{stage}-status").inner_text()) from off
     page.locator(f"#{stage}-start").click()
     page.locator(f"#{stage}-said").get_by_text("Queued as").wait_for()
 

@@ -41,7 +41,7 @@ def build(root: Path | None = None) -> gr.Blocks:
     with gr.Blocks(title="halo-forge", fill_width=True, analytics_enabled=False) as demo:
         page = Page(root, read_only=space.is_space())
         page.pane("", header.render, "header")
-        page.action("visit", lambda store, _view, _value: open_run(space.start_try(store).id), for_visitors=True)
+        page.action("visit", lambda store, _view, _value: open_run(space.start_try(store).id))
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, label in TABS.items():
                 with gr.Tab(label, id=name):
@@ -85,7 +85,7 @@ def serve(demo: gr.Blocks, config: AppConfig, root: Path | None = None) -> None:
         server_port=config.port,
         auth=login(config),
         theme=theme.theme(),
-        css=theme.css(),
+        css=theme.css() + space.css(),
         footer_links=["settings"],
         show_error=True,
         ssr_mode=False,

@@ -57,7 +57,7 @@ class FirstSight:
     def __init__(self, app: Any, root: Path | None) -> None:
         self.app, self.root = app, root
         self.scripts = theme.head()
-        self.style = f"<style>{theme.css()}</style>"
+        self.style = f"<style>{theme.css()}{space.css()}</style>"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass everything on but the answer to a browser that asks for the page."""

@@ -35,7 +35,6 @@ class Page:
         self.panes: list[Pane] = []
         self.fills: list[Fill] = []
         self.actions: dict[str, Action] = {}
-        self.open_to_visitors: set[str] = set()
         self.events: list[Any] = []
         self.forms: dict[str, Form] = {}
         self._later: list[Callable[[], None]] = []
@@ -58,11 +57,9 @@ class Page:
         """Components that get values or choices when the tab is opened."""
         self.fills.append(Fill(tab, components, values))
 
-    def action(self, name: str, act: Action, *, for_visitors: bool = False) -> None:
-        """What buttons with `data-act=name` do; visitors of the public demo may press those that are for them."""
+    def action(self, name: str, act: Action) -> None:
+        """What buttons with `data-act=name` do."""
         self.actions[name] = act
-        if for_visitors:
-            self.open_to_visitors.add(name)
 
     def started(self, event: Any) -> None:
         """An event of a form that changes the store: show the change at once instead of at the next tick."""
@@ -141,7 +138,7 @@ class Page:
 
     def pressed(self, name: str, value: str, view: View) -> str | None:
         """Do what a button asks for; the address to go to, or None to stay. What cannot be done is a warning."""
-        if self.read_only and name not in self.open_to_visitors:
+        if self.read_only and name not in space.FOR_VISITORS:
             gr.Warning(space.REFUSED, duration=5)
             return None
         try:

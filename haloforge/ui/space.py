@@ -40,6 +40,8 @@ class Tries(NamedTuple):
 OWN_MACHINE = Caps(models=None, max_new_tokens=8192, seconds=3600.0)
 DEMO = Caps(models=(EMBEDDED,), max_new_tokens=256, seconds=60.0)
 TRIES = Tries(waiting=4, seconds=600.0, kept=12)
+FOR_VISITORS = frozenset({"visit"})
+"""The buttons that visitors may press, by their `data-act`; all others are neither shown nor heard."""
 REFUSED = "This demo is read-only: install halo-forge to run and change things."
 BANNER = (
     "This is a demo: look at the recorded runs, compare their cycles, let the embedded model write code in the "
@@ -65,6 +67,14 @@ def runs_programs() -> bool:
 def caps() -> Caps:
     """The limits on this machine."""
     return DEMO if is_space() else OWN_MACHINE
+
+
+def css() -> str:
+    """What the style sheet of this machine's page adds: a visitor does not see what is not for visitors."""
+    if not is_space():
+        return ""
+    acts = "".join(f':not([data-act="{name}"])' for name in sorted(FOR_VISITORS))
+    return f'[data-act]{acts}, #describe, a[href*="ask=delete"] {{ display: none !important; }}'
 
 
 def address() -> AppConfig:

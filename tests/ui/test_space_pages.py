@@ -70,7 +70,7 @@ def test_visitors_press_only_what_is_for_them(store: Store) -> None:
     pressed: list[str] = []
     with gr.Blocks(analytics_enabled=False):
         page = Page(store.root, read_only=True)
-    page.action("visit", lambda _store, _view, value: pressed.append(value), for_visitors=True)
+    page.action("visit", lambda _store, _view, value: pressed.append(value))
     page.action("delete", lambda _store, _view, value: pressed.append(value))
     for act in ("visit", "delete"):
         page.pressed(act, "it", RUNS)

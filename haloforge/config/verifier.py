@@ -34,6 +34,8 @@ class VerifySettings(Section):
     """custom only: the program and its arguments, quoted as for a shell; {file} stands for the code's file."""
     readable: Words = setting((), flag="verifier-readable", advanced=True)
     """custom only: files and folders that its sandbox shows the command besides the system's and those it names."""
+    cpp_standard: Literal["c++17", "c++20", "c++23"] = setting("c++17", advanced=True)
+    """C++ only: the language standard that solutions and tests are compiled as."""
     classpath: Words = setting((), flag="verifier-classpath", advanced=True)
     """Java only: jars that solutions and tests may import, such as javatuples for MultiPL-E's."""
     unforgeable: bool = setting(False, advanced=True)

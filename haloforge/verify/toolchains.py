@@ -141,14 +141,19 @@ def _first_line_of(program: str, argument: str) -> str:
 
 
 def compiler_of(settings: VerifySettings, language: str) -> Compiler | None:
-    """The compiler that these settings use, with the user's libraries where it takes some; None for Python.
+    """The compiler that these settings use, with the user's libraries or standard where it has such; None for Python.
 
     Raises VerifierError where the verifier does not take that language.
     """
     compiler = compiler_for(settings.type, language)
-    if compiler is None or not compiler.takes_libraries:
-        return compiler
-    return dataclasses.replace(compiler, libraries=tuple(map(os.path.abspath, settings.classpath)))
+    if compiler is None:
+        return None
+    if compiler.takes_libraries:
+        return dataclasses.replace(compiler, libraries=tuple(map(os.path.abspath, settings.classpath)))
+    if compiler.language == "cpp":
+        build = (f"-std={settings.cpp_standard}" if word.startswith("-std=") else word for word in compiler.build)
+        return dataclasses.replace(compiler, build=tuple(build))
+    return compiler
 
 
 def toolchain(settings: VerifySettings, language: str) -> str:

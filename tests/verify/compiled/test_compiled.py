@@ -36,6 +36,29 @@ PUTS = "#include <stdio.h>\n"
 PROGRAMS = {("gcc", "c"): "gcc", ("gcc", "cpp"): "g++", ("clang", "c"): "clang", ("clang", "cpp"): "clang++"}
 
 
+OF_2020 = (
+    "#include <bits/stdc++.h>\nstruct Pair { int a = 0, b = 0; bool operator==(const Pair &) const = default; };\n"
+    "int main() { Pair p{.a = 0, .b = 0}; std::cin >> p.a >> p.b; std::vector<int> v{p.a, p.b};\n"
+    "  std::ranges::sort(v, std::greater{}); std::span all(v); std::cout << all[0] + all[1]; }\n"
+)
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+@pytest.mark.parametrize("standard", ["c++17", "c++20"])
+def test_a_program_is_compiled_as_the_standard_that_is_asked_for(name, standard):
+    needs(PROGRAMS[name, "cpp"])
+    with open_verifier(VerifySettings(type=name, cpp_standard=standard, workers=1)) as verifier:
+        verifier.check([SUM])
+        assert verifier.verify(SUM, OF_2020).status == ("passed" if standard == "c++20" else "compile_error")
+
+
+def test_a_standard_that_the_compiler_does_not_know_is_refused():
+    needs("g++")
+    settings = VerifySettings(type="gcc", workers=1).model_copy(update={"cpp_standard": "c++99"})
+    with open_verifier(settings) as verifier, pytest.raises(VerifierError, match="unrecognized .*-std=c\\+\\+99"):
+        verifier.check([SUM])
+
+
 @pytest.mark.parametrize(("name", "language"), PROGRAMS)
 def test_both_compilers_take_both_languages(name, language):
     needs(PROGRAMS[name, language])

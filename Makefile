@@ -10,11 +10,11 @@ app: .venv/.ready
 	$(BIN)/halo-forge app
 
 test: .venv/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	bash tests/twice.sh $(BIN)/python -n 2 --dist loadfile --no-loadscope-reorder
 
 # The longest loops too: every reference in every format, 45 and 30 kills instead of 15 and 10. Minutes more.
 test-whole: .venv/.ready
-	HALO_FORGE_WHOLE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	HALO_FORGE_WHOLE=1 bash tests/twice.sh $(BIN)/python -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"

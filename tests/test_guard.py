@@ -51,6 +51,23 @@ def test_it_ends_with_all_it_started_when_it_is_told_to(tmp_path: Path) -> None:
     assert guard.returncode == -signal.SIGTERM % 256
 
 
+def test_the_command_ends_when_the_guard_itself_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    words = [
+        *python_module("haloforge.guard"),
+        str(psutil.Process().pid),
+        "sh",
+        "-c",
+        f"echo $$ > {file}; exec sleep 600",
+    ]
+    guard = subprocess.Popen(words, env=own_environment(), start_new_session=True)
+    sleeping = started(file)
+    guard.kill()
+    guard.wait()
+    psutil.wait_procs([sleeping], timeout=60)
+    assert not sleeping.is_running()
+
+
 def test_what_it_started_may_clean_up_after_the_head_has_ended(tmp_path: Path) -> None:
     file, cleaned = tmp_path / "pid", tmp_path / "cleaned"
     careful = f"(trap 'sleep 1; touch {cleaned}; exit' TERM; sleep 600 & echo $! > {file}; wait) & wait"

@@ -43,8 +43,11 @@ _LIMIT_S = 3600.0
 _S_BETWEEN_LOOKS = 0.5
 _S_TO_END = 20.0
 """Longer than the guard gives vLLM."""
+_STARTS = 3
+"""As often it is tried where another program was faster at the port each time."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ERROR = re.compile(r"\b(\w+(?:Error|Exception): \S.*)")
+_PORT_TAKEN = "ddress already in use"
 
 
 def vllm_command() -> str:
@@ -131,6 +134,18 @@ class OwnServers:
         ]
         words += [*self._memory(bool(found)), *_adapters(outline.rank), *([] if found else ON_CPU.split())]
         began = time.monotonic()
+        for starts_left in reversed(range(_STARTS)):
+            try:
+                self._start_each(words, found, began)
+                break
+            except BackendError as error:
+                if not starts_left or _PORT_TAKEN not in str(error):
+                    raise
+                self._log("another program took the port of vLLM: it is started again at another one")
+        self._log(f"vLLM is ready after {time.monotonic() - began:.0f} s")
+
+    def _start_each(self, words: Sequence[str], found: Sequence[str], began: float) -> None:
+        """One server per GPU, or one on the CPU, all ready; or none is left."""
         try:
             for number, (gpu, port) in enumerate(zip(found or [""], free_ports(len(found) or 1), strict=True)):
                 self._servers.append(self._started(words, port, gpu, number))
@@ -138,7 +153,6 @@ class OwnServers:
         except BaseException:
             self.close()
             raise
-        self._log(f"vLLM is ready after {time.monotonic() - began:.0f} s")
 
     def _started(self, words: Sequence[str], port: int, gpu: str, number: int) -> _Server:
         """One server, which ends when this process does, even when that is killed."""
@@ -187,10 +201,13 @@ class OwnServers:
             time.sleep(_S_BETWEEN_LOOKS)
 
     def _is_ready(self, server: _Server) -> bool:
-        """Only ours takes the key: another server may have been faster at the port."""
-        key, address = {"Authorization": f"Bearer {self._key}"}, f"{server.url}/v1/models"
+        """Only ours takes the key and nothing else: another server may have been faster at the port."""
+        address = f"{server.url}/v1/models"
         try:
-            return httpx.get(address, headers=key, timeout=5, trust_env=False).is_success  # no proxy for the loopback
+            with httpx.Client(timeout=5, trust_env=False) as client:  # no proxy for the loopback
+                if client.get(address).status_code != httpx.codes.UNAUTHORIZED:
+                    return False
+                return client.get(address, headers={"Authorization": f"Bearer {self._key}"}).is_success
         except httpx.RequestError:
             return False
 

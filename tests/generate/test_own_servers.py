@@ -97,6 +97,18 @@ def test_another_server_at_the_port_is_not_taken_for_ours(
             own.serving(outline_of(base))
 
 
+def test_a_port_that_another_program_took_first_is_changed_for_another(
+    base: str, own: OwnServers, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_vllm(tmp_path, monkeypatch, f'exec {sys.executable} {ROOT / "tests" / "vllm_server.py"} "$@"')
+    with stubs(Stub(base)) as (url,):
+        ports = [[int(url.rpartition(":")[2])], own_servers.free_ports(1)]
+        monkeypatch.setattr(own_servers, "free_ports", lambda count: ports.pop(0))
+        (endpoint,) = own.serving(outline_of(base)).alive
+        assert endpoint.url != url and not ports
+    assert sum("took the port" in line for line in said) == 1
+
+
 def test_a_stop_does_not_wait_until_vllm_is_ready(base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_vllm(tmp_path, monkeypatch, "sleep 600; : serve ")
     servers = OwnServers(tmp_path / "run", lambda line: None, lambda: True)

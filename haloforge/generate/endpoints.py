@@ -110,8 +110,7 @@ class Endpoint:
 
     def close(self) -> None:
         """End the requests in flight, and close all connections."""
-        self.abandon()
-        self._client.http.close()
+        self._client.close()
 
     def _ask(
         self,

@@ -54,7 +54,7 @@ class Transport:
 
     def events(self, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The JSON objects of a server-sent event stream, as they arrive; no second attempt. Raises BackendError."""
-        with self._explained(_ATTEMPTS), self.client.http.stream("POST", self.url, json=payload) as response:
+        with self._explained(_ATTEMPTS), self.client.stream("POST", self.url, payload) as response:
             if not response.is_success:
                 response.read()
                 self._refuse(response)
@@ -74,8 +74,7 @@ class Transport:
 
     def close(self) -> None:
         """Close all connections; requests in flight fail."""
-        self.client.abandon()
-        self.client.http.close()
+        self.client.close()
 
     @contextmanager
     def _explained(self, attempt: int) -> Iterator[None]:

@@ -5,8 +5,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -31,11 +31,16 @@ def key_in(variable: str) -> str:
 
 
 class Client:
-    """An httpx client whose requests in flight can be ended from another thread; to close it would wake nobody."""
+    """An httpx client whose requests in flight can be ended from another thread.
+
+    To close it would wake nobody. And a socket must not be closed while another thread waits at it: Linux looks its
+    number up again when it wakes that thread, which may by then be the number of the next socket, and waits there.
+    """
 
     def __init__(self, headers: Mapping[str, str], timeout: httpx.Timeout, **options: Any) -> None:
         self.http = httpx.Client(headers=dict(headers), timeout=timeout, **options)
         self._connections: WeakSet[Any] = WeakSet()
+        self._in_flight, self._is_closing = 0, False
         self._noting = threading.Lock()
 
     def request(
@@ -47,17 +52,46 @@ class Client:
         given_up: Callable[[], bool] = never,
         timeout: httpx.Timeout | None = None,
     ) -> httpx.Response:
-        """Send and wait. Raises httpx.RequestError, also when it was `abandon`ed or `given_up` before it was sent."""
+        """Send and wait. Raises httpx.RequestError, also when it was `abandon`ed or `given_up` before it was sent.
+
+        A client that was closed raises RuntimeError, as httpx does.
+        """
+        wait = httpx.USE_CLIENT_DEFAULT if timeout is None else timeout
+        with self._noted(given_up) as extensions:
+            return self.http.request(method, url, json=payload, timeout=wait, extensions=extensions)
+
+    @contextmanager
+    def stream(self, method: str, url: str, payload: Mapping[str, Any]) -> Iterator[httpx.Response]:
+        """A response whose body is read as it comes. Raises as `request` does."""
+        with (
+            self._noted(never) as extensions,
+            self.http.stream(method, url, json=payload, extensions=extensions) as response,
+        ):
+            yield response
+
+    @contextmanager
+    def _noted(self, given_up: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        """While a request is in flight; what httpx takes with it, so that its connection is known."""
 
         def watch(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith(_CONNECTED):
                 with self._noting:
                     self._connections.add(info["return_value"])
-                if given_up():
+                if self._is_closing or given_up():
                     self.abandon()
 
-        wait = httpx.USE_CLIENT_DEFAULT if timeout is None else timeout
-        return self.http.request(method, url, json=payload, timeout=wait, extensions={"trace": watch})
+        with self._noting:
+            if self._is_closing:
+                raise RuntimeError("the client has been closed")
+            self._in_flight += 1
+        try:
+            yield {"trace": watch}
+        finally:
+            with self._noting:
+                self._in_flight -= 1
+                is_last = self._is_closing and not self._in_flight
+            if is_last:
+                self.http.close()
 
     def abandon(self) -> None:
         """End the requests in flight, each with an error where it waits: the server sees that nobody does any more."""
@@ -66,6 +100,14 @@ class Client:
         for connection in connections:
             with suppress(OSError):  # it has ended already
                 connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the requests in flight; the last of them closes all connections."""
+        with self._noting:
+            self._is_closing, is_last = True, not self._in_flight
+        self.abandon()
+        if is_last:
+            self.http.close()
 
 
 def wait_for(seconds: float, should_stop: Callable[[], bool]) -> None:

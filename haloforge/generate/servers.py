@@ -78,9 +78,9 @@ class ServerEngine:
         seed: int,
         should_stop: Callable[[], bool] = never,
     ) -> Iterator[str]:
-        """See Engine."""
+        """See Engine. Another thread calls `should_stop`, too."""
         payload = self.dialect.payload(messages, params, seed) | {"stream": True}
-        for event in self.transport.events(payload):
+        for event in self.transport.events(payload, should_stop):
             if should_stop():
                 return
             piece = self._parsed(self.dialect.read_event, event)

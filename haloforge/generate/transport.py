@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from haloforge.errors import BackendError, ConfigError
+from haloforge.generate.engine import never
 from haloforge.generate.web import Client, reason_of, retry_after, wait_for
 
 _TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -36,6 +37,7 @@ class Transport:
         self.url = url
         self.key_variable = key_variable
         self.backoff_s = backoff_s
+        self._headers = headers
         self.client = Client(headers, _TIMEOUT)
 
     def post(self, payload: Mapping[str, Any], should_stop: Callable[[], bool]) -> dict[str, Any]:
@@ -52,9 +54,21 @@ class Transport:
                 break
         raise Overloaded
 
-    def events(self, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The JSON objects of a server-sent event stream, as they arrive; no second attempt. Raises BackendError."""
-        with self._explained(_ATTEMPTS), self.client.stream("POST", self.url, payload) as response:
+    def events(self, payload: Mapping[str, Any], should_stop: Callable[[], bool] = never) -> Iterator[dict[str, Any]]:
+        """The JSON objects of a server-sent event stream, as they arrive; no second attempt. Raises BackendError.
+
+        They end when it should stop, even while the server is silent; that is asked from another thread.
+        """
+        client = Client(self._headers, _TIMEOUT)  # of its own: to end one stream must not end others
+        with client.closed_when(should_stop) as was_stopped:
+            try:
+                yield from self._streamed(client, payload)
+            except BackendError:
+                if not was_stopped():
+                    raise
+
+    def _streamed(self, client: Client, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        with self._explained(_ATTEMPTS), client.stream("POST", self.url, payload) as response:
             if not response.is_success:
                 response.read()
                 self._refuse(response)

@@ -17,6 +17,7 @@ from haloforge.generate.engine import never
 
 _CONNECTED = ("connect_tcp.complete", "start_tls.complete")
 """How the names of httpcore's events end whose result is a connection."""
+_S_BETWEEN_LOOKS = 0.2
 
 
 def key_in(variable: str) -> str:
@@ -108,6 +109,28 @@ class Client:
         self.abandon()
         if is_last:
             self.http.close()
+
+    @contextmanager
+    def closed_when(self, should_stop: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
+        """Closes this client at the end of the block, or as soon as it should stop; says whether that was so.
+
+        A thread of its own asks, so that a server which answers nothing holds nobody up.
+        """
+        over, stopped = threading.Event(), threading.Event()
+
+        def look() -> None:
+            while not over.wait(_S_BETWEEN_LOOKS):
+                if should_stop():
+                    stopped.set()
+                    self.close()
+                    return
+
+        threading.Thread(target=look, name="looks for a stop", daemon=True).start()
+        try:
+            yield stopped.is_set
+        finally:
+            over.set()
+            self.close()
 
 
 def wait_for(seconds: float, should_stop: Callable[[], bool]) -> None:

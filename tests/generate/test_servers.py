@@ -235,6 +235,32 @@ def test_a_stream_comes_in_pieces() -> None:
     assert server.requests[0]["stream"] is True
 
 
+@pytest.mark.parametrize("pieces", [(), ("def ",)])
+def test_a_stop_ends_a_stream_whose_server_is_silent(pieces: tuple[str, ...]) -> None:
+    stop, answer = threading.Event(), "".join(sse(*chunks(*pieces))[: len(pieces)])
+
+    def start_to_answer(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{answer}".encode())
+            if not pieces:
+                stop.set()
+            while connection.recv(65536):  # until the client hangs up
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=start_to_answer, args=(listening,))
+        server.start()
+        engine, found = at(f"http://127.0.0.1:{listening.getsockname()[1]}"), []
+        for piece in engine.stream([{"role": "user", "content": "hi"}], PARAMS, 0, stop.is_set):
+            found.append(piece)
+            stop.set()
+        engine.close()
+        server.join()
+    assert tuple(found) == pieces
+
+
 def test_a_stream_that_is_refused_is_one_sentence() -> None:
     with serving(lambda number, row: Reply(403, {"error": "no"})) as server:
         engine = at(server.url)

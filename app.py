@@ -5,10 +5,9 @@ import sys
 if __name__ == "__main__" and not sys.flags.safe_path:
     sys.path.append(sys.path.pop(0))  # this folder comes last: a random.py in it stands for no module of Python
 
-from haloforge import ui
-from haloforge.ui import space
+from haloforge.ui import space, studio
 
-demo = ui.build()
+demo = studio.build()
 
 if __name__ == "__main__":
-    ui.launch(space.address(), demo)
+    studio.launch(space.address(), demo)

@@ -24,7 +24,7 @@ import psutil
 
 from haloforge import config as configs
 from haloforge import stages
-from haloforge.children import own_environment, python_module
+from haloforge.children import collect_rarely, own_environment, python_module
 from haloforge.errors import DataError, ForgeError, MachineError, RunError, Stopped
 from haloforge.files import file_errors, refuse_unwritable, write_text
 from haloforge.records import Event, Run
@@ -307,6 +307,7 @@ def _try_lock(fd: int) -> bool:
 
 def work(root: Path, run_id: str) -> int:
     """A worker's whole life: take the run, execute its stage, record how it ended. Returns the exit code."""
+    collect_rarely()
     with Store(root) as store, store.lock_path(run_id).open("ab") as lock:
         if not _take(store, run_id, lock.fileno()):
             return 0  # another worker has it

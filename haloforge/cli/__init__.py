@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from haloforge.children import collect_rarely
 from haloforge.cli.parser import build
 from haloforge.cli.terminal import harmless
 from haloforge.errors import ForgeError
@@ -11,6 +12,7 @@ from haloforge.errors import ForgeError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 failed, 2 the input was wrong, 130 stopped."""
+    collect_rarely()
     args = build().parse_args(argv)
     try:
         return int(args.do(args))

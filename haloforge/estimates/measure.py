@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from haloforge.children import collect_rarely
+
 
 def main() -> None:
     """Measure what the command line asks for."""
+    collect_rarely()
     warnings.simplefilter("ignore")
     folder, asked = sys.argv[1:]
     found = measured(folder, json.loads(asked))

@@ -3,6 +3,7 @@
 import json
 import sys
 
+from haloforge.children import collect_rarely
 from haloforge.config import ServeConfig
 from haloforge.errors import ForgeError
 from haloforge.serving.server import serve
@@ -10,6 +11,7 @@ from haloforge.serving.server import serve
 
 def main(settings: str) -> int:
     """Serve until interrupted."""
+    collect_rarely()
     try:
         serve(ServeConfig.parse(json.loads(settings)))
     except ForgeError as e:

@@ -3,15 +3,18 @@
 import json
 import sys
 
-from haloforge import ui
+from haloforge.children import collect_rarely
 from haloforge.config import AppConfig
 from haloforge.errors import ForgeError
 
 
 def main(settings: str) -> int:
     """Serve until interrupted."""
+    collect_rarely()
+    from haloforge.ui import studio
+
     try:
-        ui.launch(AppConfig.parse(json.loads(settings)))
+        studio.launch(AppConfig.parse(json.loads(settings)))
     except ForgeError as e:
         print(f"halo-forge: {e}", file=sys.stderr)
         return e.exit_code

@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from haloforge import ui
 from haloforge.store import Store
+from haloforge.ui import studio
 from haloforge.ui.first_sight import FirstSight
 
 HTML = "<html><head><title>t</title></head><body><gradio-app></gradio-app></body></html>"
@@ -59,7 +59,7 @@ def test_where_there_is_a_login_nothing_is_shown_without_it(store: Store) -> Non
 
 
 def test_browsers_are_not_sent_the_endpoints_nor_told_of_progress_on_every_output(store: Store) -> None:
-    demo = ui.build(store.root)
+    demo = studio.build(store.root)
     assert isinstance(demo, gr.Blocks)
     config: Any = demo.get_config_file()
     sent = set(config["page"][""]["dependencies"])

@@ -4,25 +4,24 @@ import socket
 
 import pytest
 
-from haloforge import ui
 from haloforge.config import AppConfig
 from haloforge.errors import ConfigError
-from haloforge.ui import space, theme
+from haloforge.ui import space, studio, theme
 
 
 def test_this_machine_needs_no_login() -> None:
-    ui.check_address(AppConfig())
+    studio.check_address(AppConfig())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::"])
 def test_an_open_address_without_a_login_is_refused(host: str) -> None:
     with pytest.raises(ConfigError, match=f"{host} can be reached by others"):
-        ui.launch(AppConfig(host=host))
+        studio.launch(AppConfig(host=host))
 
 
 def test_an_open_address_goes_with_a_login_or_when_insisted_upon() -> None:
-    ui.check_address(AppConfig(host="0.0.0.0", auth="me:secret"))
-    ui.check_address(AppConfig(host="0.0.0.0", insecure=True))
+    studio.check_address(AppConfig(host="0.0.0.0", auth="me:secret"))
+    studio.check_address(AppConfig(host="0.0.0.0", insecure=True))
 
 
 def test_a_port_that_another_program_holds_is_one_sentence() -> None:
@@ -31,17 +30,17 @@ def test_a_port_that_another_program_holds_is_one_sentence() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port {port} cannot be listened on"):
-            ui.serve(None, AppConfig(port=port))  # type: ignore[arg-type]
+            studio.serve(None, AppConfig(port=port))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("auth", ["me", "me:", ":secret", ""])
 def test_a_login_has_two_parts(auth: str) -> None:
     with pytest.raises(ConfigError, match="USER:PASSWORD"):
-        ui.check_address(AppConfig(auth=auth))
+        studio.check_address(AppConfig(auth=auth))
 
 
 def test_a_password_may_hold_a_colon() -> None:
-    assert ui.login(AppConfig(auth="me:a:b")) == ("me", "a:b")
+    assert studio.login(AppConfig(auth="me:a:b")) == ("me", "a:b")
 
 
 def test_a_space_is_read_only_and_capped(monkeypatch: pytest.MonkeyPatch) -> None:

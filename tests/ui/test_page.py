@@ -10,8 +10,8 @@ import gradio as gr
 import pytest
 from seeded import make_run
 
-from haloforge import ui
 from haloforge.store import Store
+from haloforge.ui import studio
 from haloforge.ui.page import Page
 from haloforge.ui.panes import Seen
 from haloforge.ui.tabs import runs
@@ -150,7 +150,7 @@ def test_every_output_of_the_whole_page_is_filled(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     with Store(tmp_path / "runs") as store:
         make_run(store, status="done")
-    demo = ui.build(tmp_path / "runs")
+    demo = studio.build(tmp_path / "runs")
     dispatch = next(fn for fn in demo.fns.values() if fn.name == "dispatch")
     for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "release", "playground"):
         sent = asyncio.run(dispatch.fn({"tab": "runs"}, Seen(), message(go=f"?tab={tab}")))
@@ -162,9 +162,9 @@ def test_the_first_paint_of_every_tab_loads_no_torch(tmp_path: Path) -> None:
 import asyncio, sys
 from pathlib import Path
 import gradio as gr
-from haloforge import ui
+from haloforge.ui import studio
 from haloforge.ui.panes import Seen
-demo = ui.build(Path("runs"))
+demo = studio.build(Path("runs"))
 dispatch = next(fn for fn in demo.fns.values() if fn.name == "dispatch").fn
 for tab in ("runs", "data", "sft", "raft", "benchmark", "compare", "release", "playground"):
     asyncio.run(dispatch({"tab": "runs"}, Seen(), gr.EventData(None, {"go": f"?tab={tab}"})))

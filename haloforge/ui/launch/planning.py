@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from haloforge import stages
+from haloforge.children import collect_rarely
 from haloforge.config import STAGES
 from haloforge.errors import ForgeError
 from haloforge.estimates import remember
@@ -39,6 +40,7 @@ def answer_chain(chain: list[dict[str, Any]], *, measures: bool) -> dict[str, An
 
 def main() -> None:
     """Answer until the input ends. What libraries print goes to stderr: stdout carries answers alone."""
+    collect_rarely()
     hide_from_debuggers()
     remember()
     out, sys.stdout = sys.stdout, sys.stderr

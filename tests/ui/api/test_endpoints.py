@@ -10,22 +10,21 @@ import gradio as gr
 import pytest
 from seeded import BENCHMARK, SFT, add_cycles, add_samples, make_run
 
-from haloforge import ui
 from haloforge.errors import ConfigError, DataError, ForgeError, RunError
 from haloforge.store import Report, Store
-from haloforge.ui import api
+from haloforge.ui import api, studio
 from haloforge.ui.api import ENDPOINTS, data, launching, models, results, runs
 from haloforge.ui.page import Page
 
 
 def test_only_the_named_endpoints_are_public(tmp_path: Path) -> None:
-    served = ui.build(tmp_path).get_api_info()
+    served = studio.build(tmp_path).get_api_info()
     assert set(served["named_endpoints"]) == {f"/{endpoint.name}" for endpoint in ENDPOINTS}
     assert served["unnamed_endpoints"] == {}
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.name)
-def test_every_parameter_is_typed_and_described(endpoint: ui.api.Endpoint) -> None:
+def test_every_parameter_is_typed_and_described(endpoint: api.Endpoint) -> None:
     _store, *parameters = inspect.signature(endpoint.function).parameters.values()
     text = inspect.getdoc(endpoint.function) or ""
     assert all(p.annotation is not p.empty and f"\n    {p.name}: " in text for p in parameters)
@@ -149,7 +148,7 @@ def test_code_is_verified_by_asserts_and_by_a_problem(store: Store) -> None:
 
 def test_no_answer_looks_like_a_file_that_gradio_would_send_along() -> None:
     row = {"task_id": "a", "meta": {"of": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}}
-    assert '"path"' not in json.dumps(ui.api.without_files(row))
+    assert '"path"' not in json.dumps(api.without_files(row))
 
 
 def test_a_result_that_is_not_there_is_one_sentence(store: Store) -> None:

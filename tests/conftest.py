@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from places import ROOT
 
+from haloforge.children import collect_rarely
 from haloforge.config import LoraSection, RaftTraining
 from haloforge.estimates import Adapting
 from haloforge.store import Store
@@ -16,6 +17,7 @@ from haloforge.verify import Verifier, VerifySettings, open_verifier
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # two threads each would wait for those of the other worker, in children too
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+collect_rarely()
 settings.register_profile("no clock", deadline=None)  # on a busy machine any example may take long
 settings.load_profile("no clock")
 

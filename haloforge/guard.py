@@ -44,6 +44,7 @@ def _hears_of_our_death() -> Callable[[], None] | None:
     library, guard = ctypes.CDLL(None), os.getpid()
 
     def ask() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # or it would be noted here, and forgotten with this program
         library.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != guard:  # which was killed just before
             os.kill(os.getpid(), signal.SIGTERM)

@@ -22,7 +22,7 @@ from haloforge.models import EMBEDDED, FINAL_MODEL
 from haloforge.nesting import merged, put
 from haloforge.problems import SOURCES
 from haloforge.records import Run
-from haloforge.settings import read_yaml
+from haloforge.settings import read_yaml, shortened
 from haloforge.store import Store
 
 Section = Mapping[str, Any]
@@ -225,4 +225,4 @@ def _value(name: str, text: str) -> Any:
     try:
         return yaml_text.load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {name}: {text!r} cannot be read as YAML") from error
+        raise ConfigError(f"--set {name}: {shortened(text)} cannot be read as YAML") from error

@@ -370,8 +370,8 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
         return f"{path} cannot be read: {reason}" if path else reason
     if error["type"] == "model_type":
         first = next(p for p in known if p.startswith(path + "."))
-        return f"{path} should be a group of settings such as {first}, not {_short(error['input'])}"
-    given = f" (not {_short(error['input'])})" if not isinstance(error["input"], dict) else ""
+        return f"{path} should be a group of settings such as {first}, not {shortened(error['input'])}"
+    given = f" (not {shortened(error['input'])})" if not isinstance(error["input"], dict) else ""
     message = error["msg"].replace("Input should be", "should be", 1)
     if known.get(path) and known[path].takes_auto:
         message += ", or auto"
@@ -381,7 +381,8 @@ def _explain(cls: type[StageConfig], error: Any) -> str:
     return f"{path} {message}{given}"
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """A value as it was given, cut where it would fill the screen."""
     text = repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 

@@ -159,10 +159,16 @@ def test_help_imports_nothing_heavy() -> None:
     assert not HEAVY & set(loaded)
 
 
-def test_the_ui_package_does_not_import_torch() -> None:
-    code = "import sys, haloforge.ui; print(*sys.modules)"
+def test_the_studio_does_not_import_torch() -> None:
+    code = "import sys, haloforge.ui.studio; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "transformers", "trl", "datasets"} & set(loaded)
+    assert "gradio" in loaded and not {"torch", "transformers", "trl", "datasets"} & set(loaded)
+
+
+def test_the_process_that_plans_does_not_import_the_studio() -> None:
+    code = "import sys, haloforge.ui.launch.planning; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"gradio", "haloforge.ui.studio"} & set(loaded)
 
 
 def test_only_train_imports_trl() -> None:

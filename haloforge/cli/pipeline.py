@@ -14,6 +14,7 @@ from haloforge.cli.flags import Parser, add_command
 from haloforge.config import StageConfig
 from haloforge.errors import ConfigError
 from haloforge.pipeline import Pipeline, Step, load_pipeline, next_run, recipes, run_of
+from haloforge.settings import shortened
 from haloforge.store import Report, Store
 
 
@@ -142,6 +143,6 @@ def _changes(typed: Sequence[str]) -> dict[str, str]:
     for text in typed:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise ConfigError(f"--set takes NAME=VALUE, such as raft.num_cycles=3, not {text!r}")
+            raise ConfigError(f"--set takes NAME=VALUE, such as raft.num_cycles=3, not {shortened(text)}")
         changes[name] = value
     return changes

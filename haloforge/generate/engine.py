@@ -75,7 +75,10 @@ class Engine(Protocol):
         seed: int,
         should_stop: Callable[[], bool] = never,
     ) -> Iterator[str]:
-        """Yield the answer to a chat piece by piece; the pieces joined are the whole text."""
+        """Yield the answer to a chat piece by piece; the pieces joined are the whole text.
+
+        `should_stop` may be called from another thread.
+        """
 
     def close(self) -> None:
         """Close connections and free memory; a model that was given to the engine is as it was before."""

@@ -44,10 +44,10 @@ _S_BETWEEN_LOOKS = 0.5
 _S_TO_END = 20.0
 """Longer than the guard gives vLLM."""
 _STARTS = 3
-"""As often it is tried where another program was faster at the port each time."""
+"""How often vLLM is started at most, when another program takes its port each time."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ERROR = re.compile(r"\b(\w+(?:Error|Exception): \S.*)")
-_PORT_TAKEN = "ddress already in use"
+_TAKEN = re.compile(r"\b(\w*Error: [^\n]*ddress already in use[^\n]*)")
 
 
 def vllm_command() -> str:
@@ -72,11 +72,11 @@ class _Server:
     start: int
 
     def why(self) -> str:
-        """The first error in its log: later ones follow from it."""
+        """Of its log, that the port is taken, or else the first error: later ones follow from it."""
         with self.log.open("rb") as file:
             file.seek(self.start)
             text = _COLOUR.sub("", file.read().decode(errors="replace"))
-        found = _ERROR.search(text)
+        found = _TAKEN.search(text) or _ERROR.search(text)
         lines = text.strip().splitlines() or ["it said nothing"]
         return found[1] if found else lines[-1]
 
@@ -139,9 +139,9 @@ class OwnServers:
                 self._start_each(words, found, began)
                 break
             except BackendError as error:
-                if not starts_left or _PORT_TAKEN not in str(error):
+                if not starts_left or not _TAKEN.search(str(error)):
                     raise
-                self._log("another program took the port of vLLM: it is started again at another one")
+                self._log("another program took the port of vLLM, which is started again at another port")
         self._log(f"vLLM is ready after {time.monotonic() - began:.0f} s")
 
     def _start_each(self, words: Sequence[str], found: Sequence[str], began: float) -> None:

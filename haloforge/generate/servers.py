@@ -90,7 +90,7 @@ class ServerEngine:
                 yield piece
 
     def close(self) -> None:
-        """Close all connections; answers still on their way are lost."""
+        """Close all connections; answers still on their way are lost, but for those that are streamed."""
         self.transport.close()
 
     def _sample(

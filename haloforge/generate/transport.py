@@ -63,7 +63,7 @@ class Transport:
         with client.closed_when(should_stop) as was_stopped:
             try:
                 yield from self._streamed(client, payload)
-            except BackendError:
+            except (BackendError, RuntimeError):  # that of a client which is closed already
                 if not was_stopped():
                     raise
 
@@ -83,11 +83,11 @@ class Transport:
                 raise BackendError(f"{self.url} did not answer with a stream of text; is it the right address?")
 
     def abandon(self) -> None:
-        """End the requests in flight: nobody waits for them any more."""
+        """End the requests in flight: nobody waits for them any more. A stream ends by its own `should_stop`."""
         self.client.abandon()
 
     def close(self) -> None:
-        """Close all connections; requests in flight fail."""
+        """Close all connections; requests in flight fail. A stream ends by its own `should_stop`."""
         self.client.close()
 
     @contextmanager

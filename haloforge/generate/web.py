@@ -34,8 +34,9 @@ def key_in(variable: str) -> str:
 class Client:
     """An httpx client whose requests in flight can be ended from another thread.
 
-    To close it would wake nobody. And a socket must not be closed while another thread waits at it: Linux looks its
-    number up again when it wakes that thread, which may by then be the number of the next socket, and waits there.
+    To close it would wake nobody. And a socket must not be closed while another thread waits at it: when Linux wakes
+    that thread, it looks the socket up by its number again. By then a newer socket may have that number, and the thread
+    goes on waiting at the newer one.
     """
 
     def __init__(self, headers: Mapping[str, str], timeout: httpx.Timeout, **options: Any) -> None:
@@ -100,7 +101,8 @@ class Client:
             connections = list(self._connections)
         for connection in connections:
             with suppress(OSError):  # it has ended already
-                connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+                # not its own method: that of a TLS socket ends the encryption first, while others still send
+                socket.socket.shutdown(connection.get_extra_info("socket"), socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the requests in flight; the last of them closes all connections."""

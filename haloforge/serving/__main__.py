@@ -3,7 +3,6 @@
 import json
 import sys
 
-from haloforge.children import collect_rarely
 from haloforge.config import ServeConfig
 from haloforge.errors import ForgeError
 from haloforge.serving.server import serve
@@ -11,7 +10,6 @@ from haloforge.serving.server import serve
 
 def main(settings: str) -> int:
     """Serve until interrupted."""
-    collect_rarely()
     try:
         serve(ServeConfig.parse(json.loads(settings)))
     except ForgeError as e:

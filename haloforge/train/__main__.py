@@ -7,7 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
-from haloforge.children import collect_rarely, is_over
+from haloforge.children import is_over
 from haloforge.errors import ConfigError, ForgeError, Stopped
 from haloforge.models import letting_go
 from haloforge.train.exchange import WORKER, End, Silent, Spec, ToFile, read_rows, read_spec, write_end
@@ -16,7 +16,6 @@ from haloforge.train.optimizing import Data, optimize
 
 def main(folder: Path) -> int:
     """Runs this process's share of the optimizer steps. The exit code is 0 after a stop, too: nothing failed."""
-    collect_rarely()
     _end_with_the_others(os.environ.get(WORKER, ""))
     is_first = os.environ.get("RANK", "0") == "0"
     try:

@@ -11,7 +11,7 @@ from haloforge.errors import ForgeError
 def main(settings: str) -> int:
     """Serve until interrupted."""
     collect_rarely()
-    from haloforge.ui import studio
+    from haloforge.ui import studio  # Gradio, and much with it
 
     try:
         studio.launch(AppConfig.parse(json.loads(settings)))

@@ -17,6 +17,8 @@ _MARKERS_UP_TO = 40
 _QUIET = "#7c8aa0"
 """Bars that only count: the accent is for what is measured of a run."""
 _LINE_COLORS = (ACCENT, "#4f86e8", "#22a35a", "#8b6be0", "#d99a26", "#2aa5bf")
+_PERCENT = {"tickformat": ".3~g", "ticksuffix": " %"}
+"""An axis of shares, written as elsewhere on the page; Plotly's own format has no space."""
 
 
 def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool = False) -> Html:
@@ -32,9 +34,7 @@ def chart(name: str, figure: Figure, title: str, note: str = "", *, flat: bool =
     return h("div", h("div", h("h3", title), h("span", note, cls="muted"), cls="row spread"), box, cls="card")
 
 
-def lines(
-    series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, key: str, y_percent: bool = False, log: bool = False
-) -> Figure:
+def lines(series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, key: str, log: bool = False) -> Figure:
     """One line per series of (x, y). Long series are thinned, but their spikes stay."""
     data = []
     for color, (name, points) in zip(_colors(len(series)), series.items(), strict=True):
@@ -52,7 +52,6 @@ def lines(
             }
         )
     layout = _layout(key, x, legend=len(series) > 1)
-    layout["yaxis"] |= {"tickformat": ".0%"} if y_percent else {}
     layout["yaxis"] |= {"type": "log"} if log else {}
     layout["xaxis"] |= _room_around(series)
     return {"data": data, "layout": layout}
@@ -70,12 +69,12 @@ def rates(
                 "mode": "lines+markers",
                 "name": name,
                 "x": [p[0] for p in points],
-                "y": [p[1] for p in points],
+                "y": [100 * p[1] for p in points],
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
-                    "array": [None if p[3] is None else p[3] - p[1] for p in points],
-                    "arrayminus": [None if p[2] is None else p[1] - p[2] for p in points],
+                    "array": [None if p[3] is None else 100 * (p[3] - p[1]) for p in points],
+                    "arrayminus": [None if p[2] is None else 100 * (p[1] - p[2]) for p in points],
                     "thickness": 1,
                     "width": 4,
                 },
@@ -84,7 +83,7 @@ def rates(
             }
         )
     layout = _layout(key, x, legend=len(series) > 1)
-    layout["yaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
+    layout["yaxis"] |= {**_PERCENT, "hoverformat": ".1f", "rangemode": "tozero"}
     layout["xaxis"] |= {"tickformat": "d", "dtick": _tick_distance(series)} | _room_around(series)
     return {"data": data, "layout": layout}
 
@@ -97,7 +96,7 @@ def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> F
     data = []
     for status in present:
         numbers = [group.get(status, 0) for group in counts.values()]
-        parts = [n / total for n, total in zip(numbers, totals, strict=True)]
+        parts = [100 * n / total for n, total in zip(numbers, totals, strict=True)]
         groups = list(counts) if x else ["all"]
         data.append(
             {
@@ -107,7 +106,7 @@ def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> F
                 "x": parts if flat else groups,
                 "y": groups if flat else parts,
                 "customdata": numbers,
-                "hovertemplate": "%{customdata} (%{x:.1%})" if flat else "%{customdata} (%{y:.1%})",
+                "hovertemplate": "%{customdata} (%{x:.1f} %)" if flat else "%{customdata} (%{y:.1f} %)",
                 "marker": {"color": VERDICTS[status].chart},
             }
         )
@@ -115,7 +114,7 @@ def shares(counts: Mapping[str, Mapping[Status, int]], *, x: str, key: str) -> F
     share, group = ("xaxis", "yaxis") if flat else ("yaxis", "xaxis")
     layout |= {"barmode": "stack", "bargap": 0.35, "hovermode": "closest" if flat else "x unified"}
     layout[group] |= {"type": "category", "title": {"text": x}}
-    layout[share] |= {"tickformat": ".0%", "range": [0, 1]}
+    layout[share] |= {**_PERCENT, "range": [0, 100]}
     return {"data": data, "layout": layout}
 
 

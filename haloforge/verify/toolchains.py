@@ -31,6 +31,8 @@ _PARTS = """
     conf/*.properties conf/security release
 """
 """What a toolchain consists of, in the folder above its `bin`: of GCC, Clang, Rust, Go, Node and Java."""
+_FORMER_NAMES = {"c++23": "c++2b"}
+"""How compilers of before a standard's year name it; newer ones know both, Clang before 17 only this."""
 _OF_GO = frozenset({"pkg", "src", "lib/time"})
 """Those of them that any other folder may have too."""
 
@@ -141,7 +143,7 @@ def _first_line_of(program: str, argument: str) -> str:
 
 
 def compiler_of(settings: VerifySettings, language: str) -> Compiler | None:
-    """The compiler that these settings use, with the user's libraries or standard where it has such; None for Python.
+    """The compiler that these settings use, with libraries or C++ standard where these apply; None for Python.
 
     Raises VerifierError where the verifier does not take that language.
     """
@@ -151,7 +153,8 @@ def compiler_of(settings: VerifySettings, language: str) -> Compiler | None:
     if compiler.takes_libraries:
         return dataclasses.replace(compiler, libraries=tuple(map(os.path.abspath, settings.classpath)))
     if compiler.language == "cpp":
-        build = (f"-std={settings.cpp_standard}" if word.startswith("-std=") else word for word in compiler.build)
+        standard = _FORMER_NAMES.get(settings.cpp_standard, settings.cpp_standard)
+        build = (f"-std={standard}" if word.startswith("-std=") else word for word in compiler.build)
         return dataclasses.replace(compiler, build=tuple(build))
     return compiler
 

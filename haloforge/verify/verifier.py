@@ -156,6 +156,7 @@ class Verifier:
 
     def _problem_key(self, problem: Problem) -> str:
         elsewhere = {"reward", "partial", "workers", "allow_unsafe", "cluster"}  # they change no outcome
+        elsewhere |= {"cpp_standard"}  # it is among the arguments in `made_by`, for C++ alone
         settings = self._settings.model_dump(mode="json", exclude=elsewhere)
         settings["stop_at_first_failure"] = self._settings.stop_at_first_failure
         return key_of(settings, self.isolation, self._judge.made_by(problem.language), *asked_of(problem))

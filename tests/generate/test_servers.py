@@ -15,6 +15,8 @@ from haloforge.generate.anthropic import anthropic_engine
 from haloforge.generate.openai import ollama_engine, openai_engine
 from haloforge.generate.prompts import HALO
 from haloforge.generate.servers import ServerEngine
+from haloforge.generate.transport import Transport
+from haloforge.generate.web import Client
 from haloforge.records import Problem, Sample
 
 FENCED = "Here it is:\n```python\ndef add(a, b):\n    return a + b\n```\n"
@@ -259,6 +261,21 @@ def test_a_stop_ends_a_stream_whose_server_is_silent(pieces: tuple[str, ...]) ->
         engine.close()
         server.join()
     assert tuple(found) == pieces
+
+
+def test_a_stop_that_is_due_before_a_stream_begins_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Transport._streamed
+
+    def late(transport: Transport, client: Client, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        while not client._is_closing:
+            time.sleep(0.01)
+        yield from begin(transport, client, payload)
+
+    monkeypatch.setattr(Transport, "_streamed", late)
+    with serving(lambda number, row: Reply(200, events=sse(*chunks("def ")))) as server:
+        engine = at(server.url)
+        assert list(engine.stream([{"role": "user", "content": "hi"}], PARAMS, 0, lambda: True)) == []
+        engine.close()
 
 
 def test_a_stream_that_is_refused_is_one_sentence() -> None:

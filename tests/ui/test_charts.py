@@ -37,19 +37,19 @@ def test_a_verdict_has_its_colour_and_its_word_in_charts_too() -> None:
     ]
 
 
-def test_shares_of_a_group_add_up_to_one() -> None:
+def test_shares_of_a_group_add_up_to_100_percent() -> None:
     figure = charts.shares({"1": {"passed": 3, "timeout": 1}, "2": {"passed": 1}}, x="cycle", key="run")
-    assert [sum(bar["y"][i] for bar in figure["data"]) for i in (0, 1)] == [1.0, 1.0]
+    assert [sum(bar["y"][i] for bar in figure["data"]) for i in (0, 1)] == [100, 100]
 
 
 def test_a_single_group_is_one_flat_bar() -> None:
     figure = charts.shares({"0": {"passed": 3, "timeout": 1}}, x="", key="run")
-    assert [(bar["orientation"], bar["x"]) for bar in figure["data"]] == [("h", [0.75]), ("h", [0.25])]
+    assert [(bar["orientation"], bar["x"]) for bar in figure["data"]] == [("h", [75]), ("h", [25])]
 
 
 def test_intervals_are_drawn_around_the_point() -> None:
     errors = charts.rates({"a": [(0, 0.5, 0.25, 1.0)]}, x="cycle", key="run")["data"][0]["error_y"]
-    assert (errors["array"], errors["arrayminus"]) == ([0.5], [0.25])
+    assert (errors["array"], errors["arrayminus"]) == ([50], [25])
 
 
 def test_the_same_run_keeps_zoom_and_another_does_not() -> None:

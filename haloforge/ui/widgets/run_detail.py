@@ -10,6 +10,7 @@ from haloforge.errors import ConfigError
 from haloforge.records import Run
 from haloforge.settings import command
 from haloforge.store import Store
+from haloforge.ui import space
 from haloforge.ui.formatting import number, title
 from haloforge.ui.markup import Html, button, command_line, facts, h, join, link, note
 from haloforge.ui.palette import STAGES
@@ -34,7 +35,7 @@ def render(store: Store, view: View) -> Html:
             else Html("")
         )
     view = {**view, "run": run.id}
-    asks = view.get("ask") == "delete" and run.is_finished
+    asks = view.get("ask") == "delete" and run.is_finished and not space.is_space()
     parts = [
         head(store, run, view=view),
         asks and run_notes.ask_delete(store, run, view),

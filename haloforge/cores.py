@@ -1,6 +1,8 @@
 """What this process may compute on: cores, by the kernel's affinity mask and the container's CPU quota, and GPUs."""
 
+import glob
 import os
+import sys
 from pathlib import Path
 
 
@@ -29,8 +31,19 @@ def is_busy() -> bool:
     return os.getloadavg()[0] > BUSY * usable_cores()
 
 
+_GPU_FILES = ("/dev/nvidia*", "/dev/nvhost*", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
+"""What the drivers of NVIDIA, of its Jetson boards, of AMD and of WSL put there."""
+
+
+def may_have_gpu() -> bool:
+    """Whether a driver of a GPU is there: without one, nobody has to import PyTorch to know that there is none."""
+    return sys.platform != "linux" or any(glob.glob(pattern) for pattern in _GPU_FILES)
+
+
 def gpus() -> list[str]:
     """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none where PyTorch is broken."""
+    if not may_have_gpu():
+        return []
     try:
         import torch  # here, because it takes seconds
     except ImportError:

@@ -159,6 +159,12 @@ def test_help_imports_nothing_heavy() -> None:
     assert not HEAVY & set(loaded)
 
 
+def test_a_command_that_only_reads_records_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = "import sys; from haloforge.store import Store; Store().runs(); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert not HEAVY & set(ran.stdout.split())
+
+
 def test_the_studio_does_not_import_torch() -> None:
     code = "import sys, haloforge.ui.studio; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

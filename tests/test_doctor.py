@@ -26,6 +26,7 @@ def test_what_could_be_installed_is_one_line_and_no_fault(monkeypatch: pytest.Mo
 
 
 def test_one_line_says_where_work_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haloforge.cores.may_have_gpu", lambda: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("shutil.which", lambda name: f"/opt/bin/{name}")

@@ -55,6 +55,13 @@ def test_runs_are_found_by_a_word_and_a_status_and_stay_found_after_a_reload(win
     assert "the score" in rows(page, "Runs").inner_text()
 
 
+def test_a_chart_can_be_zoomed_and_saved_and_is_sent_nowhere(window: Window) -> None:
+    page = window.open(f"?tab=runs&run={window.app.raft}")
+    page.locator(f"#rates-{window.app.raft} .modebar-btn").first.wait_for(state="attached")
+    titles = page.locator(".modebar-btn").evaluate_all("all => all.map(b => b.dataset.title)")
+    assert {"Download plot as a PNG", "Zoom"} <= set(titles) and not [t for t in titles if "Share" in t or "loud" in t]
+
+
 def test_samples_are_filtered_and_their_second_page_survives_a_reload(window: Window) -> None:
     page = window.open(f"?tab=runs&run={window.app.raft}&section=samples")
     page.locator("#run-detail select[name=status]").select_option(label="passed")

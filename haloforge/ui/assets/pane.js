@@ -31,8 +31,12 @@
     }
     layout.hoverlabel = {bgcolor: style.getPropertyValue("--panel"), bordercolor: style.getPropertyValue("--line"),
       font: {color: style.getPropertyValue("--text")}};
-    const bar = matchMedia("(hover: hover)").matches && "hover";  // where nothing hovers it would always cover the legend
+    layout.modebar = {bgcolor: style.getPropertyValue("--panel"), color: style.getPropertyValue("--muted"),
+      activecolor: style.getPropertyValue("--text")};
+    // where nothing hovers it would always cover the legend, and in a flat chart there is nothing to zoom
+    const bar = !node.classList.contains("flat") && matchMedia("(hover: hover)").matches && "hover";
     await Plotly.react(node, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: bar,
+      showSendToCloud: false, plotlyServerURL: "",  // else a button offers to upload the chart to Plotly
       modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"]});
   };
 

@@ -198,8 +198,13 @@ def test_a_stop_ends_the_requests_in_flight() -> None:
 
     with serving(slow) as server:
         engine = at(server.url)
-        assert list(engine.generate(SampleRequest(PROBLEMS, 1, PARAMS, 0), asked.is_set)) == []
-        waiting = [thread for thread in threading.enumerate() if thread.name.startswith("generate-openai")]
+        waiting = set[threading.Thread]()
+
+        def should_stop() -> bool:
+            waiting.update(thread for thread in threading.enumerate() if thread.name.startswith("generate-openai"))
+            return asked.is_set()
+
+        assert list(engine.generate(SampleRequest(PROBLEMS, 1, PARAMS, 0), should_stop)) == []
         for thread in waiting:
             thread.join(30)
         assert waiting and not any(thread.is_alive() for thread in waiting)

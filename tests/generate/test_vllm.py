@@ -154,15 +154,20 @@ def test_an_endpoint_that_hangs_is_given_up_and_one_that_is_slow_is_not(
 def test_a_stop_ends_the_requests_in_flight(base: str) -> None:
     class Slow(Stub):
         def complete(self, row: dict[str, Any]) -> tuple[int, Any]:
-            if row["max_tokens"] > 1:
-                over.wait(60)
-            return super().complete(row)
+            if row["max_tokens"] == 1:
+                return super().complete(row)
+            over.wait(60)
+            return 503, {}  # and compute nothing: this thread may be left when the tests end
 
-    over, slow = threading.Event(), Slow(base)
+    over, slow, waiting = threading.Event(), Slow(base), set[threading.Thread]()
+
+    def should_stop() -> bool:
+        waiting.update(thread for thread in threading.enumerate() if thread.name.startswith("generate-vllm"))
+        return len(slow.completions) > 4
+
     with stubs(slow) as urls:
         engine = open_vllm(base, urls, "run-cycle-1", progress=lambda line: None)
-        assert list(engine.generate(DRAWN, lambda: len(slow.completions) > 4)) == []
-        waiting = [thread for thread in threading.enumerate() if thread.name.startswith("generate-vllm")]
+        assert list(engine.generate(DRAWN, should_stop)) == []
         for thread in waiting:
             thread.join(30)
         assert waiting and not any(thread.is_alive() for thread in waiting)

@@ -7,7 +7,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pytest
 from places import ROOT
+
+from haloforge.cores import may_have_gpu
 
 PACKAGE = ROOT / "haloforge"
 LAYERS = [
@@ -153,28 +156,37 @@ def test_what_runs_in_the_sandbox_imports_the_standard_library_and_itself_alone(
             assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"numpy"}, path
 
 
+def loaded_by(code: str, folder: Path = ROOT) -> set[str]:
+    """The modules that a process of its own prints after it has run this."""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
+    return set(ran.stdout.split())
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, haloforge.cli.parser as p; p.build().format_help(); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not HEAVY & set(loaded)
+    assert not HEAVY & loaded_by(code)
 
 
 def test_a_command_that_only_reads_records_imports_nothing_heavy(tmp_path: Path) -> None:
     code = "import sys; from haloforge.store import Store; Store().runs(); print(*sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert not HEAVY & set(ran.stdout.split())
+    assert not HEAVY & loaded_by(code, tmp_path)
+
+
+def test_who_asks_for_the_memory_of_a_machine_without_a_gpu_does_not_import_torch() -> None:
+    if may_have_gpu():
+        pytest.skip("this machine may have a GPU, which only torch can tell")
+    code = "import sys; from haloforge.estimates.memory import Device; Device.here(); print(*sys.modules)"
+    assert "torch" not in loaded_by(code)
 
 
 def test_the_studio_does_not_import_torch() -> None:
-    code = "import sys, haloforge.ui.studio; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "gradio" in loaded and not {"torch", "transformers", "trl", "datasets"} & set(loaded)
+    loaded = loaded_by("import sys, haloforge.ui.studio; print(*sys.modules)")
+    assert "gradio" in loaded and not {"torch", "transformers", "trl", "datasets"} & loaded
 
 
 def test_the_process_that_plans_does_not_import_the_studio() -> None:
-    code = "import sys, haloforge.ui.launch.planning; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"gradio", "haloforge.ui.studio"} & set(loaded)
+    loaded = loaded_by("import sys, haloforge.ui.launch.planning; print(*sys.modules)")
+    assert not {"gradio", "haloforge.ui.studio"} & loaded
 
 
 def test_only_train_imports_trl() -> None:

@@ -79,7 +79,7 @@ def test_a_setting_is_changed_by_its_whole_or_its_short_name(tmp_path: Path, nam
         ("raft: {{}}", {"rafft__num_cycles": "3"}, "a pipeline has no section 'rafft'"),
         ("raft: {{raft: {{num_cycles: none}}}}", {}, "the pipeline's section raft: raft.num_cycles"),
         ("data: {{dataset: acecode}}\nbenchmark: {{}}", {}, "acecode has no test split to benchmark on"),
-        (WHOLE, {"raft.num_cycles": "[" * 5000}, "--set raft.num_cycles: .* cannot be read as YAML"),
+        (WHOLE, {"raft.num_cycles": "[" * 5000}, "--set raft.num_cycles: .{,220} cannot be read as YAML"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, text: str, changes: dict[str, str], message: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from haloforge.config import AUTO, LoraSection
-from haloforge.cores import may_have_gpu
+from haloforge.cores import gpus
 from haloforge.errors import ConfigError
 from haloforge.estimates.shape import ModelShape
 from haloforge.generate.budget import CPU_SHARE, GPU_SHARE, SLOTS, budget_bytes, memory_limit, slots_within
@@ -47,11 +47,10 @@ class Device:
     @classmethod
     def here(cls) -> "Device":
         """The GPU that PyTorch finds first, else the machine's memory, or less where a control group grants less."""
-        if may_have_gpu():
+        if gpus():
             import torch
 
-            if torch.cuda.is_available():
-                return cls("the GPU", torch.cuda.get_device_properties(0).total_memory, 2)
+            return cls("the GPU", torch.cuda.get_device_properties(0).total_memory, 2)
         return cls("this machine", memory_limit(), 4)
 
 

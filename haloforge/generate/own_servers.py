@@ -50,6 +50,10 @@ _ERROR = re.compile(r"\b(\w+(?:Error|Exception): \S.*)")
 _TAKEN = re.compile(r"\b(\w*Error: [^\n]*ddress already in use[^\n]*)")
 
 
+class _PortTaken(BackendError):
+    """Another program was faster at the port of a server that was starting."""
+
+
 def vllm_command() -> str:
     """The path of `vllm`. Raises ConfigError where there is none."""
     if found := shutil.which("vllm"):
@@ -138,8 +142,8 @@ class OwnServers:
             try:
                 self._start_each(words, found, began)
                 break
-            except BackendError as error:
-                if not starts_left or not _TAKEN.search(str(error)):
+            except _PortTaken:
+                if not starts_left:
                     raise
                 self._log("another program took the port of vLLM, which is started again at another port")
         self._log(f"vLLM is ready after {time.monotonic() - began:.0f} s")
@@ -189,7 +193,9 @@ class OwnServers:
         while waiting := [server for server in waiting if not self._is_ready(server)]:
             for server in self._servers:
                 if server.process.poll() is not None:
-                    raise BackendError(f"vLLM ended while it started on {server.name}: {server.why()} ({server.log})")
+                    why = server.why()
+                    kind = _PortTaken if _TAKEN.search(why) else BackendError
+                    raise kind(f"vLLM ended while it started on {server.name}: {why} ({server.log})")
             if self._should_stop():
                 raise Stopped
             now = time.monotonic()

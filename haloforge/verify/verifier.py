@@ -155,8 +155,8 @@ class Verifier:
         return key_of(self._problem_keys.of(problem), code)
 
     def _problem_key(self, problem: Problem) -> str:
-        elsewhere = {"reward", "partial", "workers", "allow_unsafe", "cluster"}  # they change no outcome
-        elsewhere |= {"cpp_standard"}  # it is among the arguments in `made_by`, for C++ alone
-        settings = self._settings.model_dump(mode="json", exclude=elsewhere)
+        change_no_outcome = {"reward", "partial", "workers", "allow_unsafe", "cluster"}
+        in_made_by = {"cpp_standard"}  # among a compiler's arguments, so that it changes no key of another language
+        settings = self._settings.model_dump(mode="json", exclude=change_no_outcome | in_made_by)
         settings["stop_at_first_failure"] = self._settings.stop_at_first_failure
         return key_of(settings, self.isolation, self._judge.made_by(problem.language), *asked_of(problem))

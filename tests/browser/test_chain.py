@@ -39,7 +39,7 @@ def start(page: Any, stage: str) -> None:
     """Wait until the form says a whole command and no reason holds Start off any more, then press it."""
     page.locator(f"#{stage}-preview code").wait_for()
     try:  # between two fields that belong together the form rightly says that they disagree: only the end counts
-        page.wait_for_function(IS_ON, arg=stage)
+        page.wait_for_function(IS_ON, arg=stage, timeout=STAGE_MS)
     except playwright.TimeoutError as off:
         raise AssertionError(page.locator(f"#{stage}-status").inner_text()) from off
     page.locator(f"#{stage}-start").click()

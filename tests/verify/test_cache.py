@@ -33,6 +33,11 @@ def test_rewards_are_made_anew_from_cached_outcomes(tmp_path):
     assert [v.reward for v in verdicts(tmp_path / "cache.db", partial=True)][:2] == [1.0, 0.85]
 
 
+def test_another_standard_of_cpp_is_no_other_question_in_python(tmp_path):
+    first = verdicts(tmp_path / "cache.db")
+    assert verdicts(tmp_path / "cache.db", cpp_standard="c++20") == first
+
+
 def test_another_time_limit_is_another_question(tmp_path):
     first = verdicts(tmp_path / "cache.db")
     assert [v.cpu_s for v in verdicts(tmp_path / "cache.db", time_limit_s=3.0)] != [v.cpu_s for v in first]
